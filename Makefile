@@ -1,0 +1,76 @@
+# gorae: build, run, test. `make help` lists the targets.
+#
+# Every module of src/ becomes a static library, every program is its main.c and the libraries it may use.
+# BUILD and SAN make parallel builds of the same sources:  make BUILD=build/asan SAN=address,undefined
+
+PREFIX  ?= /usr
+BINDIR  ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/gorae
+MANDIR  ?= $(PREFIX)/share/man
+DESTDIR ?=
+
+BUILD   ?= build
+CC      ?= gcc
+VERSION := 0.1.0
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
+	-Wwrite-strings -Wconversion -Wno-sign-conversion
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
+	-fno-delete-null-pointer-checks -fno-strict-overflow
+ifdef SAN
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fPIE
+else
+OPT := -O2 -g $(HARDEN)
+endif
+CFLAGS ?=
+override CFLAGS += -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(OPT) $(WARN) $(EXTRA) -MMD -MP \
+	-DGORAE_VERSION='"$(VERSION)"' -DGORAE_COMMIT='"$(COMMIT)"' \
+	-DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"'
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+# The shim and the runtime enter hostile ground and start for every container: they load no library at all.
+LDFLAGS_STATIC := $(if $(SAN),$(LDFLAGS_ALL),-static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(LDFLAGS))
+
+MODULES  := base wire cli api engine image net shim runtime archive
+lib      = $(BUILD)/lib/$(1).a
+objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(wildcard src/$(1)/*.c)))
+PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-archive
+BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
+
+.PHONY: all help clean
+all: $(BINARIES)
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -c $< -o $@
+
+define module
+$(BUILD)/lib/$(1).a: $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call module,$(m))))
+
+# program: its module with main.c, the libraries in link order, the system's libraries
+define program
+$(BUILD)/bin/$(1): $(BUILD)/obj/$(2)/main.o $(foreach m,$(3),$(BUILD)/lib/$(m).a)
+	@mkdir -p $$(@D)
+	$(CC) $$(CFLAGS) $$< $(foreach m,$(3),$(BUILD)/lib/$(m).a) $(5) $(4) -o $$@
+endef
+$(eval $(call program,gorae,cli,cli wire base,-ljansson,$$(LDFLAGS_ALL)))
+$(eval $(call program,goraed,api,api engine image net wire base,-ljansson -lnettle -lpthread,$$(LDFLAGS_ALL)))
+$(eval $(call program,gorae-shim,shim,shim wire base,-ljansson,$$(LDFLAGS_STATIC)))
+$(eval $(call program,gorae-runtime,runtime,runtime base,-ljansson -lseccomp -lcap,$$(LDFLAGS_STATIC)))
+$(eval $(call program,gorae-archive,archive,archive base,-ljansson -larchive -lnettle,$$(LDFLAGS_ALL)))
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# Parts of this Makefile that have a subject of their own:
+-include tests/tests.mk
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 18

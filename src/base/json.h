@@ -1,0 +1,37 @@
+/** @file
+ * JSON: strict reading with limits, and getters that walk a path.
+ *
+ * jansson does the work. What it lacks for bytes from outside is a depth limit of our own choosing (its
+ * own is 2,048), so json_parse() measures the nesting before jansson sees the text. Duplicate keys are
+ * refused: with them, whoever checks and whoever acts can each see a different value.
+ */
+#ifndef GORAE_BASE_JSON_H
+#define GORAE_BASE_JSON_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JSON_NEST_MAX 64
+
+/** Parse exactly one JSON value; trailing bytes, duplicate keys, NUL, nesting over JSON_NEST_MAX are ERR_INVALID.
+ * @return a new reference, or NULL */
+json_t *json_parse(const char *text, size_t len, struct err *e);
+
+/** The value at a dotted path of keys, e.g. "State.Pid". @return borrowed, or NULL */
+json_t *json_at(const json_t *j, const char *path);
+/** The string at `path`, or `def`. @return borrowed from `j` */
+const char *json_str(const json_t *j, const char *path, const char *def);
+int64_t json_int(const json_t *j, const char *path, int64_t def);
+/** True only for JSON true at `path`. */
+bool json_is(const json_t *j, const char *path);
+/** Compact text with a final newline, HTML characters untouched. @return the caller's */
+char *json_text(const json_t *j);
+/** As json_text() without the newline. */
+char *json_compact(const json_t *j);
+/** A JSON string from bytes that may not be UTF-8: each bad byte becomes U+FFFD. @return a new reference */
+json_t *json_string_lossy(const char *s, size_t n);
+
+#endif

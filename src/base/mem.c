@@ -1,0 +1,93 @@
+/* Scoped memory and fds: see mem.h for the contract and for what happens when memory runs out. */
+#include "base/mem.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void mem_exhausted(void)
+{
+    static const char line[] = "gorae: out of memory\n";
+    (void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+    _exit(EXIT_EXHAUSTED);
+}
+
+void *mem_alloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+    if (!p)
+        mem_exhausted();
+    return p;
+}
+
+void *mem_resize(void *p, size_t n, size_t size)
+{
+    void *q = reallocarray(p, n ? n : 1, size ? size : 1);
+    if (!q)
+        mem_exhausted();
+    return q;
+}
+
+char *mem_strdup(const char *s)
+{
+    return s ? mem_strndup(s, strlen(s)) : NULL;
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+    char *p = mem_alloc(n + 1);
+    if (n > 0)
+        memcpy(p, s, n);
+    return p;
+}
+
+static void *json_alloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        mem_exhausted();
+    return p;
+}
+
+void mem_setup(void)
+{
+    json_set_alloc_funcs(json_alloc, free);
+}
+
+void mem_freep(void *pp)
+{
+    void *p;
+    memcpy(&p, pp, sizeof(p));
+    free(p);
+}
+
+void fd_close(int fd)
+{
+    int keep = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = keep;
+}
+
+void mem_closep(int *fd)
+{
+    fd_close(*fd);
+}
+
+void mem_fclosep(FILE **f)
+{
+    int keep = errno;
+    if (*f)
+        fclose(*f);
+    errno = keep;
+}
+
+void mem_closedirp(DIR **d)
+{
+    int keep = errno;
+    if (*d)
+        closedir(*d);
+    errno = keep;
+}
