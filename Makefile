@@ -15,7 +15,7 @@ VERSION := 0.1.0
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
-	-Wwrite-strings -Wconversion -Wno-sign-conversion
+	-Wconversion -Wno-sign-conversion
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
 	-fno-delete-null-pointer-checks -fno-strict-overflow
 ifdef SAN

@@ -14,11 +14,14 @@
  *     exit          absolute path of the exit record
  *     tty, stdin, stdin_once   booleans: a pseudoterminal; stdin is kept open; EOF after the first attachment
  *     console_size  [rows, columns] or absent
+ *     cgroup_memory_events   absolute path of the cgroup's memory.events (v2) or memory.oom_control (v1), or absent:
+ *                   "oom" tells whether its line "oom_kill N" has N > 0 when the container ends
  *
  * Daemon to shim:
  *
  *     {"op":"attach","stdin":b,"stdout":b,"stderr":b,"logs":b,"detach_keys":"ctrl-p,ctrl-q","rest":N}   + the client's
- *         connection; where N > 0 the next packet is N raw bytes that the client sent already. No reply.
+ *         connection; where N > 0 the next packet is N raw bytes (≤ 65,536) that the client sent already. No reply.
+ *         Allowed from the first moment on; once the container has ended the connection is just closed.
  *     {"op":"start"}                        runs `runtime start`; reply: started or failed
  *     {"op":"resize","h":rows,"w":columns}  reply: {"ev":"resized"} or {"ev":"resized","error":{…}}
  *     {"op":"hello"}                        reply: hello
@@ -28,13 +31,17 @@
  *     {"ev":"created","pid":N,"starttime":T}    `runtime create` is done; T is field 22 of /proc/N/stat
  *     {"ev":"started","at":ns}                  real-time ns since 1970
  *     {"ev":"failed","error":{kind,sys,message}}  create or start failed; all is undone, and the shim ends
- *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk; the shim ends when its clients have all
- * output
+ *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends when its
+ *         clients have all output. Where "error" stands beside these, the record could not be written: the disk is full
  *     {"ev":"detach","keys":b}                  an attachment ended while the container runs on
- *     {"ev":"hello","version":1,"phase":"created"|"running"|"exited","pid":N,"starttime":T,"at":ns,"code":N}
+ *     {"ev":"hello","version":1,"phase":"creating"|"created"|"running"|"exited"|"failed","pid":N,"starttime":T,
+ *         "started":ns,"at":ns,"code":N,"oom":b}   "at" is when it exited, before that when it started; 0: not yet
+ *     {"ev":"error","op":…,"error":{…}}         a request that makes no sense now; nothing has changed
  *
  * A shim whose container is only created, and whose daemon goes away, undoes the container and ends. Once started, a
- * container does not depend on the daemon. The exit record is {"code":N,"at":ns,"oom":b}.
+ * container does not depend on the daemon. The exit record is {"code":N,"at":ns,"oom":b,"started":ns}; "started" is for a
+ * daemon that died before it heard of the start. Deleting the ended container from the runtime (`runtime delete`) is
+ * the daemon's, after the exit event or the record.
  */
 #ifndef GORAE_BASE_SHIMPROTO_H
 #define GORAE_BASE_SHIMPROTO_H

@@ -14,6 +14,7 @@
 
 static const char *program = "?";
 static _Thread_local int sink = -1;
+static _Thread_local char *sink_path;
 
 void trace_program(const char *prog)
 {
@@ -23,6 +24,25 @@ void trace_program(const char *prog)
 void trace_to(int fd)
 {
     sink = fd;
+}
+
+void trace_to_file(const char *path)
+{
+    if (sink_path) {
+        fd_close(sink);
+        sink = -1;
+        mem_freep(&sink_path);
+        sink_path = NULL;
+    }
+    if (path) {
+        sink = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        sink_path = mem_strdup(path);
+    }
+}
+
+const char *trace_path(void)
+{
+    return sink_path;
 }
 
 int trace_fd(void)

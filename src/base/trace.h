@@ -35,6 +35,11 @@ struct span {
 void trace_program(const char *prog);
 /** Send this thread's spans to `fd` (borrowed; -1 turns tracing off). */
 void trace_to(int fd);
+/** Append this thread's spans to the file at `path`, made if missing, and remember the path for child programs. NULL
+ * ends tracing and closes the file. */
+void trace_to_file(const char *path);
+/** The path given to trace_to_file() by this thread, or NULL. @return borrowed until the next trace_to_file() */
+const char *trace_path(void);
 /** This thread's sink, or -1. */
 int trace_fd(void);
 /** Open the file named by GORAE_TRACE, if any, as this thread's sink. For child programs, early in main(). */

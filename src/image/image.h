@@ -5,15 +5,18 @@
  *
  *     blobs/sha256/<hex>        image configurations, byte for byte, and layer tars, as in an OCI layout
  *     layers/<chain id hex>/    diff/ is the unpacked layer, a lower folder for overlayfs; layer.json names its diff
- * id, blob, size in bytes and parent chain id records/<image id hex>.json   what the configuration does not say:
- * layers, sizes, when tagged refs.json                 canonical reference → image id staging/<random>/         where a
- * worker unpacks; moved into place whole, removed at start
+ *                               id, blob, sizes in bytes and parent chain id
+ *     records/<image id>.json   what the configuration does not say: layers by chain id, parent, when tagged
+ *     refs.json                 canonical reference → image id
+ *     staging/<random>/         where a worker unpacks; moved into place whole, removed at start
+ *     empty/                    stands for the layers of an image that has none
  *
  * Untrusted archives are never opened by the daemon: the program gorae-archive does that, confined to a staging
  * folder, and hands back names and digests that are checked against their grammars here.
  *
- * All functions are safe to call from several threads. Names given by users are references, image ids or unique id
- * prefixes; a miss is ERR_NOT_FOUND "No such image: NAME:TAG".
+ * All functions are safe to call from several threads. The hooks are called without the lock of the tables, `users`
+ * with the lock that serialises changes; neither may call a function that changes the store. Names given by users are
+ * references, image ids or unique id prefixes; a miss is ERR_NOT_FOUND "No such image: NAME:TAG".
  */
 #ifndef GORAE_IMAGE_IMAGE_H
 #define GORAE_IMAGE_IMAGE_H
@@ -90,6 +93,16 @@ json_t *image_remove(struct image_store *st, const char *name, bool force, bool 
 /** POST /images/prune: all untagged images without users, or (where !dangling_only) all without users.
  * @return {"ImagesDeleted":[…]|null,"SpaceReclaimed":n} */
 json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *filters, struct err *e);
+
+/** GET /system/df, the part about images. @return {"LayersSize":n,"Images":[…]} with SharedSize and Containers counted
+ */
+json_t *image_usage(struct image_store *st);
+/** Forget images that were removed by force while a stopped container still needed their layers, and that no container
+ * needs any more. To be called after containers were removed, and at start when all containers are known. */
+void image_collect(struct image_store *st);
+/** Apply one line of a Dockerfile (those of image_import()) to the "config" object of an image configuration. Variables
+ * are taken from its Env. */
+int image_change(json_t *config, const char *line, struct err *e);
 
 /** Where the bytes of an upload come from: as read(2), 0 at the end, -1 with *e. */
 typedef ssize_t image_source(void *arg, void *p, size_t n, struct err *e);

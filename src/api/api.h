@@ -1,0 +1,96 @@
+/** @file
+ * The daemon's face: sockets, threads, routes, JSON in and out.
+ *
+ * One thread a connection reads a request, finds its route, calls the handler, and writes the answer; handlers block
+ * and read from top to bottom. A handler returns 0 after it has answered, or -1 with an error that the router turns
+ * into a status: no handler chooses an error status itself.
+ */
+#ifndef GORAE_API_API_H
+#define GORAE_API_API_H
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "wire/http.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define API_JSON_MAX (4u << 20) /**< bytes of a JSON request body */
+#define API_SERVER   "gorae/" GORAE_VERSION " (linux)"
+
+struct options;
+
+struct server {
+    struct engine *engine;
+    const struct options *opt;
+    atomic_int connections;
+};
+
+struct request {
+    struct server *sv;
+    struct engine *engine;
+    struct http *http;
+    const struct http_head *head;
+    struct http_target target;
+    char *name; /**< what stood for {} in the route, decoded; or NULL */
+    int minor;  /**< of the client's API version: 44 for 1.44 */
+    bool begun; /**< a status has been sent: an error can no longer become one */
+    bool taken; /**< the connection was handed over */
+};
+
+typedef int handler_fn(struct request *r, struct err *e);
+
+/* ---- router.c ---- */
+
+/** Serve one request: always answers, except where the connection was taken over or broke. */
+void router_serve(struct request *r);
+
+/* ---- reply.c ---- */
+
+/** A JSON body and a newline. Takes the reference. */
+int reply_json(struct request *r, int status, json_t *j, struct err *e);
+/** Bytes with a media type of their own. */
+int reply_text(struct request *r, int status, const char *type, const char *text, struct err *e);
+/** No body: 204, 304, or 200 with length 0. */
+int reply_empty(struct request *r, int status, struct err *e);
+/** `{"message":…}` with the status of e->kind. Where a status went out already, nothing. */
+void reply_error(struct request *r, const struct err *e);
+/** Begin a chunked body; the head is sent at once. */
+int reply_begin(struct request *r, const char *type, struct err *e);
+int reply_chunk(struct request *r, const void *p, size_t n, struct err *e);
+int reply_end(struct request *r, struct err *e);
+/** One object of a JSON stream, a chunk of its own, ended by `eol`. Begins the answer if need be. */
+int reply_object(struct request *r, const json_t *j, const char *eol, struct err *e);
+/** The head of a hijacked stream, as a segment of its own, straight onto `fd`. */
+int reply_hijack(int fd, bool upgrade, const char *type, struct err *e);
+/** The HTTP status of an error kind. */
+int reply_status(enum err_kind kind);
+
+/* ---- input (input.c) ---- */
+
+/** The request's JSON body. @param required false: an empty body gives an empty object @return new reference, or NULL
+ * with ERR_INVALID or ERR_UNSUPPORTED */
+json_t *input_json(struct request *r, bool required, struct err *e);
+/** A query value as an integer. @return 0, or -1 ERR_INVALID naming the key */
+int input_int(struct request *r, const char *key, int64_t absent, int64_t *ret, struct err *e);
+/** A query value as a time (unix seconds, RFC 3339, or a duration before now); 0 where absent. */
+int input_time(struct request *r, const char *key, int64_t *ret, struct err *e);
+/** The `filters` query value, normalised. @return new reference, or NULL */
+json_t *input_filters(struct request *r, struct err *e);
+
+/* ---- handlers, by subject ---- */
+
+handler_fn system_ping, system_version, system_info, system_events, system_trace, system_plugins;
+handler_fn containers_list, containers_create, containers_inspect, containers_start, containers_stop, containers_kill,
+    containers_wait, containers_resize, containers_rename, containers_remove;
+handler_fn streams_attach, streams_logs;
+handler_fn images_list, images_inspect, images_history, images_create, images_tag, images_remove, images_load,
+    images_get, images_get_one, images_prune;
+
+/* ---- listen.c ---- */
+
+/** Accept connections on `fds` until `stop_fd` becomes readable. */
+int listen_serve(struct server *sv, const int *fds, size_t nfds, int stop_fd, struct err *e);
+
+#endif

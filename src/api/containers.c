@@ -1,0 +1,155 @@
+/* Handlers of /containers: each reads its input, asks the engine, and answers (spec 1.2). */
+#include "api/api.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+int containers_list(struct request *r, struct err *e)
+{
+    struct list_options o = {.all = http_query_bool(&r->target, "all", false),
+                             .size = http_query_bool(&r->target, "size", false)};
+    json_auto_t *filters = input_filters(r, e);
+    o.filters = filters;
+    if (!filters || input_int(r, "limit", 0, &o.limit, e) < 0)
+        return -1;
+    json_t *list = engine_list(r->engine, &o, e);
+    return list ? reply_json(r, 200, list, e) : -1;
+}
+
+int containers_create(struct request *r, struct err *e)
+{
+    json_auto_t *body = input_json(r, true, e);
+    json_t *made = body ? engine_create(r->engine, http_query(&r->target, "name", NULL), body, r->minor, e) : NULL;
+    return made ? reply_json(r, 201, made, e) : -1;
+}
+
+int containers_inspect(struct request *r, struct err *e)
+{
+    json_t *j = engine_inspect(r->engine, r->name, http_query_bool(&r->target, "size", false), e);
+    return j ? reply_json(r, 200, j, e) : -1;
+}
+
+int containers_start(struct request *r, struct err *e)
+{
+    /* Ancient clients sent a HostConfig here. A body of a few bytes ("{}", "null") is tolerated, as Docker does. */
+    autofree char *body = http_read_body_all(r->http, 7, NULL, e);
+    if (!body)
+        return e->kind == ERR_TOO_LARGE ? err_set(e, ERR_INVALID, "starting a container with a body is not supported")
+                                        : -1;
+    return engine_start(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+/* A signal given by name or number; 0 where none was. */
+static int input_signal(struct request *r, int *ret, struct err *e)
+{
+    const char *text = http_query(&r->target, "signal", "");
+    *ret = *text ? engine_signal(text) : 0;
+    if (*text && *ret == 0)
+        return err_set(e, ERR_INVALID, "Invalid signal: %.32s", text);
+    return 0;
+}
+
+int containers_stop(struct request *r, struct err *e)
+{
+    int64_t t;
+    int signal = 0;
+    if (input_int(r, "t", ENGINE_TIMEOUT_DEFAULT, &t, e) < 0 || (r->minor >= 42 && input_signal(r, &signal, e) < 0))
+        return -1;
+    if (t != ENGINE_TIMEOUT_DEFAULT && (t < -1 || t > INT32_MAX))
+        return err_set(e, ERR_INVALID, "t=%lld: a number of seconds, or -1 for ever, is expected", (long long)t);
+    return engine_stop(r->engine, r->name, signal, (int)t, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_kill(struct request *r, struct err *e)
+{
+    int signal;
+    if (input_signal(r, &signal, e) < 0)
+        return -1;
+    return engine_kill(r->engine, r->name, signal ? signal : SIGKILL, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_resize(struct request *r, struct err *e)
+{
+    uint64_t h, w;
+    if (!str_to_u64(http_query(&r->target, "h", ""), &h) || !str_to_u64(http_query(&r->target, "w", ""), &w) ||
+        h > 65535 || w > 65535)
+        return err_set(e, ERR_INVALID, "resize needs h (rows) and w (columns), each from 0 to 65535");
+    return engine_resize(r->engine, r->name, (int)h, (int)w, e) < 0 ? -1 : reply_empty(r, 200, e);
+}
+
+int containers_rename(struct request *r, struct err *e)
+{
+    const char *to = http_query(&r->target, "name", "");
+    return engine_rename(r->engine, r->name, to, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_remove(struct request *r, struct err *e)
+{
+    if (http_query_bool(&r->target, "link", false))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "removing a link comes with the step on networks");
+    return engine_remove(r->engine, r->name, http_query_bool(&r->target, "force", false),
+                         http_query_bool(&r->target, "v", false), e) < 0
+               ? -1
+               : reply_empty(r, 204, e);
+}
+
+/* ---- wait ---- */
+
+static int parse_condition(const char *text, enum wait_condition *ret, struct err *e)
+{
+    static const char *const words[] = {"not-running", "next-exit", "removed"};
+    for (int i = 0; i < 3; i++)
+        if (str_eq(text, words[i]) || (i == 0 && *text == '\0')) {
+            *ret = (enum wait_condition)i;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "invalid condition: \"%.32s\"", text);
+}
+
+/* Until the container gets there or the client goes away. @return true for the first */
+static bool block(struct request *r, struct waiter *w)
+{
+    struct pollfd p[2] = {{.fd = engine_wait_fd(w), .events = POLLIN}, {.fd = r->http->fd, .events = POLLRDHUP}};
+    for (;;) {
+        int n = poll(p, 2, -1);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (p[0].revents)
+            return true;
+        if (n > 0 && p[1].revents) /* closed, or at least no longer able to ask for more: give up waiting */
+            return false;
+    }
+}
+
+/* The head goes out as soon as the waiting has begun: `run` sends start only after it has seen it (spec 3.5). */
+int containers_wait(struct request *r, struct err *e)
+{
+    enum wait_condition cond = WAIT_NOT_RUNNING;
+    const char *error;
+    bool early = r->minor >= 30;
+    if (early && parse_condition(http_query(&r->target, "condition", ""), &cond, e) < 0)
+        return -1;
+    struct waiter *w = engine_wait_begin(r->engine, r->name, cond, e);
+    if (!w)
+        return -1;
+    int got = early ? reply_begin(r, "application/json", e) : 0;
+    if (got == 0 && !block(r, w)) {
+        r->http->broken = true;
+        got = err_set(e, ERR_UNAVAILABLE, "the client went away");
+        r->begun = true;
+    }
+    if (got == 0) {
+        int code = engine_wait_result(r->engine, w, &error);
+        json_t *why = error ? json_pack("{s:s}", "Message", error) : json_null();
+        json_auto_t *j = json_pack("{s:i, s:o}", "StatusCode", code, "Error", why);
+        got = early ? reply_object(r, j, "\n", e) : reply_json(r, 200, json_incref(j), e);
+        if (got == 0 && early)
+            got = reply_end(r, e);
+    }
+    engine_wait_end(r->engine, w);
+    return got;
+}

@@ -1,0 +1,69 @@
+/* What comes in: bodies and query values, checked before anybody acts on them. */
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <strings.h>
+
+/* Anything but JSON is refused, which also keeps a web page's form from driving the API (its type would be text/plain).
+ */
+static int check_type(const struct request *r, struct err *e)
+{
+    static const char json[] = "application/json";
+    const char *type = http_header(r->head, "Content-Type");
+    size_t n = sizeof(json) - 1;
+    if (type && strncasecmp(type, json, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' '))
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "malformed Content-Type header (%.64s): unsupported media type, application/json is expected",
+                   type ? type : "none");
+}
+
+json_t *input_json(struct request *r, bool required, struct err *e)
+{
+    size_t n;
+    autofree char *text = http_read_body_all(r->http, API_JSON_MAX, &n, e);
+    if (!text)
+        return NULL;
+    if (n == 0 && !required)
+        return json_object();
+    if (n == 0) {
+        err_set(e, ERR_INVALID, "invalid JSON: the request has no body");
+        return NULL;
+    }
+    if (check_type(r, e) < 0)
+        return NULL;
+    json_t *j = json_parse(text, n, e);
+    if (j && !json_is_object(j)) {
+        json_decref(j);
+        err_set(e, ERR_INVALID, "invalid JSON: the body must be an object");
+        return NULL;
+    }
+    return j;
+}
+
+int input_int(struct request *r, const char *key, int64_t absent, int64_t *ret, struct err *e)
+{
+    const char *text = http_query(&r->target, key, NULL);
+    *ret = absent;
+    if (text && *text && !str_to_i64(text, ret))
+        return err_set(e, ERR_INVALID, "%s=%.32s is not a whole number", key, text);
+    return 0;
+}
+
+int input_time(struct request *r, const char *key, int64_t *ret, struct err *e)
+{
+    const char *text = http_query(&r->target, key, NULL);
+    *ret = 0;
+    if (!text || !*text || strcmp(text, "0") == 0)
+        return 0;
+    if (!clock_parse(text, clock_real(), ret))
+        return err_set(e, ERR_INVALID, "%s=%.64s is neither a time nor a duration", key, text);
+    return 0;
+}
+
+json_t *input_filters(struct request *r, struct err *e)
+{
+    return engine_filters(http_query(&r->target, "filters", NULL), e);
+}

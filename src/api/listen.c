@@ -1,0 +1,147 @@
+/* Connections: accept, one thread each, and the loop that reads requests from it.
+ *
+ * A thread costs a stack of 256 KiB of address space and a few pages of memory, and buys handlers that read from top to
+ * bottom. The number of connections is bounded; beyond it the answer is 503. When the process is out of descriptors,
+ * accept(2) would fail at once and for ever, with the connection still waiting: a spare descriptor is given up to
+ * accept it and turn it away. */
+#include "api/api.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 1000
+#define LISTENERS_MAX   16
+#define CONN_STACK      (256u << 10)
+#define HEAD_TIMEOUT_MS 10000
+#define IDLE_TIMEOUT_MS 60000
+#define LEFTOVER_MAX    (64u << 10) /* of a body that the handler did not want: more closes the connection */
+
+struct conn {
+    struct server *sv;
+    int fd;
+};
+
+/* The head could not be read: say why, if there is a way to, and close. */
+static void refuse(struct server *sv, struct http *h, const struct err *e)
+{
+    struct http_head none = {.method = "GET", .minor = 1};
+    struct request r = {.sv = sv, .engine = sv->engine, .http = h, .head = &none};
+    if (e->kind == ERR_SYSTEM) /* the connection broke */
+        return;
+    log_debug("bad request: %s", e->msg);
+    reply_error(&r, e);
+}
+
+/* @return true where another request may follow */
+static bool serve_one(struct server *sv, struct http *h)
+{
+    struct http_head head;
+    struct err e = {0};
+    int got = http_read_request(h, &head, &e);
+    if (got <= 0) {
+        if (got < 0)
+            refuse(sv, h, &e);
+        return false;
+    }
+    struct request r = {.sv = sv, .engine = sv->engine, .http = h, .head = &head};
+    router_serve(&r);
+    bool more = !r.taken && !h->broken && head.keep_alive && http_drain_body(h, LEFTOVER_MAX, &e) == 0;
+    http_head_release(&head);
+    return more;
+}
+
+static void *conn_main(void *arg)
+{
+    struct conn *c = arg;
+    struct http h;
+    http_init(&h, c->fd);
+    h.head_timeout_ms = HEAD_TIMEOUT_MS;
+    h.idle_timeout_ms = IDLE_TIMEOUT_MS;
+    while (serve_one(c->sv, &h))
+        ;
+    http_release(&h);
+    atomic_fetch_sub(&c->sv->connections, 1);
+    free(c);
+    return NULL;
+}
+
+static void turn_away(int fd)
+{
+    static const char full[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        "Content-Length: 47\r\n\r\n{\"message\":\"too many connections, try again soon\"}";
+    (void)!send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    fd_close(fd);
+}
+
+static void begin(struct server *sv, int fd)
+{
+    pthread_attr_t at;
+    pthread_t thread;
+    if (atomic_fetch_add(&sv->connections, 1) >= CONNECTIONS_MAX) {
+        atomic_fetch_sub(&sv->connections, 1);
+        turn_away(fd);
+        return;
+    }
+    struct conn *c = mem_alloc(sizeof(*c));
+    *c = (struct conn){sv, fd};
+    pthread_attr_init(&at);
+    pthread_attr_setstacksize(&at, CONN_STACK);
+    pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &at, conn_main, c) != 0) {
+        atomic_fetch_sub(&sv->connections, 1);
+        turn_away(fd);
+        free(c);
+    }
+    pthread_attr_destroy(&at);
+}
+
+static void accept_one(struct server *sv, int listener, int *spare)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0) {
+        begin(sv, fd);
+        return;
+    }
+    if (errno != EMFILE && errno != ENFILE)
+        return; /* the client went away between poll and accept, or the like */
+    fd_close(*spare);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        turn_away(fd);
+    *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_warn("out of file descriptors: a connection was turned away");
+}
+
+int listen_serve(struct server *sv, const int *fds, size_t nfds, int stop_fd, struct err *e)
+{
+    struct pollfd p[LISTENERS_MAX + 1];
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nfds > LISTENERS_MAX)
+        return err_set(e, ERR_INVALID, "more than %d listeners", LISTENERS_MAX);
+    for (size_t i = 0; i < nfds; i++)
+        p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    p[nfds] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+    for (;;) {
+        if (poll(p, nfds + 1, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            fd_close(spare);
+            return err_sys(e, "wait for connections");
+        }
+        if (p[nfds].revents)
+            break;
+        for (size_t i = 0; i < nfds; i++)
+            if (p[i].revents)
+                accept_one(sv, fds[i], &spare);
+    }
+    fd_close(spare);
+    return 0;
+}

@@ -1,0 +1,199 @@
+/* The route table: which handler answers which method and path.
+ *
+ * A pattern has at most one {}, which stands for a name: anything, even with slashes (an image may be called
+ * 127.0.0.1:5000/a/b), so it is what lies between the pattern's head and tail. The first row that fits wins; fixed
+ * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3). */
+#include "api/api.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct route {
+    const char *method, *pattern;
+    handler_fn *handler; /* NULL: 501 with the sentence below */
+    const char *later;   /* what it would do, and which step brings it */
+};
+
+static const struct route routes[] = {
+    {"HEAD", "/_ping", system_ping, NULL},
+    {"GET", "/_ping", system_ping, NULL},
+    {"GET", "/version", system_version, NULL},
+    {"GET", "/info", system_info, NULL},
+    {"GET", "/events", system_events, NULL},
+    {"GET", "/plugins", system_plugins, NULL},
+    {"GET", "/_gorae/trace/{}", system_trace, NULL},
+    {"GET", "/system/df", NULL, "system df comes with the step on a container's life"},
+    {"POST", "/auth", NULL, "login comes with the step on registries"},
+    {"GET", "/distribution/{}/json", NULL, "looking into a registry comes with the step on registries"},
+
+    {"GET", "/containers/json", containers_list, NULL},
+    {"POST", "/containers/create", containers_create, NULL},
+    {"POST", "/containers/prune", NULL, "container prune comes with the step on a container's life"},
+    {"GET", "/containers/{}/json", containers_inspect, NULL},
+    {"POST", "/containers/{}/start", containers_start, NULL},
+    {"POST", "/containers/{}/stop", containers_stop, NULL},
+    {"POST", "/containers/{}/kill", containers_kill, NULL},
+    {"POST", "/containers/{}/wait", containers_wait, NULL},
+    {"POST", "/containers/{}/attach", streams_attach, NULL},
+    {"POST", "/containers/{}/resize", containers_resize, NULL},
+    {"POST", "/containers/{}/rename", containers_rename, NULL},
+    {"GET", "/containers/{}/logs", streams_logs, NULL},
+    {"GET", "/containers/{}/attach/ws", NULL, "attaching through a WebSocket is not supported"},
+    {"POST", "/containers/{}/restart", NULL, "restart comes with the step on a container's life"},
+    {"POST", "/containers/{}/pause", NULL, "pause comes with the step on a container's life"},
+    {"POST", "/containers/{}/unpause", NULL, "unpause comes with the step on a container's life"},
+    {"POST", "/containers/{}/update", NULL, "update comes with the step on a container's life"},
+    {"POST", "/containers/{}/exec", NULL, "exec comes with the step on a container's life"},
+    {"GET", "/containers/{}/stats", NULL, "stats come with the step on a container's life"},
+    {"GET", "/containers/{}/top", NULL, "top comes with the step on a container's life"},
+    {"GET", "/containers/{}/changes", NULL, "diff comes with the step on a container's life"},
+    {"GET", "/containers/{}/export", NULL, "export comes with the step on a container's life"},
+    {"HEAD", "/containers/{}/archive", NULL, "cp comes with the step on a container's life"},
+    {"GET", "/containers/{}/archive", NULL, "cp comes with the step on a container's life"},
+    {"PUT", "/containers/{}/archive", NULL, "cp comes with the step on a container's life"},
+    {"DELETE", "/containers/{}", containers_remove, NULL},
+    {"POST", "/exec/{}/start", NULL, "exec comes with the step on a container's life"},
+    {"POST", "/exec/{}/resize", NULL, "exec comes with the step on a container's life"},
+    {"GET", "/exec/{}/json", NULL, "exec comes with the step on a container's life"},
+    {"POST", "/commit", NULL, "commit comes with the step on a container's life"},
+
+    {"GET", "/images/json", images_list, NULL},
+    {"POST", "/images/create", images_create, NULL},
+    {"POST", "/images/load", images_load, NULL},
+    {"GET", "/images/get", images_get, NULL},
+    {"POST", "/images/prune", images_prune, NULL},
+    {"GET", "/images/search", NULL, "search comes with the step on registries"},
+    {"GET", "/images/{}/json", images_inspect, NULL},
+    {"GET", "/images/{}/history", images_history, NULL},
+    {"GET", "/images/{}/get", images_get_one, NULL},
+    {"POST", "/images/{}/tag", images_tag, NULL},
+    {"POST", "/images/{}/push", NULL, "push comes with the step on registries"},
+    {"DELETE", "/images/{}", images_remove, NULL},
+    {"POST", "/build", NULL, "build comes with the step on builds"},
+    {"POST", "/build/prune", NULL, "the build cache comes with the step on builds"},
+
+    {"GET", "/networks", NULL, "networks come with the step on networks"},
+    {"POST", "/networks/create", NULL, "networks come with the step on networks"},
+    {"POST", "/networks/prune", NULL, "networks come with the step on networks"},
+    {"POST", "/networks/{}/connect", NULL, "networks come with the step on networks"},
+    {"POST", "/networks/{}/disconnect", NULL, "networks come with the step on networks"},
+    {"GET", "/networks/{}", NULL, "networks come with the step on networks"},
+    {"DELETE", "/networks/{}", NULL, "networks come with the step on networks"},
+    {"GET", "/volumes", NULL, "volumes come with the step on volumes"},
+    {"POST", "/volumes/create", NULL, "volumes come with the step on volumes"},
+    {"POST", "/volumes/prune", NULL, "volumes come with the step on volumes"},
+    {"GET", "/volumes/{}", NULL, "volumes come with the step on volumes"},
+    {"DELETE", "/volumes/{}", NULL, "volumes come with the step on volumes"},
+};
+
+/* Does the path fit? Then the name, if the pattern has one, is new memory in *ret_name. */
+static bool fits(const char *pattern, const char *path, char **ret_name)
+{
+    const char *gap = strstr(pattern, "{}");
+    if (!gap)
+        return strcmp(pattern, path) == 0;
+    size_t head = (size_t)(gap - pattern), tail = strlen(gap + 2), n = strlen(path);
+    if (n <= head + tail || strncmp(pattern, path, head) != 0 || strcmp(path + n - tail, gap + 2) != 0)
+        return false;
+    /* a name without a tail after it holds no slash, unless it is an image's */
+    if (tail == 0 && memchr(path + head, '/', n - head) && strncmp(pattern, "/images/", 8) != 0)
+        return false;
+    *ret_name = mem_strndup(path + head, n - head - tail);
+    return true;
+}
+
+static bool is_swarm(const char *path)
+{
+    static const char *const roots[] = {"/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"};
+    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+        size_t n = strlen(roots[i]);
+        if (strncmp(path, roots[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* ---- versions ---- */
+
+/* "/v1.44/rest": the minor number, and the path moves on to "/rest". Unversioned means our own. @return 0 or -1 */
+static int take_version(struct request *r, const char **path, struct err *e)
+{
+    const char *p = *path;
+    r->minor = ENGINE_API_MINOR;
+    size_t n = p[0] == '/' && p[1] == 'v' ? strspn(p + 2, "0123456789.") : 0;
+    if (n == 0 || p[2 + n] != '/')
+        return 0;
+    int major = 0, minor = 0, used = 0;
+    if (sscanf(p + 2, "%9d.%9d%n", &major, &minor, &used) != 2 || (size_t)used != n)
+        return err_set(e, ERR_NOT_FOUND, "page not found");
+    if (major > 1 || (major == 1 && minor > ENGINE_API_MINOR))
+        return err_set(e, ERR_INVALID, "client version %d.%d is too new. Maximum supported API version is 1.%d", major,
+                       minor, ENGINE_API_MINOR);
+    if (major < 1 || minor < ENGINE_API_MINOR_MIN)
+        return err_set(
+            e, ERR_INVALID,
+            "client version %d.%d is too old. Minimum supported API version is 1.%d, please upgrade your client to "
+            "a newer version",
+            major, minor, ENGINE_API_MINOR_MIN);
+    r->minor = minor;
+    *path = p + 2 + n;
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+static int not_found(struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, "page not found");
+}
+
+static int dispatch(struct request *r, struct span *parsed, struct err *e)
+{
+    const char *path = r->target.path;
+    if (take_version(r, &path, e) < 0)
+        return -1;
+    size_t n = strlen(path);
+    autofree char *trimmed =
+        mem_strndup(path, n > 1 && path[n - 1] == '/' && strcmp(path, "/networks/") == 0 ? n - 1 : n);
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (strcmp(routes[i].method, r->head->method) != 0 || !fits(routes[i].pattern, trimmed, &r->name))
+            continue;
+        trace_end(parsed, "route %s %s%s%s, API 1.%d", routes[i].method, routes[i].pattern, r->name ? ", name " : "",
+                  r->name ? r->name : "", r->minor);
+        if (!routes[i].handler)
+            return err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: %s", routes[i].later);
+        return routes[i].handler(r, e);
+    }
+    if (is_swarm(trimmed))
+        return err_set(e, ERR_UNAVAILABLE, "This node is not a swarm manager: gorae has no swarm mode");
+    return not_found(e);
+}
+
+/* A traced request names its trace; the file collects the spans of all programs that work for it. */
+static void begin_trace(struct request *r)
+{
+    const char *id = http_header(r->head, TRACE_HEADER);
+    if (!id || !str_is_hex(id, 16))
+        return;
+    autofree char *path = str_printf("%s/trace/%s", engine_config(r->engine)->exec_root, id);
+    trace_to_file(path);
+}
+
+void router_serve(struct request *r)
+{
+    struct err e = {0};
+    begin_trace(r);
+    struct span parsed = trace_begin(3, "parse the request");
+    if (http_target_parse(r->head->target, &r->target, &e) < 0 || dispatch(r, &parsed, &e) < 0) {
+        log_debug("%s %.200s: %s", r->head->method, r->head->target, e.msg);
+        reply_error(r, &e);
+    }
+    trace_to_file(NULL);
+    free(r->name);
+    r->name = NULL;
+    http_target_release(&r->target);
+}

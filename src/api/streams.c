@@ -1,0 +1,99 @@
+/* Handlers whose answer is a stream of bytes: attach and logs (spec 3).
+ *
+ * attach leaves HTTP: once the head is out, the connection belongs to the container's shim, together with whatever
+ * bytes the client sent after its request. The head is written as a segment of its own before the connection is passed
+ * on, and so before the process can write: some clients read the head through a buffer and the stream past it. */
+#include "api/api.h"
+#include "base/mem.h"
+#include "wire/frame.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ATTACH_BODY_MAX (64u << 10)
+
+/* Clients before 1.42 know one media type only. */
+static const char *stream_type(const struct request *r, bool tty)
+{
+    return tty || r->minor < 42 ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+}
+
+int streams_attach(struct request *r, struct err *e)
+{
+    bool tty, stream = http_query_bool(&r->target, "stream", false), logs = http_query_bool(&r->target, "logs", false);
+    struct attach_options o = {
+        .in = stream && http_query_bool(&r->target, "stdin", false),
+        .out = http_query_bool(&r->target, "stdout", false),
+        .err = http_query_bool(&r->target, "stderr", false),
+        .logs = logs,
+        .detach_keys = http_query(&r->target, "detachKeys", NULL),
+    };
+    if (!stream && !logs)
+        return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
+    if (engine_attach_check(r->engine, r->name, &tty, e) < 0)
+        return -1;
+    /* Some clients post their options as JSON as well. What belongs to the request must not become the container's
+     * stdin. */
+    if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)
+        return -1;
+    size_t nrest;
+    autofree char *rest = NULL;
+    int fd = http_take(r->http, &rest, &nrest);
+    r->taken = true;
+    if (reply_hijack(fd, r->head->upgrade, stream_type(r, tty), e) < 0) {
+        fd_close(fd);
+        return -1;
+    }
+    return engine_attach(r->engine, r->name, &o, fd, rest, nrest, e);
+}
+
+/* ---- logs ---- */
+
+struct log_stream {
+    struct request *r;
+    bool tty;
+};
+
+/* One record, one frame, one chunk. */
+static int send_record(void *arg, int stream, const char *p, size_t n)
+{
+    struct log_stream *s = arg;
+    struct err ignored; /* the client is gone: the stream ends */
+    if (n == 0)
+        return http_peek_peer(s->r->http) < 0;
+    if (s->tty)
+        return reply_chunk(s->r, p, n, &ignored) < 0;
+    autofree unsigned char *frame = mem_alloc(FRAME_HEAD + n);
+    frame_head(frame, stream, (uint32_t)n);
+    memcpy(frame + FRAME_HEAD, p, n);
+    return reply_chunk(s->r, frame, FRAME_HEAD + n, &ignored) < 0;
+}
+
+int streams_logs(struct request *r, struct err *e)
+{
+    struct log_stream s = {r, false};
+    struct logs_options o = {
+        .out = http_query_bool(&r->target, "stdout", false),
+        .err = http_query_bool(&r->target, "stderr", false),
+        .follow = http_query_bool(&r->target, "follow", false),
+        .timestamps = http_query_bool(&r->target, "timestamps", false),
+        .details = http_query_bool(&r->target, "details", false),
+        .tail = -1,
+    };
+    uint64_t tail;
+    if (str_to_u64(http_query(&r->target, "tail", ""), &tail) && tail <= INT64_MAX)
+        o.tail = (int64_t)tail;
+    if (!o.out && !o.err)
+        return err_set(e, ERR_INVALID, "Bad parameters: you must choose at least one stream");
+    if (input_time(r, "since", &o.since, e) < 0 || input_time(r, "until", &o.until, e) < 0 ||
+        engine_logs_check(r->engine, r->name, &s.tty, e) < 0 || reply_begin(r, stream_type(r, s.tty), e) < 0)
+        return -1;
+    if (engine_logs(r->engine, r->name, &o, send_record, &s, e) < 0) {
+        /* Too late for a status: stream 3 carries the reason to clients that take frames apart. */
+        if (!s.tty)
+            send_record(&s, FRAME_ERROR, e->msg, strlen(e->msg));
+        reply_end(r, e);
+        return -1;
+    }
+    return reply_end(r, e);
+}

@@ -1,0 +1,79 @@
+/* Names as archives write them, made safe to look at and to compare.
+ *
+ * These functions judge text only. That is enough for a name in a table (the files of an archive that is loaded), and
+ * never enough for a path on a disk, where "a/b" may lead anywhere once "a" is a link: there the kernel resolves,
+ * below a folder that is held open (merged.c). Next: spool.c. */
+#include "archive/worker.h"
+#include "base/mem.h"
+
+#include <limits.h>
+
+/* Append the parts of `text` to `out`. @return false where ".." would leave the root, or is not allowed at all */
+static bool add_parts(struct str *out, const char *text, bool dots)
+{
+    while (*text) {
+        size_t n = strcspn(text, "/");
+        if (n == 2 && text[0] == '.' && text[1] == '.') {
+            if (!dots || out->len == 0)
+                return false;
+            char *slash = memrchr(out->s, '/', out->len);
+            out->len = slash ? (size_t)(slash - out->s) : 0;
+            out->s[out->len] = '\0';
+        } else if (n > 0 && !(n == 1 && text[0] == '.')) {
+            if (out->len > 0)
+                str_addc(out, '/');
+            str_addn(out, text, n);
+        }
+        text += n + (text[n] == '/');
+    }
+    return true;
+}
+
+static size_t depth_of(const char *path)
+{
+    size_t n = *path != '\0';
+    for (; *path; path++)
+        n += *path == '/';
+    return n;
+}
+
+char *path_clean(const char *name, struct err *e)
+{
+    char shown[PATH_SHOWN];
+    autostr out = STR_INIT;
+    str_reset(&out);
+    if (strlen(name) >= PATH_MAX) {
+        err_set(e, ERR_INVALID, "entry %s: its name is longer than %d bytes", path_show(name, shown), PATH_MAX - 1);
+        return NULL;
+    }
+    if (!add_parts(&out, name, false)) {
+        err_set(e, ERR_INVALID, "entry %s: its name contains \"..\"", path_show(name, shown));
+        return NULL;
+    }
+    if (depth_of(out.s) > DEPTH_MAX) {
+        err_set(e, ERR_INVALID, "entry %s: it lies deeper than %d folders", path_show(name, shown), DEPTH_MAX);
+        return NULL;
+    }
+    return str_take(&out);
+}
+
+char *path_follow(const char *from, const char *text)
+{
+    autostr out = STR_INIT;
+    str_reset(&out);
+    const char *slash = strrchr(from, '/');
+    if (*text != '/' && slash)
+        str_addn(&out, from, (size_t)(slash - from));
+    if (strlen(text) >= PATH_MAX || !add_parts(&out, text, true))
+        return NULL;
+    return str_take(&out);
+}
+
+char *path_show(const char *name, char out[PATH_SHOWN])
+{
+    size_t i = 0;
+    for (; name[i] && i < PATH_SHOWN - 4; i++)
+        out[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+    memcpy(out + i, name[i] ? "..." : "", name[i] ? 4 : 1);
+    return out;
+}

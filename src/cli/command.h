@@ -1,0 +1,48 @@
+/** @file
+ * The commands: who they are, how they are found, what --help says about them.
+ *
+ * A command is one constant: its usage line, its flags, how many arguments it takes, and a function. It may be reached by
+ * several paths (`ps`, `container ls`); the help derives its aliases from the tables in command.c.
+ */
+#ifndef GORAE_CLI_COMMAND_H
+#define GORAE_CLI_COMMAND_H
+
+#include "cli/cli.h"
+
+#define ARGS_MANY SIZE_MAX
+
+struct command {
+    const char *usage;        /**< after its path: "[OPTIONS] CONTAINER [CONTAINER...]" */
+    const char *summary;      /**< one line */
+    const struct flag *flags; /**< NULL for none */
+    size_t options;           /**< size of its options struct */
+    size_t least, most;       /**< arguments it takes */
+    bool carries_command;     /**< its first argument ends the flags: what follows belongs to another program */
+    int (*run)(struct cli *cli, void *options, const struct args *args);
+};
+
+/** Options that stand before the command. */
+struct global_options {
+    bool debug, version, tls, tlsverify;
+    char *host, *log_level, *explain, *tls_file;
+};
+extern const struct flag global_flags[];
+
+/** Find and run the command that args->v[0..] names. @return exit code */
+int command_run(struct cli *cli, const struct args *args);
+/** Print the help of the program, a group or a command (`args` empty, 1 or 2 words). @return exit code */
+int command_help(const struct args *args);
+
+/** `flags` as the help's block of options, `width` columns wide. (usage.c) */
+void usage_flags(struct str *out, const struct flag *flags, size_t width);
+/** The columns that help may fill: the terminal's, 80 elsewhere. */
+size_t usage_width(void);
+
+extern const struct command command_attach, command_container_inspect, command_create, command_kill, command_logs,
+    command_port, command_ps, command_rename, command_rm, command_run_container, command_start, command_stop,
+    command_wait;
+extern const struct command command_history, command_image_inspect, command_images, command_import, command_load,
+    command_rmi, command_save, command_tag;
+extern const struct command command_events, command_info, command_inspect, command_version;
+
+#endif

@@ -1,0 +1,186 @@
+/* `gorae inspect`: what the daemon knows about a thing, as JSON or through a template.
+ *
+ * A name may belong to a container, an image, a network or a volume. Asked without --type, the kinds are tried in that
+ * order, as docker does, and the first that knows the name wins. The answer is printed as it came, indented: this command
+ * is the window onto the API, so nothing is renamed or left out.
+ *
+ * How it fails: a name that nobody knows is reported, the others are printed all the same, and the exit code is 1.
+ * Read next: format_eval.c. */
+#include "cli/command.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/format.h"
+#include "cli/list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXIT_TEMPLATE 64 /* docker's code for a template that cannot be parsed */
+
+struct inspect_options {
+    bool size;
+    char *format, *type, *platform;
+};
+
+static const struct kind {
+    const char *name, *before, *after; /* the path, around the name */
+} kinds[] = {
+    {"container", "/containers/", "/json"},
+    {"image", "/images/", "/json"},
+    {"network", "/networks/", ""},
+    {"volume", "/volumes/", ""},
+};
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+static json_t *ask(struct cli *cli, const struct kind *k, const struct inspect_options *o, const char *name,
+                   struct err *e)
+{
+    autostr path = STR_INIT;
+    str_add(&path, k->before);
+    path_name(&path, name);
+    str_add(&path, k->after);
+    path_flag(&path, "size", o->size && k == &kinds[0]);
+    return client_json(&cli->client, "GET", path.s, NULL, e);
+}
+
+static json_t *find(struct cli *cli, const struct inspect_options *o, const char *name, struct err *e)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        if (!str_empty(o->type) && !str_eq(o->type, kinds[i].name))
+            continue;
+        json_t *j = ask(cli, &kinds[i], o, name, e);
+        /* A daemon that lacks a kind answers 404 or 501 for all of it. */
+        if (j || (cli->client.status != 404 && cli->client.status != 501) || !str_empty(o->type))
+            return j;
+    }
+    cli->client.status = 0;
+    err_set(e, ERR_NOT_FOUND, "Error: No such object: %s", name);
+    return NULL;
+}
+
+static int print_one(const struct cli *cli, const struct format *f, const json_t *j, struct err *e)
+{
+    autostr out = STR_INIT;
+    struct format_mode mode = {.safe = cli->out_tty};
+    if (format_run(f, j, &mode, &out, e) < 0)
+        return -1;
+    printf("%s\n", out.s);
+    return 0;
+}
+
+static void print_all(const json_t *found)
+{
+    autofree char *text = json_dumps(found, JSON_INDENT(4));
+    printf("%s\n", text);
+}
+
+static int inspect_all(struct cli *cli, const struct inspect_options *o, const struct format *f,
+                       const struct args *args)
+{
+    int result = EXIT_OK;
+    json_auto_t *found = json_array();
+    struct err e;
+    for (size_t i = 0; i < args->n; i++) {
+        json_auto_t *j = find(cli, o, args->v[i], &e);
+        if (!j)
+            result = cli_fail(cli, &e);
+        else if (!f)
+            json_array_append(found, j);
+        else if (print_one(cli, f, j, &e) < 0)
+            result = cli_fail_own(cli, &e);
+    }
+    if (!f)
+        print_all(found);
+    return result;
+}
+
+static int inspect_kind(struct cli *cli, struct inspect_options *o, const struct args *args)
+{
+    struct err e;
+    bool known = str_empty(o->type);
+    for (size_t i = 0; i < KINDS; i++)
+        known = known || str_eq(o->type, kinds[i].name);
+    if (!known) {
+        err_set(&e, ERR_INVALID, "unknown type \"%s\": expected container, image, network or volume", o->type);
+        return cli_fail(cli, &e);
+    }
+    if (str_empty(o->format))
+        return inspect_all(cli, o, NULL, args);
+    struct format *f = format_parse(str_eq(o->format, "json") ? "{{json .}}" : o->format, &e);
+    if (!f) {
+        cli_fail(cli, &e);
+        return EXIT_TEMPLATE;
+    }
+    int result = inspect_all(cli, o, f, args);
+    format_free(f);
+    return result;
+}
+
+static int inspect(struct cli *cli, void *options, const struct args *args)
+{
+    return inspect_kind(cli, options, args);
+}
+
+static int inspect_as(struct cli *cli, struct inspect_options *o, const char *type, const struct args *args)
+{
+    free(o->type);
+    o->type = mem_strdup(type);
+    int result = inspect_kind(cli, o, args);
+    free(take_ptr(&o->type)); /* these commands have no --type flag that would free it */
+    return result;
+}
+
+static int container_inspect(struct cli *cli, void *options, const struct args *args)
+{
+    return inspect_as(cli, options, "container", args);
+}
+
+static int image_inspect(struct cli *cli, void *options, const struct args *args)
+{
+    return inspect_as(cli, options, "image", args);
+}
+
+#define AT(member) offsetof(struct inspect_options, member)
+static const struct flag inspect_flags[] = {
+    {"format", 'f', FLAG_STRING, AT(format), OBJECT_FORMAT_HELP, NULL, NULL},
+    {"size", 's', FLAG_BOOL, AT(size), "Also how much a container has written", NULL, NULL},
+    {"type", 0, FLAG_STRING, AT(type), "Only this kind: container, image, network or volume", NULL, NULL},
+    {.type = FLAG_END},
+};
+static const struct flag container_inspect_flags[] = {
+    {"format", 'f', FLAG_STRING, AT(format), OBJECT_FORMAT_HELP, NULL, NULL},
+    {"size", 's', FLAG_BOOL, AT(size), "Also how much it has written", NULL, NULL},
+    {.type = FLAG_END},
+};
+static const struct flag image_inspect_flags[] = {
+    {"format", 'f', FLAG_STRING, AT(format), OBJECT_FORMAT_HELP, NULL, NULL},
+    {.type = FLAG_END},
+};
+
+const struct command command_inspect = {
+    .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
+    .summary = "Show all that the daemon knows about something",
+    .flags = inspect_flags,
+    .options = sizeof(struct inspect_options),
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = inspect,
+};
+const struct command command_container_inspect = {
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Show all that the daemon knows about containers",
+    .flags = container_inspect_flags,
+    .options = sizeof(struct inspect_options),
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = container_inspect,
+};
+const struct command command_image_inspect = {
+    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Show all that the daemon knows about images",
+    .flags = image_inspect_flags,
+    .options = sizeof(struct inspect_options),
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = image_inspect,
+};

@@ -1,0 +1,102 @@
+/* gorae: the client.
+ *
+ * It is step 1 and the end of step 4 of the course's figure: what a person types becomes a request, and the answer
+ * becomes text. Between them the client knows nothing: no container, no image, no rule about them; all that is in the
+ * daemon. So this program runs without privileges, needs one socket, and works with any daemon that speaks the Engine API.
+ *
+ *     gorae [global options] COMMAND [options] [arguments]
+ *
+ * Starting must be quick, since scripts start it thousands of times: nothing is read, dialled or allocated in bulk before
+ * the command is known, and --help touches no socket at all.
+ *
+ * Read next: command.c (which command?), container_list.c (`ps`, the plainest of them), run.c (the richest). */
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/explain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define AT(member) offsetof(struct global_options, member)
+const struct flag global_flags[] = {
+    {"debug", 'D', FLAG_BOOL, AT(debug), "Tell about failures that are otherwise passed over", NULL, NULL},
+    {"explain", 0, FLAG_OPTIONAL, AT(explain),
+     "Tell the story of this command after its output. =json prints it for programs, =dot as a figure for graphviz, "
+     "=dot-shape likewise without times and pids; these three print nothing else on standard output",
+     "how", "text"},
+    {"host", 'H', FLAG_STRING, AT(host), "Daemon to talk to, unix:///path or tcp://host:port", NULL, NULL},
+    {"log-level", 'l', FLAG_STRING, AT(log_level), "As --debug where it is debug", NULL, NULL},
+    {"tls", 0, FLAG_BOOL, AT(tls), NULL, NULL, NULL},
+    {"tlsverify", 0, FLAG_BOOL, AT(tlsverify), NULL, NULL, NULL},
+    {"tlscacert", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
+    {"tlscert", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
+    {"tlskey", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
+    {"version", 'v', FLAG_BOOL, AT(version), "Print the version and quit", NULL, NULL},
+    {.type = FLAG_END},
+};
+
+static int wrong(const char *why)
+{
+    fprintf(stderr, "gorae: %s\n\nUsage:  gorae [OPTIONS] COMMAND [ARG...]\n\nSee 'gorae --help'.\n", why);
+    return EXIT_USAGE;
+}
+
+static const char *daemon_name(const struct global_options *o)
+{
+    const char *const from[] = {o->host, getenv("GORAE_HOST"), getenv("DOCKER_HOST")};
+    for (size_t i = 0; i < sizeof(from) / sizeof(*from); i++)
+        if (!str_empty(from[i]))
+            return from[i];
+    return NULL;
+}
+
+/* A daemon must be named, and the command found, before anything is told about it. */
+static int run(const struct global_options *o, const struct args *args, int argc, char **argv)
+{
+    struct cli cli = {.out_tty = isatty(STDOUT_FILENO)};
+    struct explain story = EXPLAIN_INIT;
+    struct err e;
+    client_init(&cli.client, daemon_name(o), getenv("DOCKER_API_VERSION"));
+    int code = EXIT_USAGE;
+    if (explain_begin(&story, &cli, o->explain, argc, argv, &e) < 0) {
+        wrong(e.msg);
+    } else {
+        code = command_run(&cli, args);
+        if (fflush(stdout) != 0 && code == EXIT_OK) {
+            perror("gorae: cannot write to standard output");
+            code = EXIT_FAILED;
+        }
+        explain_end(&story, &cli, code);
+    }
+    client_release(&cli.client);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct global_options o = {0};
+    struct args args;
+    struct err e;
+    mem_setup();
+    int r = flag_parse(global_flags, &o, argc - 1, argv + 1, false, &args, &e);
+    bool debug = o.debug || str_eq(o.log_level, "debug");
+    log_level(debug ? LOG_DEBUG : LOG_ERROR);
+    int code;
+    if (r < 0) {
+        code = wrong(e.msg);
+    } else if (o.tls || o.tlsverify || o.tls_file) {
+        code = wrong("TLS is not here yet: this client speaks to unix:// sockets, and to tcp:// in plain text");
+    } else if (o.version) {
+        printf("gorae version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT);
+        code = EXIT_OK;
+    } else if (r > 0 || args.n == 0) {
+        code = command_help(&(struct args){NULL, 0});
+    } else {
+        code = run(&o, &args, argc, argv);
+    }
+    free(args.v);
+    flag_release(global_flags, &o);
+    return code;
+}

@@ -1,0 +1,99 @@
+/* attach: a client's connection is handed over, and the daemon is out of the way.
+ *
+ * While the container runs, the connection goes straight to its shim, so the bytes flow between client and shim and a
+ * restart of the daemon does not touch them. A client may also attach before there is a process: `run` always does, so
+ * as not to miss a byte. Such a connection is parked, with the bytes that came with it, until the next start. */
+#include "engine/model.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#define PARKED_MAX 64
+
+int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    *ret_tty = json_is(c->config, "Tty");
+    pthread_mutex_lock(&en->lock);
+    bool going = c->removing;
+    pthread_mutex_unlock(&en->lock);
+    int r =
+        going ? err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id) : 0;
+    container_put(en, c);
+    return r;
+}
+
+/* Forget parked clients that have gone away. POLLHUP needs both directions closed, so a client that has merely
+ * half-closed (as the stock one does at once when it has no stdin to send) stays. Call with the lock held. @return how
+ * many are left */
+static size_t sweep(struct container *c)
+{
+    size_t n = 0;
+    for (struct parked **at = &c->parked; *at;) {
+        struct parked *p = *at;
+        struct pollfd f = {.fd = p->fd};
+        if (poll(&f, 1, 0) > 0 && (f.revents & (POLLHUP | POLLERR))) {
+            *at = p->next;
+            fd_close(p->fd);
+            json_decref(p->request);
+            free(p->rest);
+            free(p);
+            continue;
+        }
+        n++;
+        at = &p->next;
+    }
+    return n;
+}
+
+static int park(struct container *c, json_t *request, int fd, const char *rest, size_t nrest, struct err *e)
+{
+    if (sweep(c) >= PARKED_MAX) {
+        fd_close(fd);
+        return err_set(e, ERR_UNAVAILABLE, "container %.12s has %d clients waiting for it already", c->id, PARKED_MAX);
+    }
+    struct parked *p = mem_alloc(sizeof(*p)), **at = &c->parked;
+    *p = (struct parked){NULL, fd, json_incref(request), nrest ? mem_strndup(rest, nrest) : NULL, nrest};
+    while (*at)
+        at = &(*at)->next;
+    *at = p;
+    return 0;
+}
+
+/* Between "does it run?" and "pass it on" the process may end; then the shim is gone and the connection is closed,
+ * which is what the client of an ended container sees anyway. */
+static int attach_locked(struct engine *en, struct container *c, json_t *request, int fd, const char *rest,
+                         size_t nrest, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    bool running = c->state == STATE_RUNNING;
+    int r = running ? 0 : park(c, request, fd, rest, nrest, e);
+    pthread_mutex_unlock(&en->lock);
+    return running ? shim_attach(c, request, fd, rest, nrest, e) : r;
+}
+
+int engine_attach(struct engine *en, const char *name, const struct attach_options *opt, int fd, const char *rest,
+                  size_t nrest, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c) {
+        fd_close(fd);
+        return -1;
+    }
+    bool in = opt->in && json_is(c->config, "OpenStdin");
+    json_auto_t *request = json_pack("{s:s, s:b, s:b, s:b, s:b, s:I}", "op", "attach", "stdin", in, "stdout", opt->out,
+                                     "stderr", opt->err, "logs", opt->logs, "rest", (json_int_t)nrest);
+    if (!str_empty(opt->detach_keys))
+        json_object_set_new(request, "detach_keys", json_string(opt->detach_keys));
+    event_container(en, c, "attach", NULL);
+    /* `op` keeps a start from slipping between the look at the state and the parking. */
+    pthread_mutex_lock(&c->op);
+    int r = attach_locked(en, c, request, fd, rest, nrest, e);
+    pthread_mutex_unlock(&c->op);
+    container_put(en, c);
+    return r;
+}

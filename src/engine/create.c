@@ -1,0 +1,320 @@
+/* create: from a request to a container on disk, in five steps.
+ *
+ *   1. resolve the image            (404 makes the stock client pull it and ask again)
+ *   2. complete Config, HostConfig  (schema.c), check the rules that join several fields
+ *   3. reserve the name             (in memory: of two requests with one name one goes on)
+ *   4. make the folders, then the record, durably: the record makes the container exist
+ *   5. put it into the table, tell the listeners
+ *
+ * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
+#include "engine/spec.h"
+#include "engine/capability.h"
+#include "engine/mounts.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "net/net.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MEMORY_MIN (INT64_C(6) << 20)
+
+static bool any(const json_t *host, const char *key)
+{
+    const json_t *v = json_object_get(host, key);
+    switch (json_typeof(v ? v : json_null())) {
+    case JSON_ARRAY: return json_array_size(v) > 0;
+    case JSON_OBJECT: return json_object_size(v) > 0;
+    case JSON_STRING: return json_string_length(v) > 0;
+    case JSON_INTEGER: return json_integer_value(v) != 0;
+    case JSON_TRUE: return true;
+    default: return false;
+    }
+}
+
+/* Fields whose feature is not there yet. Refused by name, because a container that silently lacks what was asked for
+ * is worse than none. */
+static int refuse_later(const json_t *config, const json_t *host, struct err *e)
+{
+    static const struct {
+        const char *key, *step;
+    } later[] = {
+        {"PortBindings", "networks"},
+        {"PublishAllPorts", "networks"},
+        {"Links", "networks"},
+        {"VolumesFrom", "volumes"},
+        {"Init", "a container's life"},
+        {"Devices", "a container's life"},
+        {"DeviceCgroupRules", "a container's life"},
+    };
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+        if (any(host, later[i].key))
+            return err_set(e, ERR_NOT_IMPLEMENTED, "HostConfig.%s is not supported yet: it comes with the step on %s",
+                           later[i].key, later[i].step);
+    if (!str_eq(json_str(host, "RestartPolicy.Name", "no"), "no"))
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "restart policy %s is not supported yet: it comes with the step on a container's life",
+                       json_str(host, "RestartPolicy.Name", ""));
+    const char *probe = json_string_value(json_array_get(json_at(config, "Healthcheck.Test"), 0));
+    if (probe && !str_eq(probe, "NONE"))
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "health checks are not supported yet: they come with the step on a container's life");
+    return 0;
+}
+
+/* What gorae will not do, or what is no value at all. */
+static int refuse_never(const json_t *host, struct err *e)
+{
+    static const char *const windows[] = {"CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"};
+    const char *isolation = json_str(host, "Isolation", "");
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
+        if (any(host, windows[i]))
+            return err_set(e, ERR_INVALID, "HostConfig.%s exists on Windows only", windows[i]);
+    if (*isolation && !str_eq(isolation, "default"))
+        return err_set(e, ERR_INVALID, "invalid isolation '%s': only the default exists on Linux", isolation);
+    if (any(host, "DeviceRequests"))
+        return err_set(e, ERR_INVALID, "HostConfig.DeviceRequests: no device driver is known here");
+    if (any(host, "StorageOpt"))
+        return err_set(e, ERR_INVALID, "HostConfig.StorageOpt: the overlay driver has no options for a container");
+    const char *userns = json_str(host, "UsernsMode", "");
+    if (*userns && !str_eq(userns, "host"))
+        return err_set(e, ERR_INVALID, "invalid user namespace mode '%s': only host is known", userns);
+    return 0;
+}
+
+static int check_modes(const json_t *config, json_t *host, struct err *e)
+{
+    static const struct {
+        const char *key, *const values[6];
+    } modes[] = {
+        {"IpcMode", {"private", "shareable", "none", "host"}},
+        {"PidMode", {"", "host"}},
+        {"UTSMode", {"", "host"}},
+        {"CgroupnsMode", {"private", "host"}},
+    };
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        const char *have = json_str(host, modes[i].key, "");
+        const char *const *v = modes[i].values;
+        while (*v && !str_eq(*v, have))
+            v++;
+        if (!*v && str_starts(have, "container:"))
+            return err_set(e, ERR_NOT_IMPLEMENTED,
+                           "HostConfig.%s %s: sharing with a container comes with the step on a container's life",
+                           modes[i].key, have);
+        if (!*v)
+            return err_set(e, ERR_INVALID, "invalid HostConfig.%s: '%s'", modes[i].key, have);
+    }
+    if (str_eq(json_str(host, "UTSMode", ""), "host") && *json_str(config, "Hostname", ""))
+        return err_set(e, ERR_INVALID, "a hostname cannot be given together with the host's UTS namespace");
+    return 0;
+}
+
+static int check_limits(const json_t *host, struct err *e)
+{
+    int64_t memory = json_int(host, "Memory", 0), swap = json_int(host, "MemorySwap", 0);
+    int64_t reservation = json_int(host, "MemoryReservation", 0), nano = json_int(host, "NanoCpus", 0);
+    int64_t period = json_int(host, "CpuPeriod", 0), quota = json_int(host, "CpuQuota", 0);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (memory != 0 && memory < MEMORY_MIN)
+        return err_set(e, ERR_INVALID, "Minimum memory limit allowed is 6MB");
+    if (swap > 0 && memory == 0)
+        return err_set(e, ERR_INVALID, "You should always set the Memory limit when using Memoryswap limit");
+    if (swap < -1 || (swap > 0 && swap < memory))
+        return err_set(e, ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit");
+    if (reservation < 0 || (memory > 0 && reservation > memory))
+        return err_set(e, ERR_INVALID, "Minimum memory limit can not be less than memory reservation limit");
+    if (nano < 0 || (nano > 0 && nano > cpus * INT64_C(1000000000)))
+        return err_set(e, ERR_INVALID, "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
+                       cpus, cpus);
+    if (nano > 0 && (period || quota))
+        return err_set(e, ERR_INVALID,
+                       "Conflicting options: Nano CPUs cannot be set together with CPU period or quota");
+    if (period != 0 && (period < 1000 || period > 1000000))
+        return err_set(e, ERR_INVALID,
+                       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+    if (quota > 0 && quota < 1000)
+        return err_set(e, ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+    int64_t oom = json_int(host, "OomScoreAdj", 0);
+    if (oom < -1000 || oom > 1000)
+        return err_set(e, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]", (long long)oom);
+    if (json_int(host, "ShmSize", 0) < 0)
+        return err_set(e, ERR_INVALID, "SHM size can not be less than 0");
+    return 0;
+}
+
+static int check_config(const json_t *config, struct err *e)
+{
+    const char *dir = json_str(config, "WorkingDir", ""), *sig = json_str(config, "StopSignal", "");
+    size_t i;
+    json_t *v;
+    if (*dir && *dir != '/')
+        return err_set(e, ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
+    if (*sig && engine_signal(sig) == 0)
+        return err_set(e, ERR_INVALID, "Invalid signal: %s", sig);
+    json_array_foreach(json_object_get(config, "Env"), i, v)
+    {
+        const char *s = json_string_value(v);
+        if (*s == '=' || *s == '\0')
+            return err_set(e, ERR_INVALID, "invalid environment variable: \"%s\"", s);
+    }
+    const char *host = json_str(config, "Hostname", "");
+    if (strlen(host) > 64)
+        return err_set(e, ERR_INVALID, "invalid hostname format: %s is longer than 64 bytes", host);
+    return 0;
+}
+
+static int check_log(const json_t *host, struct err *e)
+{
+    const char *type = json_str(host, "LogConfig.Type", "");
+    const char *k;
+    json_t *v;
+    if (!str_eq(type, "json-file") && !str_eq(type, "none"))
+        return err_set(e, ERR_INVALID, "logger: no log driver named '%s' is registered", type);
+    json_object_foreach(json_at(host, "LogConfig.Config"), k, v)
+    {
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "log option '%s' is not supported yet: rotation comes with the step on a "
+                       "container's life",
+                       k);
+    }
+    return 0;
+}
+
+int create_check(struct engine *en, const json_t *config, json_t *host, json_t *warnings, struct err *e)
+{
+    enum net_kind net;
+    const char *runtime = json_str(host, "Runtime", "");
+    if (*runtime == '\0')
+        json_object_set_new(host, "Runtime", json_string(en->opt.default_runtime));
+    else if (!runtime_path(en, runtime))
+        return err_set(e, ERR_INVALID, "Unknown runtime specified %s", runtime);
+    /* The host's cgroup namespace where cgroup v1 is mounted, as Docker: its tools expect to see the whole tree. */
+    if (!*json_str(host, "CgroupnsMode", ""))
+        json_object_set_new(host, "CgroupnsMode",
+                            json_string(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "private" : "host"));
+    if (check_config(config, e) < 0 || refuse_never(host, e) < 0 || refuse_later(config, host, e) < 0 ||
+        check_modes(config, host, e) < 0 || check_limits(host, e) < 0 || check_log(host, e) < 0 ||
+        net_plan(json_str(host, "NetworkMode", ""), &net, e) < 0)
+        return -1;
+    /* What start will make of these is made once here, so that a bad value is refused while nothing exists yet. */
+    json_auto_t *mounts = mounts_of(host, e), *caps = mounts ? capabilities_of(host, e) : NULL;
+    json_auto_t *limits = caps ? spec_rlimits(host, e) : NULL, *seccomp = limits ? spec_seccomp(host, caps, e) : NULL;
+    if (!seccomp || spec_no_new_privileges(host, e) < 0)
+        return -1;
+    if (json_object_size(json_object_get(config, "Volumes")) > 0)
+        json_array_append_new(warnings,
+                              json_string("Volumes of the image are kept in the container's own layer: named and "
+                                          "anonymous volumes come with the step on volumes."));
+    if (any(host, "KernelMemory") || any(host, "KernelMemoryTCP"))
+        json_array_append_new(warnings,
+                              json_string("Kernel memory limits are discarded: the kernel no longer has them."));
+    return 0;
+}
+
+/* ---- making it ---- */
+
+static int make_folders(struct engine *en, struct container *c, struct err *e)
+{
+    /* 0710 keeps other users of the host from running what a container may have made setuid (CVE-2021-41091). */
+    static const struct {
+        const char *tail;
+        mode_t mode;
+    } folders[] = {{NULL, 0710}, {"upper", 0755}, {"work", 0700}, {"rootfs", 0700}};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        autofree char *path = container_path(en, c, folders[i].tail);
+        if (mkdir(path, folders[i].mode) < 0 || chmod(path, folders[i].mode) < 0)
+            return err_sys(e, "make folder %s", path);
+    }
+    return 0;
+}
+
+static int write_out(struct engine *en, struct container *c, struct err *e)
+{
+    FAULT("create.name-reserved");
+    if (make_folders(en, c, e) < 0)
+        return -1;
+    FAULT("create.folders-made");
+    if (files_make(en, c, e) < 0)
+        return -1;
+    FAULT("create.files-made");
+    if (container_save(en, c, true, e) < 0)
+        return -1;
+    FAULT("create.record-written");
+    return dir_sync(AT_FDCWD, en->containers_dir, e);
+}
+
+/* An id whose first twelve digits are all decimal would look like a number to people and scripts. */
+static void make_id(char id[ID_LENGTH + 1])
+{
+    do
+        str_random_hex(id, ID_LENGTH / 2);
+    while (strspn(id, "0123456789") >= 12);
+}
+
+static int fill(struct engine *en, struct container *c, const json_t *body, int api_minor, json_t *warnings,
+                struct err *e)
+{
+    const char *image_name = json_str(body, "Image", "");
+    json_auto_t *image = NULL;
+    if (!*image_name)
+        return err_set(e, ERR_INVALID, "no image was given");
+    c->image = image_resolve(en->images, image_name, e);
+    image = c->image ? image_config(en->images, c->image, e) : NULL;
+    if (!image)
+        return -1;
+    c->config = config_complete(body, json_object_get(image, "config"), e);
+    c->host = c->config ? host_complete(body, api_minor, e) : NULL;
+    if (!c->host || create_check(en, c->config, c->host, warnings, e) < 0)
+        return -1;
+    c->path_args = config_command(c->config, e);
+    if (!c->path_args)
+        return -1;
+    if (!*json_str(c->config, "Hostname", "")) {
+        bool shared =
+            str_eq(json_str(c->host, "UTSMode", ""), "host") || str_eq(json_str(c->host, "NetworkMode", ""), "host");
+        autofree char *host = shared ? mem_strdup(en->hostname) : mem_strndup(c->id, 12);
+        json_object_set_new(c->config, "Hostname", json_string(host));
+    }
+    return 0;
+}
+
+json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e)
+{
+    char id[ID_LENGTH + 1];
+    json_auto_t *warnings = json_array();
+    make_id(id);
+    struct container *c = container_new(id);
+    c->created = clock_real();
+    struct span s = trace_begin(3, "check the request against the image");
+    if (fill(en, c, body, api_minor, warnings, e) < 0)
+        goto fail;
+    trace_end(&s, "Config and HostConfig completed; %s", c->image);
+    if (str_empty(name))
+        c->name = name_random(en, id);
+    else if (name_reserve(en, name + (*name == '/'), id, e) == 0)
+        c->name = mem_strdup(name + (*name == '/'));
+    if (!c->name)
+        goto fail;
+    s = trace_begin(3, "write the container's record");
+    if (write_out(en, c, e) < 0) {
+        autofree char *folder = container_path(en, c, NULL);
+        tree_remove(AT_FDCWD, folder, NULL);
+        name_release(en, c->name);
+        goto fail;
+    }
+    trace_end(&s, "containers/%.12s…/config.json: write, fsync, rename, fsync of the folder", c->id);
+    container_insert(en, c);
+    event_container(en, c, "create", NULL);
+    json_t *out = json_pack("{s:s, s:O}", "Id", id, "Warnings", warnings);
+    container_put(en, c);
+    return out;
+fail:
+    container_put(en, c);
+    return NULL;
+}

@@ -1,0 +1,331 @@
+/* The engine's tables: which containers there are, and how a name finds one.
+ *
+ * A container is in memory as long as it is in the table or somebody holds a reference; its files are gone when
+ * removal is done, which may be earlier. Lookups follow Docker's order (full id, exact name, unique id prefix), and a
+ * name that looks like a full id is refused at creation, so that nobody can shadow another's id.
+ *
+ * Read next: record.c for what is on disk, create.c and start.c for the way in, exit.c for the way out. */
+#include "engine/model.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- containers in memory ---- */
+
+struct container *container_new(const char *id)
+{
+    struct container *c = mem_alloc(sizeof(*c));
+    memcpy(c->id, id, ID_LENGTH);
+    pthread_mutex_init(&c->op, NULL);
+    pthread_mutex_init(&c->shim_send, NULL);
+    c->shim = -1;
+    c->refs = 1;
+    c->state = STATE_CREATED;
+    return c;
+}
+
+static void container_free(struct container *c)
+{
+    json_decref(c->config);
+    json_decref(c->host);
+    json_decref(c->path_args);
+    fd_close(c->shim);
+    pthread_mutex_destroy(&c->op);
+    pthread_mutex_destroy(&c->shim_send);
+    free(c->name);
+    free(c->image);
+    free(c->error);
+    free(c->trace);
+    free(c);
+}
+
+void container_put(struct engine *en, struct container *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&en->lock);
+    bool last = --c->refs == 0;
+    pthread_mutex_unlock(&en->lock);
+    if (last)
+        container_free(c);
+}
+
+/* The table is kept newest first, which is the order in which lists are shown. */
+void container_insert(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    struct container **at = &en->containers;
+    while (*at && (*at)->created > c->created)
+        at = &(*at)->next;
+    c->next = *at;
+    *at = c;
+    c->in_table = true;
+    c->refs++;
+    en->ncontainers++;
+    pthread_mutex_unlock(&en->lock);
+}
+
+void container_withdraw(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    for (struct container **at = &en->containers; *at; at = &(*at)->next) {
+        if (*at != c)
+            continue;
+        *at = c->next;
+        en->ncontainers--;
+        c->in_table = false;
+        c->refs--; /* the caller holds another */
+        if (c->name)
+            json_object_del(en->names, c->name);
+        break;
+    }
+    pthread_mutex_unlock(&en->lock);
+}
+
+static struct container *by_id(struct engine *en, const char *id, size_t n, bool *ambiguous)
+{
+    struct container *found = NULL;
+    for (struct container *c = en->containers; c; c = c->next) {
+        if (strncmp(c->id, id, n) != 0)
+            continue;
+        *ambiguous = found != NULL;
+        if (*ambiguous)
+            return NULL;
+        found = c;
+    }
+    return found;
+}
+
+struct container *container_get(struct engine *en, const char *name, struct err *e)
+{
+    bool ambiguous = false;
+    struct container *c = NULL;
+    size_t n = strlen(name);
+    if (n == 0) {
+        err_set(e, ERR_INVALID, "the name of a container is empty");
+        return NULL;
+    }
+    pthread_mutex_lock(&en->lock);
+    if (n == ID_LENGTH)
+        c = by_id(en, name, n, &ambiguous);
+    if (!c) {
+        const char *id = json_string_value(json_object_get(en->names, name + (name[0] == '/')));
+        c = id ? by_id(en, id, ID_LENGTH, &ambiguous) : NULL;
+    }
+    if (!c && n < ID_LENGTH && strspn(name, "0123456789abcdef") == n)
+        c = by_id(en, name, n, &ambiguous);
+    if (c)
+        c->refs++;
+    pthread_mutex_unlock(&en->lock);
+    if (ambiguous)
+        err_set(e, ERR_INVALID, "Multiple IDs found with provided prefix: %s", name);
+    else if (!c)
+        err_set(e, ERR_NOT_FOUND, "No such container: %s", name);
+    return c;
+}
+
+char *container_path(struct engine *en, const struct container *c, const char *tail)
+{
+    return str_printf("%s/%s%s%s", en->containers_dir, c->id, tail ? "/" : "", tail ? tail : "");
+}
+
+char *container_run_path(struct engine *en, const struct container *c, const char *tail)
+{
+    return str_printf("%s/%s%s%s", en->run_dir, c->id, tail ? "/" : "", tail ? tail : "");
+}
+
+int container_step(struct container *c, enum trigger on)
+{
+    int to = machine_next(c->state, on);
+    if (to < 0)
+        return -1;
+    if (to < STATE_COUNT)
+        c->state = (enum state)to;
+    return 0;
+}
+
+/* ---- images in use ---- */
+
+static struct image_user *image_users(void *arg, size_t *ret_n)
+{
+    struct engine *en = arg;
+    pthread_mutex_lock(&en->lock);
+    struct image_user *u = mem_alloc((en->ncontainers + 1) * sizeof(*u));
+    size_t n = 0;
+    for (struct container *c = en->containers; c; c = c->next, n++)
+        u[n] = (struct image_user){mem_strdup(c->id), mem_strdup(c->image), c->state == STATE_RUNNING};
+    pthread_mutex_unlock(&en->lock);
+    *ret_n = n;
+    return u;
+}
+
+static void image_event(void *arg, const char *action, const char *id, const char *name)
+{
+    event_image(arg, action, id, name);
+}
+
+/* ---- open and close ---- */
+
+/* One daemon a data root, for as long as it lives: the kernel drops the lock with the process, however it ends. */
+static int lock_data_root(struct engine *en, struct err *e)
+{
+    autofree char *path = str_printf("%s/lock", en->opt.data_root);
+    autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_sys(e, "open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        char holder[32] = "";
+        ssize_t n = read(fd, holder, sizeof(holder) - 1);
+        holder[n > 0 ? n : 0] = '\0';
+        holder[strcspn(holder, "\n")] = '\0';
+        return err_set(e, ERR_CONFLICT, "data root %s is in use by the daemon with pid %s", en->opt.data_root,
+                       *holder ? holder : "(unknown)");
+    }
+    autofree char *pid = str_printf("%d\n", (int)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+        return err_sys(e, "write %s", path);
+    en->lock_fd = take_fd(&fd);
+    return 0;
+}
+
+static int make_folders(struct engine *en, struct err *e)
+{
+    struct {
+        const char *path;
+        mode_t mode;
+    } want[] = {{en->opt.data_root, 0710}, {en->containers_dir, 0710}, {en->quarantine, 0700},
+                {en->opt.exec_root, 0711}, {en->run_dir, 0700},        {en->trace_dir, 0700}};
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        if (dir_make_all(want[i].path, want[i].mode, e) < 0)
+            return -1;
+        if (chmod(want[i].path, want[i].mode) < 0) /* whatever the umask was */
+            return err_sys(e, "chmod %s", want[i].path);
+    }
+    return 0;
+}
+
+/* A name for this daemon in `docker info`: made once, kept in the data root. */
+static int load_daemon_id(struct engine *en, struct err *e)
+{
+    autofree char *path = str_printf("%s/id", en->opt.data_root);
+    char fresh[33];
+    struct err ignored;
+    en->daemon_id = file_read(AT_FDCWD, path, 64, NULL, &ignored);
+    if (en->daemon_id && str_is_hex(en->daemon_id, 32))
+        return 0;
+    str_random_hex(fresh, 16);
+    free(en->daemon_id);
+    en->daemon_id = mem_strdup(fresh);
+    return file_replace(AT_FDCWD, path, fresh, 32, 0600, e);
+}
+
+static int open_in(struct engine *en, struct err *e)
+{
+    autofree char *images = str_printf("%s/images", en->opt.data_root);
+    const struct image_hooks hooks = {en, image_event, image_users};
+    char host[256] = "";
+    gethostname(host, sizeof(host) - 1);
+    en->hostname = mem_strdup(host);
+    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0 || make_folders(en, e) < 0 ||
+        load_daemon_id(en, e) < 0)
+        return -1;
+    en->images = image_store_open(images, en->quarantine, &hooks, e);
+    if (!en->images)
+        return -1;
+    return recover(en, e);
+}
+
+struct engine *engine_open(const struct engine_options *opt, struct err *e)
+{
+    struct engine *en = mem_alloc(sizeof(*en));
+    json_object_seed(0); /* jansson seeds its hash tables at first use, which is not safe between threads */
+    en->opt = *opt;
+    en->lock_fd = -1;
+    pthread_mutex_init(&en->lock, NULL);
+    en->names = json_object();
+    en->bus = bus_new();
+    en->containers_dir = str_printf("%s/containers", opt->data_root);
+    en->quarantine = str_printf("%s/quarantine", opt->data_root);
+    en->run_dir = str_printf("%s/containers", opt->exec_root);
+    en->trace_dir = str_printf("%s/trace", opt->exec_root);
+    if (open_in(en, e) < 0) {
+        engine_close(en);
+        return NULL;
+    }
+    return en;
+}
+
+/* Threads that follow running containers may still be there when the process ends; what they use stays. */
+void engine_close(struct engine *en)
+{
+    pthread_mutex_lock(&en->lock);
+    bool idle = true;
+    for (struct container *c = en->containers; c; c = c->next)
+        idle = idle && c->refs == 1 && c->state != STATE_RUNNING;
+    pthread_mutex_unlock(&en->lock);
+    if (!idle)
+        return;
+    while (en->containers) {
+        struct container *c = en->containers;
+        en->containers = c->next;
+        parked_drop(en, c);
+        container_free(c);
+    }
+    if (en->images)
+        image_store_close(en->images);
+    bus_free(en->bus);
+    json_decref(en->names);
+    fd_close(en->lock_fd);
+    free(en->containers_dir);
+    free(en->quarantine);
+    free(en->run_dir);
+    free(en->trace_dir);
+    free(en->hostname);
+    free(en->daemon_id);
+    pthread_mutex_destroy(&en->lock);
+    free(en);
+}
+
+/* One folder for v2, one a hierarchy for v1. rmdir(2) refuses while a container is in it, which is as it should be. */
+void engine_tidy_cgroups(struct engine *en)
+{
+    autofree char *v2 = str_printf("/sys/fs/cgroup%s", en->opt.cgroup_parent);
+    rmdir(v2);
+    autoclosedir DIR *d = opendir("/sys/fs/cgroup");
+    for (struct dirent *x; d && (x = readdir(d));) {
+        autofree char *path = str_printf("/sys/fs/cgroup/%s%s", x->d_name, en->opt.cgroup_parent);
+        if (x->d_name[0] != '.' && x->d_type != DT_LNK)
+            rmdir(path);
+    }
+}
+
+struct image_store *engine_images(struct engine *en)
+{
+    return en->images;
+}
+
+const struct engine_options *engine_config(const struct engine *en)
+{
+    return &en->opt;
+}
+
+const char *runtime_path(struct engine *en, const char *name)
+{
+    if (str_empty(name))
+        name = en->opt.default_runtime;
+    for (size_t i = 0; i < en->opt.nruntimes; i++)
+        if (str_eq(en->opt.runtimes[i].name, name))
+            return en->opt.runtimes[i].path;
+    return NULL;
+}

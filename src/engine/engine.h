@@ -1,0 +1,141 @@
+/** @file
+ * The engine: containers, and what can be done with them. This is all that the API sees of it.
+ *
+ * Functions take ids, names or unique id prefixes as people give them; a miss is ERR_NOT_FOUND. Results are JSON in the
+ * API's shape, made under the engine's lock and owned by the caller, or plain values. All functions are safe to call
+ * from any thread and block until the work is done.
+ */
+#ifndef GORAE_ENGINE_ENGINE_H
+#define GORAE_ENGINE_ENGINE_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "image/image.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+
+/** An OCI runtime by name, as given by `--add-runtime NAME=PATH`. */
+struct engine_runtime {
+    char *name;
+    char *path;
+};
+
+struct engine_options {
+    const char *data_root;           /**< absolute; made if missing, mode 0710 */
+    const char *exec_root;           /**< absolute; made if missing, mode 0711 */
+    struct engine_runtime *runtimes; /**< borrowed for the engine's life; the first is ours, "gorae" */
+    size_t nruntimes;
+    const char *default_runtime;
+    const char *cgroup_parent; /**< where containers' cgroups go unless they say otherwise, e.g. "/gorae" */
+    json_t *labels;            /**< the daemon's own labels ["k=v"]; may be NULL */
+    bool debug;
+};
+
+/** Open the data root (one daemon at a time: flock), recover what an earlier daemon left, adopt what still runs.
+ * @return owned, or NULL; ERR_CONFLICT names the pid that holds the data root */
+struct engine *engine_open(const struct engine_options *opt, struct err *e);
+/** Stop every running container with its own signal and timeout, all at once; at most `timeout_s` seconds in all. */
+void engine_stop_all(struct engine *en, int timeout_s);
+/** Remove the daemon's cgroup where nothing is left in it. */
+void engine_tidy_cgroups(struct engine *en);
+/** Release everything in memory. Containers that still run go on; a later daemon adopts them. */
+void engine_close(struct engine *en);
+
+struct image_store *engine_images(struct engine *en);
+const struct engine_options *engine_config(const struct engine *en);
+
+/* ---- life ---- */
+
+/** POST /containers/create. @param name may be NULL @param body the request's JSON, borrowed @param api_minor of the
+ * client @return {"Id","Warnings"} */
+json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e);
+/** ERR_UNMODIFIED where it already runs. */
+int engine_start(struct engine *en, const char *name, struct err *e);
+/** @param signal number, or 0 for the container's own @param timeout_s seconds; -1 for ever; ENGINE_TIMEOUT_DEFAULT for
+ * the container's own. ERR_UNMODIFIED where it is stopped already. */
+int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e);
+#define ENGINE_TIMEOUT_DEFAULT (-2)
+/** SIGKILL waits for the exit; other signals return at once. */
+int engine_kill(struct engine *en, const char *name, int signal, struct err *e);
+int engine_rename(struct engine *en, const char *name, const char *to, struct err *e);
+int engine_remove(struct engine *en, const char *name, bool force, bool volumes, struct err *e);
+int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e);
+/** A signal's number from "9", "KILL" or "SIGKILL", real-time ones included; 0 if it is none. */
+int engine_signal(const char *text);
+
+/* ---- waiting ---- */
+
+enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
+struct waiter;
+/** Register interest. @return owned: engine_wait_end() */
+struct waiter *engine_wait_begin(struct engine *en, const char *name, enum wait_condition cond, struct err *e);
+/** A descriptor that becomes readable once the condition holds: for poll(2) beside the client's. */
+int engine_wait_fd(const struct waiter *w);
+/** The exit code and, where the container failed, its error text (borrowed from `w`), after the fd became readable. */
+int engine_wait_result(struct engine *en, struct waiter *w, const char **ret_error);
+void engine_wait_end(struct engine *en, struct waiter *w);
+
+/* ---- streams ---- */
+
+struct attach_options {
+    bool in, out, err; /**< which streams */
+    bool logs;         /**< first what was logged so far */
+    const char *detach_keys;
+};
+/** May the container be attached to now? Also tells whether it has a TTY, which decides the media type. */
+int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);
+/** Hand a client's connection over: `fd` is taken in every case. @param rest bytes the client sent already */
+int engine_attach(struct engine *en, const char *name, const struct attach_options *opt, int fd, const char *rest,
+                  size_t nrest, struct err *e);
+
+struct logs_options {
+    bool out, err, follow, timestamps, details;
+    int64_t since, until; /**< real-time ns, 0 for none */
+    int64_t tail;         /**< records; -1 for all */
+};
+/** A record: stream is FRAME_STDOUT or FRAME_STDERR. @return non-zero to stop. Called with n = 0 about every second
+ * while following, so that the caller can notice that its client went away. */
+typedef int engine_log_sink(void *arg, int stream, const char *p, size_t n);
+/** Whether the logs can be read, and whether they are of a TTY. */
+int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);
+int engine_logs(struct engine *en, const char *name, const struct logs_options *opt, engine_log_sink *sink, void *arg,
+                struct err *e);
+
+/* ---- looking ---- */
+
+struct list_options {
+    bool all, size;
+    int64_t limit;         /**< newest N, stopped ones too; ≤ 0 for no limit */
+    const json_t *filters; /**< key → array of strings, or NULL */
+};
+json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e);
+json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e);
+json_t *engine_info(struct engine *en);
+json_t *engine_version(void);
+/** API filters in either encoding ({"k":{"v":true}} or {"k":["v"]}) as key → array of strings. NULL text gives an empty
+ * object. */
+json_t *engine_filters(const char *text, struct err *e);
+/** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */
+char *engine_machine_dot(void);
+
+/* ---- events ---- */
+
+struct event_query {
+    int64_t since, until;  /**< real-time ns, 0 for none */
+    const json_t *filters; /**< as engine_filters() makes them */
+};
+/** Each event object, borrowed; NULL about every second, so that the caller can notice that its client went away.
+ * @return non-zero to stop */
+typedef int engine_event_sink(void *arg, const json_t *event);
+/** Whether the query can be answered: its filters are known, its times in order. */
+int engine_events_check(const struct event_query *q, struct err *e);
+int engine_events(struct engine *en, const struct event_query *q, engine_event_sink *sink, void *arg, struct err *e);
+
+#define ENGINE_API_MINOR     44 /**< advertised: 1.44 */
+#define ENGINE_API_MINOR_MIN 24
+
+#endif

@@ -1,0 +1,136 @@
+/* The end of a run: everything between the process's death and the answer to `wait`.
+ *
+ * container_ended() is called once per run, by the container's monitor thread (or by recovery, for a run that ended
+ * while no daemon lived). It takes down what start put up, notes the exit in the record, and only then lets the state
+ * become "exited": whoever waits for that may at once start or remove the container again.
+ *
+ * Every step can be repeated: killed anywhere in here, recovery finds the exit record and does it all once more. */
+#include "engine/model.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/spawn.h"
+#include "base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* `runtime delete --force`: cgroups, the runtime's own state, whatever still lives. */
+static void runtime_delete(struct engine *en, struct container *c)
+{
+    const char *path = runtime_path(en, json_str(c->host, "Runtime", ""));
+    autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *state = str_printf("%s/%s", root, c->id);
+    struct err e = {0};
+    struct stat st;
+    if (!path || stat(state, &st) < 0)
+        return; /* never created, or already deleted */
+    struct span s = trace_begin(3, "runtime delete");
+    char *const argv[] = {(char *)path, "--root", root, "delete", "--force", c->id, NULL};
+    struct spawn sp = {.path = path, .argv = argv, .in = -1, .out = -1, .error = -1};
+    pid_t pid = spawn_start(&sp, &e);
+    int code = pid < 0 ? -1 : spawn_wait(pid, &e);
+    trace_end(&s, "cgroups and state removed, code %d", code);
+    if (code != 0)
+        log_warn("container %.12s: the runtime could not delete it (code %d) %s", c->id, code, e.msg);
+}
+
+void container_teardown(struct engine *en, struct container *c)
+{
+    struct err e;
+    autofree char *rootfs = container_path(en, c, "rootfs"), *run = container_run_path(en, c, NULL);
+    runtime_delete(en, c);
+    FAULT("exit.runtime-deleted");
+    if (overlay_unmount(rootfs, &e) < 0)
+        log_warn("container %.12s: %s", c->id, e.msg);
+    FAULT("exit.unmounted");
+    if (tree_remove(AT_FDCWD, run, &e) < 0)
+        log_warn("container %.12s: %s", c->id, e.msg);
+    FAULT("exit.run-folder-removed");
+}
+
+/* Now it is "exited": in the record, in memory, and for all who wait. */
+static void publish_exit(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
+{
+    struct err e;
+    autofree char *record = container_path(en, c, "exit.json");
+    pthread_mutex_lock(&en->lock);
+    if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
+        container_step(c, ON_START);
+    container_step(c, ON_EXIT);
+    c->exit_code = code;
+    c->finished = at;
+    c->oom_killed = oom;
+    c->pid = 0;
+    c->exits++;
+    free(c->error);
+    c->error = mem_strdup(error);
+    pthread_mutex_unlock(&en->lock);
+    if (container_save(en, c, !json_is(c->host, "AutoRemove"), &e) < 0)
+        log_error("%s", e.msg);
+    else
+        unlink(record);
+    FAULT("exit.noted");
+}
+
+void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
+{
+    struct span s = trace_begin(3, "clean up after the process");
+    shim_drop(c);
+    container_teardown(en, c);
+    publish_exit(en, c, code, at, oom, error);
+    trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed, record written", code);
+    if (oom)
+        event_container(en, c, "oom", NULL);
+    autofree char *text = str_printf("%d", code);
+    event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
+    bool remove = json_is(c->host, "AutoRemove");
+    pthread_mutex_lock(&en->lock);
+    waiters_wake(c, ON_EXIT);
+    pthread_mutex_unlock(&en->lock);
+    if (!remove)
+        return;
+    struct err e;
+    pthread_mutex_lock(&c->op);
+    /* Whoever removes it by hand at the same moment holds `op` and was first: then there is nothing left to do. */
+    if (c->in_table && c->state != STATE_RUNNING && container_destroy(en, c, &e) < 0)
+        log_error("container %.12s: --rm: %s", c->id, e.msg);
+    pthread_mutex_unlock(&c->op);
+}
+
+/* Field 22 of /proc/PID/stat. The name in field 2 may hold blanks and parentheses: count from the last ')'. */
+static uint64_t start_time_of(int pid)
+{
+    struct err ignored;
+    autofree char *path = str_printf("/proc/%d/stat", pid), *text = file_read(AT_FDCWD, path, 4096, NULL, &ignored);
+    const char *p = text ? strrchr(text, ')') : NULL;
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+int container_signal(struct engine *en, struct container *c, int signal, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    int pid = c->pid;
+    uint64_t starttime = c->starttime;
+    pthread_mutex_unlock(&en->lock);
+    if (pid <= 0)
+        return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
+    /* A pid may be given to another process once ours is reaped. The pidfd pins whatever has the number now; only
+     * then is it asked whether that is the process we started. */
+    autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 || start_time_of(pid) != starttime)
+        return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
+    if (syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) < 0)
+        return errno == ESRCH ? err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id)
+                              : err_sys(e, "send signal %d to container %.12s", signal, c->id);
+    return 0;
+}

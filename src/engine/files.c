@@ -1,0 +1,79 @@
+/* The three files that Docker puts into every container: /etc/hostname, /etc/hosts and /etc/resolv.conf.
+ *
+ * They lie in the container's folder and are bind-mounted over whatever the image has at those paths, so a container
+ * may write them and the image's layers stay as they are. Made at creation; remade from the same facts if missing. */
+#include "engine/model.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#define RESOLV_MAX (64u << 10)
+
+static int put(struct engine *en, struct container *c, const char *name, const char *text, struct err *e)
+{
+    autofree char *path = container_path(en, c, name);
+    return file_replace_volatile(AT_FDCWD, path, text, strlen(text), 0644, e);
+}
+
+static void hosts_text(struct container *c, struct str *b)
+{
+    const char *host = json_str(c->config, "Hostname", ""), *domain = json_str(c->config, "Domainname", "");
+    size_t i;
+    json_t *v;
+    str_add(b, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
+               "ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
+    if (*host && *domain)
+        str_addf(b, "127.0.1.1\t%s.%s %s\n", host, domain, host);
+    else if (*host)
+        str_addf(b, "127.0.1.1\t%s\n", host);
+    json_array_foreach(json_object_get(c->host, "ExtraHosts"), i, v)
+    {
+        const char *s = json_string_value(v), *colon = strchr(s, ':');
+        if (colon)
+            str_addf(b, "%s\t%.*s\n", colon + 1, (int)(colon - s), s);
+    }
+}
+
+static bool add_list(struct str *b, const char *word, const json_t *list, bool one_line)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        str_addf(b, "%s %s%s", one_line && i > 0 ? "" : word, json_string_value(v), one_line ? "" : "\n");
+    }
+    if (one_line && json_array_size(list) > 0)
+        str_addc(b, '\n');
+    return json_array_size(list) > 0;
+}
+
+/* The caller's servers, or the host's own file as it is now. */
+static void resolv_text(struct container *c, struct str *b)
+{
+    const json_t *dns = json_object_get(c->host, "Dns");
+    if (json_array_size(dns) == 0) {
+        struct err ignored; /* a host without the file is a host without a resolver: the container's is empty too */
+        size_t n = 0;
+        autofree char *text = file_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &n, &ignored);
+        if (text)
+            str_addn(b, text, n);
+    }
+    add_list(b, "nameserver", dns, false);
+    add_list(b, "search", json_object_get(c->host, "DnsSearch"), true);
+    add_list(b, "options", json_object_get(c->host, "DnsOptions"), true);
+}
+
+int files_make(struct engine *en, struct container *c, struct err *e)
+{
+    autostr hosts = STR_INIT, resolv = STR_INIT;
+    autofree char *hostname = str_printf("%s\n", json_str(c->config, "Hostname", ""));
+    hosts_text(c, &hosts);
+    str_add(&resolv, "");
+    resolv_text(c, &resolv);
+    if (put(en, c, "hostname", hostname, e) < 0 || put(en, c, "hosts", hosts.s, e) < 0)
+        return -1;
+    return put(en, c, "resolv.conf", resolv.s, e);
+}

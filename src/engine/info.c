@@ -1,0 +1,153 @@
+/* version and info: what this daemon is, and what this machine can do (spec 4.5, 4.6). */
+#include "engine/model.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#ifdef __aarch64__
+#define ARCH "arm64"
+#else
+#define ARCH "amd64"
+#endif
+
+json_t *engine_version(void)
+{
+    struct utsname u;
+    char now[16];
+    uname(&u);
+    snprintf(now, sizeof(now), "1.%d", ENGINE_API_MINOR);
+    char min[16];
+    snprintf(min, sizeof(min), "1.%d", ENGINE_API_MINOR_MIN);
+    json_t *details = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ApiVersion", now, "MinAPIVersion",
+                                min, "Arch", ARCH, "BuildTime", "", "Experimental", "false", "GitCommit", GORAE_COMMIT,
+                                "GoVersion", "none: written in C", "KernelVersion", u.release, "Os", "linux");
+    return json_pack("{s:{s:s}, s:[{s:s, s:s, s:o}], s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Platform", "Name",
+                     "gorae", "Components", "Name", "Engine", "Version", GORAE_VERSION, "Details", details, "Version",
+                     GORAE_VERSION, "ApiVersion", now, "MinAPIVersion", min, "GitCommit", GORAE_COMMIT, "GoVersion",
+                     "none: written in C", "Os", "linux", "Arch", ARCH, "KernelVersion", u.release, "BuildTime", "");
+}
+
+/* PRETTY_NAME of os-release(5). */
+static char *os_name(void)
+{
+    struct err ignored;
+    autofree char *text = file_read(AT_FDCWD, "/etc/os-release", 65536, NULL, &ignored);
+    const char *p = text ? strstr(text, "PRETTY_NAME=") : NULL;
+    if (!p)
+        return mem_strdup("Linux");
+    p += strlen("PRETTY_NAME=");
+    p += *p == '"';
+    return mem_strndup(p, strcspn(p, "\"\n"));
+}
+
+static int count_fds(void)
+{
+    autoclosedir DIR *d = opendir("/proc/self/fd");
+    int n = 0;
+    while (d && readdir(d))
+        n++;
+    return n > 3 ? n - 3 : 0; /* ".", ".." and the folder itself */
+}
+
+static json_t *runtimes(struct engine *en)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < en->opt.nruntimes; i++)
+        json_object_set_new(out, en->opt.runtimes[i].name, json_pack("{s:s}", "path", en->opt.runtimes[i].path));
+    return out;
+}
+
+static void count_states(struct engine *en, json_t *out)
+{
+    int n[STATE_COUNT] = {0}, all = 0;
+    pthread_mutex_lock(&en->lock);
+    for (struct container *c = en->containers; c; c = c->next, all++)
+        n[c->state]++;
+    pthread_mutex_unlock(&en->lock);
+    json_object_set_new(out, "Containers", json_integer(all));
+    json_object_set_new(out, "ContainersRunning", json_integer(n[STATE_RUNNING]));
+    json_object_set_new(out, "ContainersPaused", json_integer(0));
+    json_object_set_new(out, "ContainersStopped", json_integer(all - n[STATE_RUNNING]));
+}
+
+/* Which limits this kernel can enforce, by the controllers that are there. */
+static void add_limits(json_t *out, bool v2)
+{
+    static const struct {
+        const char *key, *v1, *v2;
+    } limits[] = {
+        {"MemoryLimit", "memory/memory.limit_in_bytes", "memory"},
+        {"SwapLimit", "memory/memory.memsw.limit_in_bytes", "memory"},
+        {"OomKillDisable", "memory/memory.oom_control", NULL},
+        {"CpuCfsPeriod", "cpu/cpu.cfs_period_us", "cpu"},
+        {"CpuCfsQuota", "cpu/cpu.cfs_quota_us", "cpu"},
+        {"CPUShares", "cpu/cpu.shares", "cpu"},
+        {"CPUSet", "cpuset/cpuset.cpus", "cpuset"},
+        {"PidsLimit", "pids", "pids"},
+    };
+    struct err ignored;
+    autofree char *have = v2 ? file_read(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", 4096, NULL, &ignored) : NULL;
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        autofree char *path = str_printf("/sys/fs/cgroup/%s", limits[i].v1);
+        bool yes = v2 ? have && limits[i].v2 && strstr(have, limits[i].v2) : access(path, F_OK) == 0;
+        json_object_set_new(out, limits[i].key, json_boolean(yes));
+    }
+}
+
+static void add_host(struct engine *en, json_t *out)
+{
+    struct utsname u;
+    struct sysinfo si;
+    char now[CLOCK_TEXT];
+    autofree char *os = os_name();
+    uname(&u);
+    sysinfo(&si);
+    json_t *host = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:b, s:i, s:i, s:s}", "KernelVersion",
+                             u.release, "OperatingSystem", os, "OSVersion", "", "OSType", "linux", "Architecture",
+                             u.machine, "NCPU", (int)sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
+                             (json_int_t)si.totalram * si.mem_unit, "Name", en->hostname, "DockerRootDir",
+                             en->opt.data_root, "IPv4Forwarding", access("/proc/sys/net/ipv4/ip_forward", F_OK) == 0,
+                             "NFd", count_fds(), "NGoroutines", 0, "SystemTime", clock_format(clock_real(), now));
+    json_object_update(out, host);
+    json_decref(host);
+}
+
+json_t *engine_info(struct engine *en)
+{
+    bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:[s,s]}, s:b, s:i, s:s, s:s, s:s}", "ID",
+                  en->daemon_id, "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
+                  "Backing Filesystem", "as mounted", "Plugins", "Volume", "local", "Network", "host", "null",
+                  "Authorization", "Log", "json-file", "none", "Debug", en->opt.debug, "NEventsListener", 0,
+                  "LoggingDriver", "json-file", "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *more =
+        json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",
+                  "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
+                  "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
+                  "Labels", en->opt.labels ? en->opt.labels : json_null(), "ExperimentalBuild", 0, "ServerVersion",
+                  GORAE_VERSION, "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
+    json_t *tail = json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
+                             "s:s}, s:[s], s:[], s:[]}",
+                             "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0,
+                             "Error", "", "RemoteManagers", "LiveRestoreEnabled", 1, "Isolation", "", "InitBinary", "",
+                             "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT, "Expected",
+                             GORAE_COMMIT, "InitCommit", "ID", "", "Expected", "", "SecurityOptions",
+                             "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+    json_object_update(out, more);
+    json_object_update(out, tail);
+    json_decref(more);
+    json_decref(tail);
+    count_states(en, out);
+    add_limits(out, v2);
+    add_host(en, out);
+    return out;
+}

@@ -1,0 +1,98 @@
+/* inspect: everything about one container, in the API's shape (GET /containers/{id}/json, spec 4.2). */
+#include "engine/snapshot.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static json_t *state_json(const struct snapshot *s)
+{
+    char started[CLOCK_TEXT], finished[CLOCK_TEXT];
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state),
+                     "Running", s->state == STATE_RUNNING, "Paused", 0, "Restarting", 0, "OOMKilled", s->oom_killed,
+                     "Dead", s->state == STATE_DEAD, "Pid", s->state == STATE_RUNNING ? s->pid : 0, "ExitCode",
+                     s->exit_code, "Error", s->error ? s->error : "", "StartedAt", clock_format(s->started, started),
+                     "FinishedAt", clock_format(s->finished, finished));
+}
+
+static json_t *network_json(const struct snapshot *s)
+{
+    json_t *ports = json_object();
+    const char *k;
+    json_t *v;
+    json_object_foreach(json_object_get(s->config, "ExposedPorts"), k, v)
+    {
+        if (s->state == STATE_RUNNING)
+            json_object_set_new(ports, k, json_null());
+    }
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}",
+                     "Bridge", "", "SandboxID", "", "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "",
+                     "LinkLocalIPv6PrefixLen", 0, "Ports", ports, "SecondaryIPAddresses", "SecondaryIPv6Addresses",
+                     "EndpointID", "", "Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "IPAddress",
+                     "", "IPPrefixLen", 0, "IPv6Gateway", "", "MacAddress", "", "Networks", snapshot_networks(s));
+}
+
+static json_t *graph_json(struct engine *en, struct container *c)
+{
+    autostrv lower = {NULL, 0};
+    autostr joined = STR_INIT;
+    struct err ignored; /* an image that is gone has no lower folders to show */
+    image_layers(en->images, c->image, &lower, &ignored);
+    str_add(&joined, "");
+    for (size_t i = 0; i < lower.n; i++)
+        str_addf(&joined, "%s%s", i ? ":" : "", lower.v[i]);
+    autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
+    autofree char *merged = container_path(en, c, "rootfs");
+    return json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "Name", "overlay2", "Data", "LowerDir", joined.s, "MergedDir",
+                     merged, "UpperDir", upper, "WorkDir", work);
+}
+
+static void add_paths(struct engine *en, struct container *c, const struct snapshot *s, json_t *out)
+{
+    static const struct {
+        const char *key, *file;
+    } paths[] = {{"ResolvConfPath", "resolv.conf"}, {"HostnamePath", "hostname"}, {"HostsPath", "hosts"}};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        autofree char *path = container_path(en, c, paths[i].file);
+        json_object_set_new(out, paths[i].key, json_string(path));
+    }
+    autofree char *file = str_printf("%s-json.log", c->id), *path = container_path(en, c, file);
+    bool logged = str_eq(json_str(s->host, "LogConfig.Type", ""), "json-file");
+    json_object_set_new(out, "LogPath", json_string(logged ? path : ""));
+}
+
+static json_t *inspect(struct engine *en, struct container *c, bool size)
+{
+    autosnapshot s;
+    char created[CLOCK_TEXT];
+    snapshot_take(en, c, &s);
+    autofree char *name = str_printf("/%s", s.name);
+    json_t *args = json_copy(c->path_args);
+    json_array_remove(args, 0);
+    json_t *out =
+        json_pack("{s:s, s:s, s:O, s:o, s:o, s:s}", "Id", c->id, "Created", clock_format(c->created, created), "Path",
+                  json_array_get(c->path_args, 0), "Args", args, "State", state_json(&s), "Image", c->image);
+    add_paths(en, c, &s, out);
+    json_t *rest =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:n, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount", 0,
+                  "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile",
+                  "", "ExecIDs", "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts", snapshot_mounts(&s),
+                  "Config", s.config, "NetworkSettings", network_json(&s));
+    json_object_update(out, rest);
+    json_decref(rest);
+    if (size) {
+        int64_t rw = snapshot_size_rw(en, c);
+        json_object_set_new(out, "SizeRw", json_integer(rw));
+        json_object_set_new(out, "SizeRootFs", json_integer(rw + image_size(en->images, c->image)));
+    }
+    return out;
+}
+
+json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return NULL;
+    json_t *out = inspect(en, c, size);
+    container_put(en, c);
+    return out;
+}

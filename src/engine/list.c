@@ -1,0 +1,286 @@
+/* list: GET /containers/json with all its filters (spec 4.1, 6.7).
+ *
+ * The table is copied under the lock, as references; each container's facts are then copied one by one and judged
+ * without it. So `ps` with a thousand containers holds nobody up. */
+#include "engine/snapshot.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <regex.h>
+#include <stdlib.h>
+
+static const char *const filter_keys[] = {"ancestor", "before",    "exited", "expose", "health",  "id",
+                                          "is-task",  "isolation", "label",  "name",   "network", "publish",
+                                          "since",    "status",    "volume", NULL};
+
+/* ---- one filter ---- */
+
+/* A regular expression as Docker has it here, or where it is none, plain text somewhere in the value. */
+static bool matches(const char *pattern, const char *text)
+{
+    regex_t re;
+    if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        return strstr(text, pattern) != NULL;
+    bool hit = regexec(&re, text, 0, NULL, 0) == 0;
+    regfree(&re);
+    return hit;
+}
+
+/* True where there is no such filter, or one of its values satisfies `test`. */
+typedef bool test_fn(const char *value, const void *arg);
+static bool any_value(const json_t *filters, const char *key, test_fn *test, const void *arg)
+{
+    const json_t *values = json_object_get(filters, key);
+    size_t i;
+    json_t *v;
+    if (!values)
+        return true;
+    json_array_foreach(values, i, v)
+    {
+        if (test(json_string_value(v), arg))
+            return true;
+    }
+    return false;
+}
+
+static bool name_test(const char *value, const void *arg)
+{
+    const char *name = arg; /* with its slash; people write the pattern with or without */
+    return matches(value, name) || matches(value, name + 1);
+}
+
+static bool id_test(const char *value, const void *arg)
+{
+    return str_starts(arg, value) || matches(value, arg);
+}
+
+static bool exited_test(const char *value, const void *arg)
+{
+    int64_t code;
+    return str_to_i64(value, &code) && code == *(const int *)arg;
+}
+
+/* "80", "80/tcp" or "8000-8010/udp" against the keys of ExposedPorts. */
+static bool port_test(const char *value, const void *arg)
+{
+    int lo, hi, port, n = 0;
+    const char *k, *proto = strchr(value, '/');
+    json_t *v;
+    if (sscanf(value, "%d%n", &lo, &n) != 1)
+        return false;
+    if (value[n] != '-' || sscanf(value + n + 1, "%d", &hi) != 1)
+        hi = lo;
+    json_object_foreach((json_t *)arg, k, v)
+    {
+        const char *have = strchr(k, '/');
+        if (sscanf(k, "%d", &port) == 1 && port >= lo && port <= hi &&
+            str_eq(proto ? proto : "/tcp", have ? have : "/tcp"))
+            return true;
+    }
+    return false;
+}
+
+static bool volume_test(const char *value, const void *arg)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach((json_t *)arg, i, m)
+    {
+        if (str_eq(value, json_str(m, "Name", NULL)) || str_eq(value, json_str(m, "Source", NULL)) ||
+            str_eq(value, json_str(m, "Destination", NULL)))
+            return true;
+    }
+    return false;
+}
+
+struct lineage {
+    struct engine *en;
+    const char *image; /* id */
+};
+
+/* The image itself, or one built on it: its layers are the first of the container's image's. */
+static bool ancestor_test(const char *value, const void *arg)
+{
+    const struct lineage *l = arg;
+    struct err ignored;
+    autofree char *id = image_resolve(l->en->images, value, &ignored);
+    if (!id)
+        return false;
+    if (str_eq(id, l->image))
+        return true;
+    autostrv mine = {NULL, 0}, theirs = {NULL, 0};
+    if (image_layers(l->en->images, l->image, &mine, &ignored) < 0 ||
+        image_layers(l->en->images, id, &theirs, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < theirs.n && theirs.n <= mine.n; i++)
+        if (!str_eq(theirs.v[theirs.n - 1 - i], mine.v[mine.n - 1 - i]))
+            return false;
+    return theirs.n > 0 && theirs.n <= mine.n;
+}
+
+static bool is_text(const char *value, const void *arg)
+{
+    return str_eq(value, arg);
+}
+
+/* ---- all filters ---- */
+
+struct bounds {
+    int64_t before, since; /* creation times; 0 for none */
+};
+
+static int check_values(const json_t *filters, struct err *e)
+{
+    static const char *const states[] = {"created",  "running", "paused", "restarting",
+                                         "removing", "exited",  "dead",   NULL};
+    static const char *const health[] = {"starting", "healthy", "unhealthy", "none", NULL};
+    const struct {
+        const char *key, *const *values;
+    } closed[] = {{"status", states}, {"health", health}};
+    size_t i;
+    json_t *v;
+    int64_t n;
+    for (size_t k = 0; k < 2; k++) {
+        json_array_foreach(json_object_get(filters, closed[k].key), i, v)
+        {
+            const char *const *at = closed[k].values;
+            while (*at && !str_eq(*at, json_string_value(v)))
+                at++;
+            if (!*at)
+                return err_set(e, ERR_INVALID, "invalid filter '%s=%.64s'", closed[k].key, json_string_value(v));
+        }
+    }
+    json_array_foreach(json_object_get(filters, "exited"), i, v)
+    {
+        if (!str_to_i64(json_string_value(v), &n))
+            return err_set(e, ERR_INVALID, "invalid filter 'exited=%.64s': a number is expected", json_string_value(v));
+    }
+    return 0;
+}
+
+static int find_bound(struct engine *en, const json_t *filters, const char *key, int64_t *ret, struct err *e)
+{
+    const json_t *values = json_object_get(filters, key);
+    *ret = 0;
+    if (!values)
+        return 0;
+    struct container *c = container_get(en, json_string_value(json_array_get(values, 0)), e);
+    if (!c)
+        return -1;
+    *ret = c->created;
+    container_put(en, c);
+    return 0;
+}
+
+static bool wanted(struct engine *en, struct container *c, const struct snapshot *s, const struct list_options *o,
+                   const struct bounds *b)
+{
+    const json_t *f = o->filters;
+    const struct lineage line = {en, c->image};
+    if (s->state != STATE_RUNNING && !o->all && o->limit <= 0 && !json_object_get(f, "status"))
+        return false;
+    if ((b->before && c->created >= b->before) || (b->since && c->created <= b->since))
+        return false;
+    if (json_object_get(f, "exited") &&
+        (s->state != STATE_EXITED || !any_value(f, "exited", exited_test, &s->exit_code)))
+        return false;
+    autofree char *name = str_printf("/%s", s->name);
+    json_auto_t *mounts = json_object_get(f, "volume") ? snapshot_mounts(s) : NULL;
+    return any_value(f, "name", name_test, name) && any_value(f, "id", id_test, c->id) &&
+           labels_match(f, json_object_get(s->config, "Labels")) &&
+           any_value(f, "status", is_text, state_name(s->state)) && any_value(f, "ancestor", ancestor_test, &line) &&
+           any_value(f, "network", is_text, snapshot_network(s)) && any_value(f, "volume", volume_test, mounts) &&
+           any_value(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
+           any_value(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
+           any_value(f, "health", is_text, "none") && any_value(f, "is-task", is_text, "false") &&
+           any_value(f, "isolation", is_text, "default");
+}
+
+/* ---- one element ---- */
+
+/* The argument vector as one line; what holds a blank is put in single quotes, as Docker does. */
+static char *command_text(const json_t *argv)
+{
+    autostr b = STR_INIT;
+    size_t i;
+    json_t *v;
+    str_add(&b, "");
+    json_array_foreach(argv, i, v)
+    {
+        const char *s = json_string_value(v);
+        str_addf(&b, strchr(s, ' ') ? "%s'%s'" : "%s%s", i ? " " : "", s);
+    }
+    return str_take(&b);
+}
+
+static json_t *ports_json(const json_t *exposed)
+{
+    json_t *out = json_array(), *v;
+    const char *k;
+    int port;
+    json_object_foreach((json_t *)exposed, k, v)
+    {
+        const char *proto = strchr(k, '/');
+        if (sscanf(k, "%d", &port) == 1)
+            json_array_append_new(out, json_pack("{s:i, s:s}", "PrivatePort", port, "Type", proto ? proto + 1 : "tcp"));
+    }
+    return out;
+}
+
+static json_t *element(struct engine *en, struct container *c, const struct snapshot *s, bool size, int64_t now)
+{
+    const char *asked = json_str(s->config, "Image", "");
+    autofree char *name = str_printf("/%s", s->name), *command = command_text(c->path_args),
+                  *status = snapshot_status(s, now);
+    bool still = image_names(en->images, asked, c->image);
+    json_t *out =
+        json_pack("{s:s, s:[s], s:s, s:s, s:s, s:I, s:o, s:O, s:s, s:s, s:{s:s}, s:{s:o}, s:o}", "Id", c->id, "Names",
+                  name, "Image", still ? asked : c->image, "ImageID", c->image, "Command", command, "Created",
+                  (json_int_t)(c->created / NS_PER_S), "Ports",
+                  s->state == STATE_RUNNING ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array(),
+                  "Labels", json_object_get(s->config, "Labels"), "State", state_name(s->state), "Status", status,
+                  "HostConfig", "NetworkMode", json_str(s->host, "NetworkMode", ""), "NetworkSettings", "Networks",
+                  snapshot_networks(s), "Mounts", snapshot_mounts(s));
+    if (size) {
+        int64_t rw = snapshot_size_rw(en, c);
+        json_object_set_new(out, "SizeRw", json_integer(rw));
+        json_object_set_new(out, "SizeRootFs", json_integer(rw + image_size(en->images, c->image)));
+    }
+    return out;
+}
+
+/* Every container, referenced, newest first; NULL ends the array. */
+static struct container **all_containers(struct engine *en)
+{
+    pthread_mutex_lock(&en->lock);
+    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
+    size_t n = 0;
+    for (struct container *c = en->containers; c; c = c->next) {
+        c->refs++;
+        v[n++] = c;
+    }
+    pthread_mutex_unlock(&en->lock);
+    return v;
+}
+
+json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e)
+{
+    struct bounds b;
+    if (filters_check(opt->filters, filter_keys, e) < 0 || check_values(opt->filters, e) < 0 ||
+        find_bound(en, opt->filters, "before", &b.before, e) < 0 ||
+        find_bound(en, opt->filters, "since", &b.since, e) < 0)
+        return NULL;
+    json_t *out = json_array();
+    int64_t now = clock_real();
+    autofree struct container **all = all_containers(en);
+    for (size_t i = 0; all[i]; i++) {
+        autosnapshot s;
+        snapshot_take(en, all[i], &s);
+        bool room = opt->limit <= 0 || json_array_size(out) < (size_t)opt->limit;
+        if (room && wanted(en, all[i], &s, opt, &b))
+            json_array_append_new(out, element(en, all[i], &s, opt->size, now));
+        container_put(en, all[i]);
+    }
+    return out;
+}

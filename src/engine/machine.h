@@ -1,0 +1,30 @@
+/** @file
+ * The life of a container as a table: state × trigger → next state.
+ *
+ * Nothing else in the engine assigns to container.state. The figure diagrams/state-machine.svg is drawn from the same
+ * table (`goraed --state-machine`), so it cannot be out of date.
+ */
+#ifndef GORAE_ENGINE_MACHINE_H
+#define GORAE_ENGINE_MACHINE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+enum state { STATE_CREATED, STATE_RUNNING, STATE_EXITED, STATE_REMOVING, STATE_DEAD, STATE_COUNT };
+
+enum trigger {
+    ON_START,         /**< the process runs */
+    ON_EXIT,          /**< the process ended */
+    ON_REMOVE,        /**< removal begins: it must not run */
+    ON_REMOVED,       /**< nothing of it is left */
+    ON_REMOVE_FAILED, /**< something of it could not be removed */
+    ON_COUNT
+};
+
+/** As the API writes it: "created", "running" … */
+const char *state_name(enum state s);
+/** What may follow. @return the next state, or -1 where the table has no such step */
+int machine_next(enum state from, enum trigger on);
+
+#endif

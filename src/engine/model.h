@@ -1,0 +1,197 @@
+/** @file
+ * The engine's own data: containers, the tables that hold them, and who may touch what.
+ *
+ * Two locks, always taken in this order:
+ *
+ *   1. container.op    one user-made operation on a container at a time (start, remove, rename). Held across I/O.
+ *   2. engine.lock     the tables and every field marked [lock]. Never held across I/O or a wait.
+ *
+ * The step from running to exited belongs to the container's monitor thread alone (exit.c), which needs no `op`: so
+ * `stop` and `rm -f` may wait for it, and an exit during a long operation is not held up.
+ *
+ * `config`, `host` and `image` never change once made: a new value is a new JSON object, swapped in under the lock. A
+ * reader takes a reference under the lock and reads at leisure.
+ */
+#ifndef GORAE_ENGINE_MODEL_H
+#define GORAE_ENGINE_MODEL_H
+
+#include "engine/engine.h"
+#include "engine/machine.h"
+
+#include <pthread.h>
+
+#define ID_LENGTH 64
+
+/** A client that attached before there was a process (or between two): kept until the next start. */
+struct parked {
+    struct parked *next;
+    int fd;
+    json_t *request; /**< the "attach" packet for the shim */
+    char *rest;
+    size_t nrest;
+};
+
+struct container {
+    struct container *next; /**< [lock] newest first */
+    unsigned refs;          /**< [lock] pointers held outside the table */
+    char id[ID_LENGTH + 1];
+    char *name;        /**< [lock] without the slash */
+    int64_t created;   /**< real-time ns */
+    char *image;       /**< "sha256:…" */
+    json_t *config;    /**< [lock] API Config, complete */
+    json_t *host;      /**< [lock] API HostConfig, complete */
+    json_t *path_args; /**< the argument vector: Path, then Args */
+
+    pthread_mutex_t op;
+
+    enum state state;          /**< [lock] changed only by container_step() */
+    bool in_table;             /**< [lock] false once removed */
+    bool removing;             /**< [lock] a removal has been decided */
+    bool stopped_by_hand;      /**< [lock] */
+    int pid;                   /**< [lock] of the container's init; 0 where none */
+    uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
+    int exit_code;             /**< [lock] */
+    bool oom_killed;           /**< [lock] */
+    char *error;               /**< [lock] why the last start failed, or NULL */
+    int64_t started, finished; /**< [lock] real-time ns */
+    unsigned exits;            /**< [lock] how often it has ended, for WAIT_NEXT_EXIT */
+    struct parked *parked;     /**< [lock] */
+    struct waiter *waiters;    /**< [lock] */
+
+    pthread_mutex_t shim_send; /**< one sender at a time: an attach is two packets */
+    int shim;                  /**< [shim_send] control socket, -1 while there is no shim */
+    int shim_pid;              /**< our child, to be waited for; 0 where an earlier daemon started it */
+    int64_t started_by_shim;   /**< what the shim said of the start's time */
+    char *trace;               /**< trace file of the request that started it, or NULL */
+};
+
+struct engine {
+    struct engine_options opt;
+    pthread_mutex_t lock;
+    struct container *containers; /**< [lock] */
+    size_t ncontainers;           /**< [lock] */
+    json_t *names;                /**< [lock] name → id, reservations included */
+    struct image_store *images;
+    struct event_bus *bus;
+    int lock_fd; /**< flock on <data-root>/lock */
+    char *containers_dir, *run_dir, *quarantine, *trace_dir;
+    char *hostname, *daemon_id;
+};
+
+/* ---- tables (engine.c) ---- */
+
+/** Find by id, name or unique prefix and take a reference: give it back with container_put(). */
+struct container *container_get(struct engine *en, const char *name, struct err *e);
+void container_put(struct engine *en, struct container *c);
+struct container *container_new(const char *id);
+/** Put a new one into the table. Its name must be reserved. */
+void container_insert(struct engine *en, struct container *c);
+/** The one step of the machine: call with the lock held. @return 0, or -1 where the table has no such step (the state
+ * stays) */
+int container_step(struct container *c, enum trigger on);
+/** Take it out of the table and give its name back. */
+void container_withdraw(struct engine *en, struct container *c);
+/** @return 0, or -1 ERR_CONFLICT naming the holder */
+int name_reserve(struct engine *en, const char *name, const char *id, struct err *e);
+void name_release(struct engine *en, const char *name);
+/** The grammar of names. */
+bool name_valid(const char *name);
+/** A name nobody has yet, reserved. @return the caller's */
+char *name_random(struct engine *en, const char *id);
+/** `<data-root>/containers/<id>[/tail]`. @return the caller's */
+char *container_path(struct engine *en, const struct container *c, const char *tail);
+/** `<exec-root>/containers/<id>[/tail]`. @return the caller's */
+char *container_run_path(struct engine *en, const struct container *c, const char *tail);
+
+/* ---- records (record.c) ---- */
+
+/** Write config.json. @param durable false only for what a crash may forget (see record.c) */
+int container_save(struct engine *en, struct container *c, bool durable, struct err *e);
+/** Read config.json of the folder `id`. @return a new container, in no table */
+struct container *container_load(struct engine *en, const char *id, struct err *e);
+
+/* ---- create ---- */
+
+/** The complete Config and HostConfig of a create body, over the image's own (schema.c, merge.c). */
+json_t *config_complete(const json_t *body, const json_t *image_config, struct err *e);
+json_t *host_complete(const json_t *body, int api_minor, struct err *e);
+/** Entrypoint and Cmd as one array; ERR_INVALID where both are empty. */
+json_t *config_command(const json_t *config, struct err *e);
+/** Rules across fields, and what we will not do. Adds to `warnings`. */
+int create_check(struct engine *en, const json_t *config, json_t *host, json_t *warnings, struct err *e);
+
+/* ---- start ---- */
+
+/** The OCI config.json (spec.c). @param rootfs absolute, mounted */
+json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, struct err *e);
+/** Who the process runs as (user.c): fills the OCI "user" object and the home folder, from the image's own files. */
+json_t *user_resolve(int rootfd, const char *user, const json_t *group_add, char **ret_home, struct err *e);
+/** The container's cgroup, below each hierarchy: "/gorae/<id>". @return the caller's */
+char *container_cgroup(struct engine *en, const struct container *c);
+const char *runtime_path(struct engine *en, const char *name);
+/** hosts, hostname and resolv.conf in the container's folder (files.c). */
+int files_make(struct engine *en, struct container *c, struct err *e);
+
+/* ---- shim (shim.c), end (exit.c) ---- */
+
+/** Start the shim and see the container created; on success c->shim is the control socket. */
+int shim_create(struct engine *en, struct container *c, struct err *e);
+/** Pass an attachment on. Takes `fd`. */
+int shim_attach(struct container *c, const json_t *request, int fd, const char *rest, size_t nrest, struct err *e);
+/** Run the start step; c->started_by_shim is when it happened. */
+int shim_start(struct container *c, struct err *e);
+int shim_resize(struct container *c, int rows, int columns, struct err *e);
+/** Ask a shim that an earlier daemon left. @return its hello, and the socket in c->shim; NULL where none answers */
+json_t *shim_adopt(struct engine *en, struct container *c);
+void shim_drop(struct container *c);
+/** A thread that follows the shim until the container ends. Takes a reference of its own. */
+int monitor_start(struct engine *en, struct container *c, struct err *e);
+/** Undo what start made: runtime state, cgroups, mounts, run folder. Safe to repeat. */
+void container_teardown(struct engine *en, struct container *c);
+/** running → exited, with all that follows: teardown, record, events, waiters, --rm. */
+void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error);
+/** Remove it and all its files; op must be held, and it must not run. */
+int container_destroy(struct engine *en, struct container *c, struct err *e);
+/** Send a signal to the container's init, if that process is still the one we started. */
+int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
+/** Close every parked connection. */
+void parked_drop(struct engine *en, struct container *c);
+
+/* ---- waiting (wait.c) ---- */
+
+struct waiter {
+    struct waiter *next;
+    struct container *c;
+    enum wait_condition cond;
+    int fd;
+    bool done;
+    int code;
+    char *error;
+};
+/** Wake those whose condition now holds. Call with the engine's lock held, after each change of state. */
+void waiters_wake(struct container *c, enum trigger what);
+/** Wait at most `timeout_ms` (-1 for ever). @return true once it holds */
+bool waiter_block(struct waiter *w, int timeout_ms);
+struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond);
+
+/* ---- events (events.c) ---- */
+
+struct event_bus *bus_new(void);
+void bus_free(struct event_bus *b);
+/** Publish a container event. `extra` (may be NULL) is consumed and joins the attributes. */
+void event_container(struct engine *en, struct container *c, const char *action, json_t *extra);
+void event_image(struct engine *en, const char *action, const char *id, const char *name);
+
+/* ---- filters (filter.c) ---- */
+
+/** ERR_INVALID unless every key of `filters` is in the NULL-terminated list. */
+int filters_check(const json_t *filters, const char *const *known, struct err *e);
+/** True where `filters` has no `key`, or one of its values equals `value`. */
+bool filter_allows(const json_t *filters, const char *key, const char *value);
+/** label and label!: every "k" or "k=v" must hold. */
+bool labels_match(const json_t *filters, const json_t *labels);
+
+/** Bring back what an earlier daemon left (recover.c). */
+int recover(struct engine *en, struct err *e);
+
+#endif

@@ -1,0 +1,288 @@
+/* The daemon's end of a shim: starting one, talking to it, and following it to the container's end.
+ *
+ * Until the container runs, the thread that handles `start` has the conversation to itself: it sends a packet and
+ * reads the answer. From then on the monitor thread is the only reader, and other threads only send (attach, resize),
+ * one at a time. If the connection ends without an exit message the shim itself was killed: the container is ended too,
+ * because nobody holds its standard streams any more, and its error says so.
+ *
+ * Vocabulary: base/shimproto.h. The other end: src/shim. */
+#include "engine/model.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/shimproto.h"
+#include "base/sock.h"
+#include "base/spawn.h"
+#include "base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MONITOR_STACK (256u << 10)
+#define HELLO_SECONDS 5
+
+/* ---- starting it ---- */
+
+/* The file in which the kernel counts this container's OOM kills, for both cgroup versions. */
+static char *oom_file(struct engine *en, struct container *c)
+{
+    autofree char *cgroup = container_cgroup(en, c);
+    if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+        return str_printf("/sys/fs/cgroup%s/memory.events", cgroup);
+    return str_printf("/sys/fs/cgroup/memory%s/memory.oom_control", cgroup);
+}
+
+static int write_task(struct engine *en, struct container *c, const char *dir, struct err *e)
+{
+    autofree char *bundle = str_printf("%s/bundle", dir), *path = str_printf("%s/shim.json", dir);
+    autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *exit_path = container_path(en, c, "exit.json");
+    autofree char *oom = oom_file(en, c), *log_name = str_printf("%s-json.log", c->id);
+    autofree char *log_path = container_path(en, c, log_name);
+    json_auto_t *j =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s}", "id", c->id, "bundle", bundle, "runtime",
+                  runtime_path(en, json_str(c->host, "Runtime", "")), "runtime_root", root, "exit", exit_path, "tty",
+                  json_is(c->config, "Tty"), "stdin", json_is(c->config, "OpenStdin"), "stdin_once",
+                  json_is(c->config, "StdinOnce"), "cgroup_memory_events", oom);
+    if (str_eq(json_str(c->host, "LogConfig.Type", ""), "json-file"))
+        json_object_set_new(j, "log", json_string(log_path));
+    const json_t *size = json_object_get(c->host, "ConsoleSize");
+    if (json_integer_value(json_array_get(size, 0)) > 0)
+        json_object_set(j, "console_size", (json_t *)size);
+    autofree char *text = json_text(j);
+    return file_replace_volatile(AT_FDCWD, path, text, strlen(text), 0600, e);
+}
+
+static pid_t spawn_shim(const char *dir, int control, struct err *e)
+{
+    autofree char *program = spawn_sibling("gorae-shim", e);
+    if (!program)
+        return -1;
+    char *const argv[] = {"gorae-shim", (char *)dir, NULL};
+    autostrv env = {NULL, 0};
+    strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    if (trace_path())
+        strv_addf(&env, TRACE_ENV "=%s", trace_path());
+    FAULT_PASS(&env);
+    autofree char *log_path = str_printf("%s/shim.log", dir);
+    autoclose int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    struct spawn s = {.path = program,
+                      .argv = argv,
+                      .env = env.v,
+                      .in = -1,
+                      .out = log,
+                      .error = log,
+                      .extra = {control},
+                      .nextra = 1,
+                      .new_session = true};
+    return spawn_start(&s, e);
+}
+
+/* The shim is our child while we live. It is waited for by its monitor thread, or by init if we die first. */
+static void reap(pid_t pid)
+{
+    struct err ignored;
+    if (pid > 0)
+        spawn_wait(pid, &ignored);
+}
+
+static int expect(struct container *c, const char *ev, json_t **ret, struct err *e)
+{
+    json_auto_t *msg = shimproto_recv(c->shim, NULL, e);
+    if (!msg && e->kind == ERR_NONE)
+        return err_set(e, ERR_SYSTEM, "the shim of container %.12s ended without a word", c->id);
+    if (!msg)
+        return -1;
+    const char *got = json_str(msg, "ev", "");
+    if (str_eq(got, "failed"))
+        return err_from_json(e, json_object_get(msg, "error"));
+    if (!str_eq(got, ev))
+        return err_set(e, ERR_SYSTEM, "the shim of container %.12s said %.32s where %s was due", c->id, got, ev);
+    if (ret)
+        *ret = json_incref(msg);
+    return 0;
+}
+
+int shim_create(struct engine *en, struct container *c, struct err *e)
+{
+    int pair[2];
+    json_auto_t *created = NULL;
+    autofree char *dir = container_run_path(en, c, NULL);
+    if (write_task(en, c, dir, e) < 0)
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "make a socket pair for the shim");
+    struct span s = trace_begin(3, "start the shim");
+    pid_t pid = spawn_shim(dir, pair[1], e);
+    fd_close(pair[1]);
+    if (pid < 0) {
+        fd_close(pair[0]);
+        return -1;
+    }
+    trace_end(&s, "posix_spawn gorae-shim, pid %d", (int)pid);
+    c->shim = pair[0];
+    c->shim_pid = pid;
+    if (expect(c, "created", &created, e) < 0)
+        return -1;
+    pthread_mutex_lock(&en->lock);
+    c->pid = (int)json_int(created, "pid", 0);
+    c->starttime = (uint64_t)json_int(created, "starttime", 0);
+    pthread_mutex_unlock(&en->lock);
+    return 0;
+}
+
+static int send_packet(struct container *c, json_t *msg, int fd, const char *rest, size_t nrest, struct err *e)
+{
+    int r = -1;
+    pthread_mutex_lock(&c->shim_send);
+    if (c->shim < 0)
+        err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
+    else if (shimproto_send(c->shim, msg, fd, e) == 0 && (nrest == 0 || sock_send(c->shim, rest, nrest, -1) == 0))
+        r = 0;
+    pthread_mutex_unlock(&c->shim_send);
+    return r;
+}
+
+int shim_attach(struct container *c, const json_t *request, int fd, const char *rest, size_t nrest, struct err *e)
+{
+    int r = send_packet(c, (json_t *)request, fd, rest, nrest, e);
+    fd_close(fd);
+    return r;
+}
+
+int shim_start(struct container *c, struct err *e)
+{
+    json_auto_t *go = json_pack("{s:s}", "op", "start"), *started = NULL;
+    if (send_packet(c, go, -1, NULL, 0, e) < 0 || expect(c, "started", &started, e) < 0)
+        return -1;
+    c->started_by_shim = json_int(started, "at", 0);
+    return 0;
+}
+
+int shim_resize(struct container *c, int rows, int columns, struct err *e)
+{
+    json_auto_t *msg = json_pack("{s:s, s:i, s:i}", "op", "resize", "h", rows, "w", columns);
+    return send_packet(c, msg, -1, NULL, 0, e);
+}
+
+void shim_drop(struct container *c)
+{
+    pthread_mutex_lock(&c->shim_send);
+    fd_close(c->shim);
+    c->shim = -1;
+    pthread_mutex_unlock(&c->shim_send);
+    reap(c->shim_pid);
+    c->shim_pid = 0;
+}
+
+json_t *shim_adopt(struct engine *en, struct container *c)
+{
+    autofree char *path = container_run_path(en, c, "shim.sock");
+    struct err e = {0};
+    int fd = sock_dial_unix(path, SOCK_SEQPACKET, &e);
+    if (fd < 0)
+        return NULL;
+    json_auto_t *hello = json_pack("{s:s}", "op", "hello");
+    struct timeval limit = {.tv_sec = HELLO_SECONDS}; /* a stopped shim must not hold up the daemon's start */
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    json_t *answer = shimproto_send(fd, hello, -1, &e) == 0 ? shimproto_recv(fd, NULL, &e) : NULL;
+    if (!answer || json_int(answer, "version", 0) != SHIM_PROTOCOL) {
+        log_warn("container %.12s: its shim gives no usable answer: %s", c->id, answer ? "another protocol" : e.msg);
+        json_decref(answer);
+        fd_close(fd);
+        return NULL;
+    }
+    limit.tv_sec = 0;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    c->shim = fd;
+    return answer;
+}
+
+/* ---- following it ---- */
+
+struct monitor {
+    struct engine *en;
+    struct container *c;
+};
+
+static void on_detach(struct engine *en, struct container *c)
+{
+    event_container(en, c, "detach", NULL);
+}
+
+/* The shim is gone without having told of an exit. If its record is there the message was lost, and the record counts.
+ */
+static void on_silence(struct engine *en, struct container *c)
+{
+    autofree char *path = container_path(en, c, "exit.json");
+    struct err e;
+    size_t n;
+    autofree char *text = file_read(AT_FDCWD, path, 4096, &n, &e);
+    json_auto_t *j = text ? json_parse(text, n, &e) : NULL;
+    if (j) {
+        container_ended(en, c, (int)json_int(j, "code", 255), json_int(j, "at", 0), json_is(j, "oom"), NULL);
+        return;
+    }
+    log_warn("container %.12s: its shim died; the container is ended", c->id);
+    container_signal(en, c, SIGKILL, &e);
+    container_ended(en, c, 137, clock_real(), false, "the container's shim died, and with it its standard streams");
+}
+
+static void follow(struct engine *en, struct container *c)
+{
+    for (;;) {
+        struct err e = {0};
+        json_auto_t *msg = shimproto_recv(c->shim, NULL, &e);
+        const char *ev = json_str(msg, "ev", "");
+        if (!msg) {
+            on_silence(en, c);
+            return;
+        }
+        if (str_eq(ev, "exit")) {
+            container_ended(en, c, (int)json_int(msg, "code", 255), json_int(msg, "at", 0), json_is(msg, "oom"), NULL);
+            return;
+        }
+        if (str_eq(ev, "detach"))
+            on_detach(en, c);
+    }
+}
+
+static void *monitor_main(void *arg)
+{
+    struct monitor *m = arg;
+    trace_to_file(m->c->trace);
+    follow(m->en, m->c);
+    trace_to_file(NULL);
+    container_put(m->en, m->c);
+    free(m);
+    return NULL;
+}
+
+int monitor_start(struct engine *en, struct container *c, struct err *e)
+{
+    pthread_attr_t at;
+    pthread_t thread;
+    struct monitor *m = mem_alloc(sizeof(*m));
+    *m = (struct monitor){en, c};
+    pthread_mutex_lock(&en->lock);
+    c->refs++;
+    pthread_mutex_unlock(&en->lock);
+    pthread_attr_init(&at);
+    pthread_attr_setstacksize(&at, MONITOR_STACK);
+    pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+    int r = pthread_create(&thread, &at, monitor_main, m);
+    pthread_attr_destroy(&at);
+    if (r == 0)
+        return 0;
+    container_put(en, c);
+    free(m);
+    errno = r;
+    return err_sys(e, "start the monitor thread of container %.12s", c->id);
+}

@@ -1,0 +1,109 @@
+/* Facts of a container, copied under the lock and read without it: see snapshot.h. */
+#include "engine/snapshot.h"
+#include "engine/mounts.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <dirent.h>
+
+void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
+{
+    pthread_mutex_lock(&en->lock);
+    *ret = (struct snapshot){
+        .name = mem_strdup(c->name),
+        .config = json_incref(c->config),
+        .host = json_incref(c->host),
+        .state = c->state,
+        .pid = c->pid,
+        .exit_code = c->exit_code,
+        .oom_killed = c->oom_killed,
+        .error = mem_strdup(c->error),
+        .started = c->started,
+        .finished = c->finished,
+    };
+    pthread_mutex_unlock(&en->lock);
+}
+
+void snapshot_release(struct snapshot *s)
+{
+    free(s->name);
+    free(s->error);
+    json_decref(s->config);
+    json_decref(s->host);
+    *s = (struct snapshot){0};
+}
+
+char *snapshot_status(const struct snapshot *s, int64_t now)
+{
+    char span[64];
+    switch (s->state) {
+    case STATE_RUNNING: return str_printf("Up %s", clock_human(now - s->started, span, sizeof(span)));
+    case STATE_EXITED:
+        return str_printf("Exited (%d) %s ago", s->exit_code, clock_human(now - s->finished, span, sizeof(span)));
+    case STATE_REMOVING: return mem_strdup("Removal In Progress");
+    case STATE_DEAD: return mem_strdup("Dead");
+    default: return mem_strdup("Created");
+    }
+}
+
+const char *snapshot_network(const struct snapshot *s)
+{
+    const char *mode = json_str(s->host, "NetworkMode", "");
+    return str_eq(mode, "default") ? "bridge" : mode;
+}
+
+json_t *snapshot_networks(const struct snapshot *s)
+{
+    return json_pack("{s:{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}}", snapshot_network(s),
+                     "IPAMConfig", "Links", "Aliases", "MacAddress", "", "DriverOpts", "NetworkID", "", "EndpointID",
+                     "", "Gateway", "", "IPAddress", "", "IPPrefixLen", 0, "IPv6Gateway", "", "GlobalIPv6Address", "",
+                     "GlobalIPv6PrefixLen", 0, "DNSNames");
+}
+
+json_t *snapshot_mounts(const struct snapshot *s)
+{
+    struct err ignored; /* creation has checked the same input */
+    json_auto_t *all = mounts_of(s->host, &ignored);
+    json_t *out = json_array(), *m;
+    size_t i;
+    json_array_foreach(all, i, m)
+    {
+        json_object_del(m, "MustExist");
+        json_object_del(m, "Options");
+        /* --tmpfs is not among Docker's Mounts, a --mount of type tmpfs is */
+        if (!json_object_get(json_object_get(s->host, "Tmpfs"), json_str(m, "Destination", "")))
+            json_array_append(out, m);
+    }
+    return out;
+}
+
+static int64_t size_below(int dirfd, const char *name)
+{
+    int64_t sum = 0;
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autoclosedir DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct stat st;
+    if (!d) {
+        fd_close(fd);
+        return 0;
+    }
+    for (struct dirent *x; (x = readdir(d));) {
+        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || fstatat(fd, x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            sum += size_below(fd, x->d_name);
+        else if (S_ISREG(st.st_mode))
+            sum += st.st_size;
+    }
+    return sum;
+}
+
+int64_t snapshot_size_rw(struct engine *en, struct container *c)
+{
+    autofree char *upper = container_path(en, c, "upper");
+    return size_below(AT_FDCWD, upper);
+}

@@ -1,0 +1,135 @@
+/* Limits of a container: HostConfig's numbers as OCI "linux.resources" and "process.rlimits".
+ *
+ * The OCI names are cgroup v1's; the runtime translates them where v2 is mounted. Only what was asked for is written:
+ * an absent key leaves the kernel's own value.
+ *
+ * Source: OCI runtime-spec config-linux.md "Control groups"; Engine API "Resources"; getrlimit(2). */
+#include "engine/spec.h"
+#include "base/json.h"
+
+#include <ctype.h>
+
+static void set_int(json_t *o, const char *key, int64_t v)
+{
+    if (v != 0)
+        json_object_set_new(o, key, json_integer(v));
+}
+
+static void set_text(json_t *o, const char *key, const char *v)
+{
+    if (*v)
+        json_object_set_new(o, key, json_string(v));
+}
+
+static json_t *memory(const json_t *host)
+{
+    json_t *m = json_object();
+    int64_t limit = json_int(host, "Memory", 0), swap = json_int(host, "MemorySwap", 0);
+    set_int(m, "limit", limit);
+    set_int(m, "reservation", json_int(host, "MemoryReservation", 0));
+    /* As Docker: with a limit and no word on swap, as much swap again; the value counts both. */
+    set_int(m, "swap", swap != 0 ? swap : limit > INT64_MAX / 2 ? -1 : limit * 2);
+    if (json_is_integer(json_object_get(host, "MemorySwappiness")))
+        json_object_set(m, "swappiness", json_object_get(host, "MemorySwappiness"));
+    if (json_is(host, "OomKillDisable"))
+        json_object_set_new(m, "disableOOMKiller", json_true());
+    return m;
+}
+
+static json_t *cpu(const json_t *host)
+{
+    json_t *c = json_object();
+    int64_t nano = json_int(host, "NanoCpus", 0), period = json_int(host, "CpuPeriod", 0);
+    set_int(c, "shares", json_int(host, "CpuShares", 0));
+    if (nano > 0) { /* so many thousand-millionths of a CPU, over a period of 100 ms */
+        set_int(c, "period", 100000);
+        set_int(c, "quota", nano / 10000);
+    } else {
+        set_int(c, "period", period);
+        set_int(c, "quota", json_int(host, "CpuQuota", 0));
+    }
+    set_int(c, "realtimePeriod", json_int(host, "CpuRealtimePeriod", 0));
+    set_int(c, "realtimeRuntime", json_int(host, "CpuRealtimeRuntime", 0));
+    set_text(c, "cpus", json_str(host, "CpusetCpus", ""));
+    set_text(c, "mems", json_str(host, "CpusetMems", ""));
+    return c;
+}
+
+/* Deny everything, then allow the handful of character devices that /dev holds, and mknod of any kind (making a node
+ * is harmless where opening it is denied). Source: security spec 3.4. */
+static json_t *devices(const json_t *host)
+{
+    static const struct {
+        const char *type;
+        int major, minor; /* -1: any */
+        const char *access;
+    } allowed[] = {{"c", -1, -1, "m"}, {"b", -1, -1, "m"}, {"c", 1, 3, "rwm"},   {"c", 1, 5, "rwm"},
+                   {"c", 1, 7, "rwm"}, {"c", 1, 8, "rwm"}, {"c", 1, 9, "rwm"},   {"c", 5, 0, "rwm"},
+                   {"c", 5, 1, "rwm"}, {"c", 5, 2, "rwm"}, {"c", 136, -1, "rwm"}};
+    json_t *list = json_array();
+    if (json_is(host, "Privileged")) {
+        json_array_append_new(list, json_pack("{s:b, s:s}", "allow", 1, "access", "rwm"));
+        return list;
+    }
+    json_array_append_new(list, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+        json_t *d = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", allowed[i].type, "access", allowed[i].access);
+        if (allowed[i].major >= 0)
+            json_object_set_new(d, "major", json_integer(allowed[i].major));
+        if (allowed[i].minor >= 0)
+            json_object_set_new(d, "minor", json_integer(allowed[i].minor));
+        json_array_append_new(list, d);
+    }
+    return list;
+}
+
+json_t *spec_resources(const json_t *host)
+{
+    json_t *r = json_object(), *m = memory(host), *c = cpu(host);
+    json_object_set_new(r, "devices", devices(host));
+    if (json_object_size(m) > 0)
+        json_object_set(r, "memory", m);
+    if (json_object_size(c) > 0)
+        json_object_set(r, "cpu", c);
+    json_decref(m);
+    json_decref(c);
+    if (json_int(host, "PidsLimit", 0) > 0)
+        json_object_set_new(r, "pids", json_pack("{s:I}", "limit", (json_int_t)json_int(host, "PidsLimit", 0)));
+    if (json_int(host, "BlkioWeight", 0) > 0)
+        json_object_set_new(r, "blockIO", json_pack("{s:I}", "weight", (json_int_t)json_int(host, "BlkioWeight", 0)));
+    return r;
+}
+
+json_t *spec_rlimits(const json_t *host, struct err *e)
+{
+    static const char *const known[] = {"core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
+                                        "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+    json_auto_t *out = json_array();
+    size_t i;
+    json_t *u;
+    json_array_foreach(json_object_get(host, "Ulimits"), i, u)
+    {
+        const char *name = json_str(u, "Name", "");
+        int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
+        bool found = false;
+        char type[32] = "RLIMIT_";
+        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+            found = found || str_eq(known[k], name);
+        if (!found) {
+            err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name);
+            return NULL;
+        }
+        if (hard >= 0 && (soft > hard || soft == -1)) {
+            err_set(e, ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
+                    (long long)soft, (long long)hard);
+            return NULL;
+        }
+        for (size_t k = 0; name[k] && k + 8 < sizeof(type); k++) {
+            type[7 + k] = (char)toupper((unsigned char)name[k]);
+            type[8 + k] = '\0';
+        }
+        json_array_append_new(
+            out, json_pack("{s:s, s:I, s:I}", "type", type, "soft", (json_int_t)soft, "hard", (json_int_t)hard));
+    }
+    return json_incref(out);
+}

@@ -1,0 +1,116 @@
+/* The mounts of a container: what Docker puts into each, then what the caller asked for.
+ *
+ * Order matters: a later mount covers an earlier one, and a mount below another needs it first. So the fixed ones come
+ * first, the caller's follow sorted by depth, and the three files of the engine come before those, so that a caller
+ * may bind something of their own over /etc/hosts.
+ *
+ * Source: OCI runtime-spec "mounts"; spec/security 3.3 for the options; mount(8). */
+#include "engine/spec.h"
+#include "engine/mounts.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void add(json_t *list, const char *dst, const char *type, const char *src, const char *options)
+{
+    json_t *o = json_array();
+    for (const char *p = options; *p;) {
+        size_t n = strcspn(p, ",");
+        json_array_append_new(o, json_stringn(p, n));
+        p += n + (p[n] == ',');
+    }
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:s, s:o}", "destination", dst, "type", type, "source", src, "options", o));
+}
+
+static void add_fixed(json_t *list, const json_t *host)
+{
+    bool privileged = json_is(host, "Privileged");
+    const char *ipc = json_str(host, "IpcMode", "private");
+    autofree char *shm = str_printf("nosuid,noexec,nodev,mode=1777,size=%lld", (long long)json_int(host, "ShmSize", 0));
+    add(list, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+    add(list, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
+    add(list, "/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
+    add(list, "/sys", "sysfs", "sysfs", privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
+    add(list, "/sys/fs/cgroup", "cgroup", "cgroup",
+        privileged ? "nosuid,noexec,nodev,relatime,rw" : "ro,nosuid,noexec,nodev");
+    if (str_eq(ipc, "host")) {
+        add(list, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+        add(list, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
+        return;
+    }
+    add(list, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+    if (!str_eq(ipc, "none"))
+        add(list, "/dev/shm", "tmpfs", "shm", shm);
+}
+
+/* Docker makes a missing source of -v as an empty folder; a --mount must name what exists. */
+static int check_source(const json_t *m, struct err *e)
+{
+    const char *src = json_str(m, "Source", "");
+    struct stat st;
+    if (stat(src, &st) == 0)
+        return 0;
+    if (json_is(m, "MustExist"))
+        return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                       src);
+    return dir_make_all(src, 0755, e);
+}
+
+static size_t depth(const json_t *m)
+{
+    size_t n = 0;
+    for (const char *p = json_str(m, "Destination", ""); *p; p++)
+        n += *p == '/' && p[1];
+    return n;
+}
+
+static int by_depth(const void *a, const void *b)
+{
+    size_t x = depth(*(json_t *const *)a), y = depth(*(json_t *const *)b);
+    return x < y ? -1 : x > y;
+}
+
+static int add_wanted(json_t *list, const json_t *m, struct err *e)
+{
+    bool rw = json_is_true(json_object_get(m, "RW"));
+    if (str_eq(json_str(m, "Type", ""), "tmpfs")) {
+        autofree char *o =
+            str_printf("noexec,nosuid,nodev%s%s", *json_str(m, "Options", "") ? "," : "", json_str(m, "Options", ""));
+        add(list, json_str(m, "Destination", ""), "tmpfs", "tmpfs", o);
+        return 0;
+    }
+    if (check_source(m, e) < 0)
+        return -1;
+    autofree char *o = str_printf("rbind,%s,%s", rw ? "rw" : "ro", json_str(m, "Propagation", "rprivate"));
+    add(list, json_str(m, "Destination", ""), "bind", json_str(m, "Source", ""), o);
+    return 0;
+}
+
+json_t *spec_mounts(struct engine *en, struct container *c, struct err *e)
+{
+    static const struct {
+        const char *file, *dst;
+    } files[] = {{"resolv.conf", "/etc/resolv.conf"}, {"hostname", "/etc/hostname"}, {"hosts", "/etc/hosts"}};
+    json_auto_t *list = json_array(), *wanted = mounts_of(c->host, e);
+    if (!wanted)
+        return NULL;
+    add_fixed(list, c->host);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        autofree char *src = container_path(en, c, files[i].file);
+        add(list, files[i].dst, "bind", src, "rbind,rprivate");
+    }
+    size_t n = json_array_size(wanted);
+    autofree json_t **sorted = mem_alloc((n + 1) * sizeof(*sorted));
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = json_array_get(wanted, i);
+    qsort(sorted, n, sizeof(*sorted), by_depth);
+    for (size_t i = 0; i < n; i++)
+        if (add_wanted(list, sorted[i], e) < 0)
+            return NULL;
+    return json_incref(list);
+}

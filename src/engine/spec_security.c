@@ -1,0 +1,76 @@
+/* Security options: SecurityOpt as OCI fields, and the seccomp filter.
+ *
+ * `seccomp=` carries the profile itself, since the client has read the file: JSON text in Docker's own profile format
+ * is not the OCI's, so what is taken here is an OCI "linux.seccomp" object or Docker's with plain "names" rules, which
+ * coincide. The default profile is in seccomp_profile.c. */
+#include "engine/spec.h"
+#include "engine/seccomp_profile.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+/* "key=value" or the older "key:value". @return the value, or NULL where the option is another one */
+static const char *value_of(const char *opt, const char *key)
+{
+    size_t n = strlen(key);
+    return strncmp(opt, key, n) == 0 && (opt[n] == '=' || opt[n] == ':') ? opt + n + 1 : NULL;
+}
+
+int spec_no_new_privileges(const json_t *host, struct err *e)
+{
+    int value = 0;
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
+    {
+        const char *opt = json_string_value(v), *set = value_of(opt, "no-new-privileges");
+        if (str_eq(opt, "no-new-privileges") || str_eq(set, "true"))
+            value = 1;
+        else if (str_eq(set, "false"))
+            value = 0;
+        else if (set)
+            return err_set(e, ERR_INVALID, "invalid --security-opt: %s: true or false is expected", opt);
+        else if (value_of(opt, "apparmor") || value_of(opt, "label"))
+            continue; /* neither AppArmor nor SELinux labels are applied; asking for them is checked by the runtime */
+        else if (!value_of(opt, "seccomp") && !str_eq(opt, "systempaths=unconfined"))
+            return err_set(e, ERR_INVALID, "invalid --security-opt 2: \"%.200s\"", opt);
+    }
+    return value;
+}
+
+static json_t *own_profile(const char *text, struct err *e)
+{
+    json_t *p = json_parse(text, strlen(text), e);
+    if (!p) {
+        err_wrap(e, "decoding seccomp profile failed");
+        return NULL;
+    }
+    if (!json_is_string(json_object_get(p, "defaultAction"))) {
+        json_decref(p);
+        err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing");
+        return NULL;
+    }
+    return p;
+}
+
+json_t *spec_seccomp(const json_t *host, const json_t *caps, struct err *e)
+{
+    const char *wish = NULL;
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
+    {
+        const char *x = value_of(json_string_value(v), "seccomp");
+        wish = x ? x : wish;
+    }
+    if (str_eq(wish, "unconfined") || (!wish && json_is(host, "Privileged")))
+        return json_null();
+    if (wish && !str_eq(wish, "builtin"))
+        return own_profile(wish, e);
+    size_t n = json_array_size(caps);
+    autofree const char **names = mem_alloc((n + 1) * sizeof(*names));
+    for (i = 0; i < n; i++)
+        names[i] = json_string_value(json_array_get(caps, i));
+    return seccomp_profile_default(names, n);
+}

@@ -1,0 +1,203 @@
+/* start: from a record on disk to a running process, in numbered steps.
+ *
+ *   1. mount the overlay          the image's layers below, the container's own above
+ *   2. write the OCI bundle       spec.c
+ *   3. start the shim, which runs `runtime create`: namespaces, mounts, limits, all but the user's program
+ *   4. hand over the clients that attached before there was a process
+ *   5. `runtime start`: execve
+ *   6. note it, tell the listeners, follow the shim
+ *
+ * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
+ * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
+ * before step 5 and undoes the rest; recovery does what is left. */
+#include "engine/model.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int mount_rootfs(struct engine *en, struct container *c, const char *rootfs, struct err *e)
+{
+    autostrv lower = {NULL, 0};
+    autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
+    if (image_layers(en->images, c->image, &lower, e) < 0)
+        return err_wrap(e, "container %.12s", c->id);
+    if (overlay_mount(lower.v, lower.n, upper, work, rootfs, e) < 0)
+        return -1;
+    FAULT("start.rootfs-mounted");
+    return 0;
+}
+
+static int write_bundle(struct engine *en, struct container *c, const char *rootfs, struct err *e)
+{
+    autofree char *dir = container_run_path(en, c, "bundle"), *path = container_run_path(en, c, "bundle/config.json");
+    if (dir_make_all(dir, 0700, e) < 0)
+        return -1;
+    struct span s = trace_begin(3, "write the OCI bundle");
+    json_auto_t *spec = spec_make(en, c, rootfs, e);
+    if (!spec)
+        return -1;
+    autofree char *text = json_text(spec);
+    if (file_replace_volatile(AT_FDCWD, path, text, strlen(text), 0600, e) < 0)
+        return -1;
+    trace_end(&s, "config.json of %zu bytes for the OCI runtime", strlen(text));
+    FAULT("start.bundle-written");
+    return 0;
+}
+
+static int hand_over_parked(struct engine *en, struct container *c, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    struct parked *p = c->parked;
+    c->parked = NULL;
+    pthread_mutex_unlock(&en->lock);
+    int r = 0;
+    while (p) {
+        struct parked *next = p->next;
+        if (r == 0)
+            r = shim_attach(c, p->request, p->fd, p->rest, p->nrest, e);
+        else
+            fd_close(p->fd);
+        json_decref(p->request);
+        free(p->rest);
+        free(p);
+        p = next;
+    }
+    return r;
+}
+
+void parked_drop(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    struct parked *p = c->parked;
+    c->parked = NULL;
+    pthread_mutex_unlock(&en->lock);
+    while (p) {
+        struct parked *next = p->next;
+        fd_close(p->fd);
+        json_decref(p->request);
+        free(p->rest);
+        free(p);
+        p = next;
+    }
+}
+
+/* 127: no such program; 126: there, but it cannot be run; 128: anything else (spec 6.4). */
+static int failure_code(const char *why)
+{
+    if (strstr(why, "executable file not found") || strstr(why, "no such file or directory"))
+        return 127;
+    if (strstr(why, "permission denied") || strstr(why, "is a directory") || strstr(why, "not a directory"))
+        return 126;
+    return 128;
+}
+
+static void note_failure(struct engine *en, struct container *c, struct err *e)
+{
+    struct err ignored;
+    int code = failure_code(e->msg);
+    pthread_mutex_lock(&en->lock);
+    free(c->error);
+    c->error = mem_strdup(e->msg);
+    c->exit_code = code;
+    c->pid = 0;
+    pthread_mutex_unlock(&en->lock);
+    container_save(en, c, false, &ignored); /* the caller gets the error itself; the record only repeats it */
+    if (code != 128) /* the caller asked for a program that cannot be run: its mistake, not ours */
+        e->kind = ERR_INVALID;
+}
+
+static int bring_up(struct engine *en, struct container *c, struct err *e)
+{
+    autofree char *rootfs = container_path(en, c, "rootfs");
+    if (mount_rootfs(en, c, rootfs, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+        return -1;
+    if (shim_create(en, c, e) < 0)
+        return -1;
+    FAULT("start.created");
+    if (hand_over_parked(en, c, e) < 0)
+        return -1;
+    FAULT("start.clients-handed-over");
+    if (shim_start(c, e) < 0)
+        return -1;
+    FAULT("start.started");
+    return 0;
+}
+
+/* Forget the last run: its exit record, its error. */
+static void begin_run(struct engine *en, struct container *c)
+{
+    autofree char *old = container_path(en, c, "exit.json");
+    unlink(old);
+    pthread_mutex_lock(&en->lock);
+    free(c->error);
+    c->error = NULL;
+    c->exit_code = 0;
+    c->oom_killed = false;
+    c->stopped_by_hand = false;
+    free(c->trace);
+    c->trace = mem_strdup(trace_path());
+    pthread_mutex_unlock(&en->lock);
+}
+
+static int start_locked(struct engine *en, struct container *c, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    enum state was = c->state;
+    bool gone = c->removing || !c->in_table;
+    pthread_mutex_unlock(&en->lock);
+    if (was == STATE_RUNNING)
+        return err_set(e, ERR_UNMODIFIED, "container %.12s is already running", c->id);
+    if (gone || machine_next(was, ON_START) < 0)
+        return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
+    begin_run(en, c);
+    if (bring_up(en, c, e) < 0) {
+        shim_drop(c);
+        container_teardown(en, c);
+        parked_drop(en, c);
+        note_failure(en, c, e);
+        return -1;
+    }
+    pthread_mutex_lock(&en->lock);
+    container_step(c, ON_START);
+    c->started = c->started_by_shim ? c->started_by_shim : clock_real();
+    c->finished = 0;
+    pthread_mutex_unlock(&en->lock);
+    struct span s = trace_begin(3, "note that it runs");
+    if (container_save(en, c, !json_is(c->host, "AutoRemove"), e) < 0 || monitor_start(en, c, e) < 0) {
+        struct err ignored;
+        container_signal(en, c, SIGKILL, &ignored);
+        container_ended(en, c, 128, clock_real(), false, e->msg);
+        return -1;
+    }
+    trace_end(&s, "record written, monitor thread started");
+    FAULT("start.noted");
+    event_container(en, c, "start", NULL);
+    return 0;
+}
+
+int engine_start(struct engine *en, const char *name, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    pthread_mutex_lock(&c->op);
+    int r = start_locked(en, c, e);
+    /* --rm: a container that could not be started goes as well, and whoever waits for its removal is told. */
+    if (r < 0 && e->kind != ERR_UNMODIFIED && e->kind != ERR_CONFLICT && json_is(c->host, "AutoRemove")) {
+        struct err ignored;
+        container_destroy(en, c, &ignored);
+    }
+    pthread_mutex_unlock(&c->op);
+    container_put(en, c);
+    return r;
+}

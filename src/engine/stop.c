@@ -1,0 +1,187 @@
+/* stop and kill: signals to the container's first process, and the patience between them.
+ *
+ * Neither holds the container's `op` while it waits: the exit itself is the monitor thread's affair, and a second stop
+ * or a removal must be able to come in meanwhile. A signal goes through a pidfd to the very process that was started
+ * (container_signal), never to a bare number. */
+#include "engine/model.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define STOP_DEFAULT_S 10
+#define KILL_WAIT_MS   10000
+
+int engine_signal(const char *text)
+{
+    uint64_t n;
+    char *end;
+    if (str_to_u64(text, &n))
+        return n >= 1 && n <= (uint64_t)SIGRTMAX ? (int)n : 0;
+    if (strncasecmp(text, "SIG", 3) == 0)
+        text += 3;
+    for (int i = 1; i < SIGRTMIN; i++) {
+        const char *name = sigabbrev_np(i);
+        if (name && strcasecmp(name, text) == 0)
+            return i;
+    }
+    int base = strncasecmp(text, "RTMIN", 5) == 0 ? SIGRTMIN : strncasecmp(text, "RTMAX", 5) == 0 ? SIGRTMAX : 0;
+    if (!base)
+        return 0;
+    long k = text[5] ? strtol(text + 5, &end, 10) : 0;
+    if ((text[5] && (*end || !isdigit((unsigned char)text[6]))) || base + k < SIGRTMIN || base + k > SIGRTMAX)
+        return 0;
+    return base + (int)k;
+}
+
+/* A running container, found and referenced. `op` is taken for an instant, so that a start in progress is over. */
+static struct container *get_running(struct engine *en, const char *name, enum err_kind otherwise, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return NULL;
+    pthread_mutex_lock(&c->op);
+    pthread_mutex_lock(&en->lock);
+    bool running = c->state == STATE_RUNNING;
+    pthread_mutex_unlock(&en->lock);
+    pthread_mutex_unlock(&c->op);
+    if (running)
+        return c;
+    err_set(e, otherwise, "Container %.12s is not running", c->id);
+    container_put(en, c);
+    return NULL;
+}
+
+static void event_kill(struct engine *en, struct container *c, int signal)
+{
+    autofree char *text = str_printf("%d", signal);
+    event_container(en, c, "kill", json_pack("{s:s}", "signal", text));
+}
+
+static void mark_stopped_by_hand(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    c->stopped_by_hand = true;
+    pthread_mutex_unlock(&en->lock);
+}
+
+/* Signal, wait, and if that does not help, SIGKILL. A process that is gone before the signal arrives is no failure:
+ * then its exit is on the way. */
+static int stop_running(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
+{
+    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING);
+    struct err why = {0};
+    int r = 0;
+    mark_stopped_by_hand(en, c);
+    if (container_signal(en, c, signal, &why) == 0)
+        event_kill(en, c, signal);
+    int64_t ms = (int64_t)timeout_s * 1000;
+    if (!waiter_block(w, timeout_s < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms)) {
+        if (container_signal(en, c, SIGKILL, &why) == 0)
+            event_kill(en, c, SIGKILL);
+        if (!waiter_block(w, KILL_WAIT_MS))
+            r = err_set(e, ERR_SYSTEM, "container %.12s did not end within %d s of SIGKILL %s", c->id,
+                        KILL_WAIT_MS / 1000, why.msg);
+    }
+    engine_wait_end(en, w);
+    return r;
+}
+
+int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
+{
+    struct container *c = get_running(en, name, ERR_UNMODIFIED, e);
+    if (!c)
+        return -1;
+    if (signal == 0)
+        signal = engine_signal(json_str(c->config, "StopSignal", "TERM"));
+    if (timeout_s == ENGINE_TIMEOUT_DEFAULT)
+        timeout_s = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+    int r = stop_running(en, c, signal ? signal : SIGTERM, timeout_s, e);
+    if (r == 0)
+        event_container(en, c, "stop", NULL);
+    container_put(en, c);
+    return r;
+}
+
+int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
+{
+    struct container *c = get_running(en, name, ERR_CONFLICT, e);
+    if (!c)
+        return -1;
+    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING) : NULL;
+    if (w)
+        mark_stopped_by_hand(en, c);
+    int r = container_signal(en, c, signal, e);
+    if (r == 0)
+        event_kill(en, c, signal);
+    if (r == 0 && w && !waiter_block(w, KILL_WAIT_MS))
+        r = err_set(e, ERR_SYSTEM, "container %.12s did not end within %d s of SIGKILL", c->id, KILL_WAIT_MS / 1000);
+    if (w)
+        engine_wait_end(en, w);
+    container_put(en, c);
+    return r;
+}
+
+int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e)
+{
+    struct container *c = get_running(en, name, ERR_CONFLICT, e);
+    if (!c)
+        return -1;
+    int r = shim_resize(c, rows, columns, e);
+    if (r == 0) {
+        autofree char *h = str_printf("%d", rows), *w = str_printf("%d", columns);
+        event_container(en, c, "resize", json_pack("{s:s, s:s}", "height", h, "width", w));
+    }
+    container_put(en, c);
+    return r;
+}
+
+/* ---- all at once, when the daemon stops ---- */
+
+struct stopper {
+    struct engine *en;
+    char id[ID_LENGTH + 1];
+    int timeout_s;
+    pthread_t thread;
+    bool started;
+};
+
+static void *stopper_main(void *arg)
+{
+    struct stopper *s = arg;
+    struct err e = {0};
+    if (engine_stop(s->en, s->id, 0, s->timeout_s, &e) < 0 && e.kind != ERR_UNMODIFIED && e.kind != ERR_NOT_FOUND)
+        log_error("%s", e.msg);
+    return NULL;
+}
+
+void engine_stop_all(struct engine *en, int timeout_s)
+{
+    pthread_mutex_lock(&en->lock);
+    size_t n = 0, room = en->ncontainers;
+    autofree struct stopper *s = mem_alloc((room + 1) * sizeof(*s));
+    for (struct container *c = en->containers; c && n < room; c = c->next) {
+        if (c->state != STATE_RUNNING)
+            continue;
+        int own = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+        s[n].en = en;
+        memcpy(s[n].id, c->id, sizeof(c->id));
+        s[n].timeout_s = timeout_s >= 0 && (own < 0 || own > timeout_s) ? timeout_s : own;
+        n++;
+    }
+    pthread_mutex_unlock(&en->lock);
+    for (size_t i = 0; i < n; i++)
+        s[i].started = pthread_create(&s[i].thread, NULL, stopper_main, &s[i]) == 0;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i].started)
+            pthread_join(s[i].thread, NULL);
+        else
+            stopper_main(&s[i]);
+    }
+}

@@ -1,0 +1,126 @@
+/* POST /images/create?fromSrc=-: an image from the tar of a root file system.
+ *
+ * The worker makes the one layer; the configuration is written here. Its bytes are the image's identity: the id is
+ * their SHA-256, so they are kept exactly as they are hashed. Next: changes.c. */
+#include "image/store.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+/* The machine's name as images know it (Go's GOARCH), and for arm64 its variant. */
+static const char *architecture(void)
+{
+    static const char *const names[][2] = {
+        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
+    struct utsname u;
+    if (uname(&u) == 0)
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            if (str_eq(u.machine, names[i][0]))
+                return names[i][1];
+    return "amd64";
+}
+
+/* @return the configuration's text, the caller's */
+static char *make_config(const char *diff, const char *message, const struct strv *changes, struct err *e)
+{
+    char now[CLOCK_TEXT];
+    autofree char *digest = store_id(diff);
+    const char *comment = str_empty(message) ? "Imported from -" : message;
+    json_auto_t *comment_text = json_string_lossy(comment, strlen(comment));
+    clock_format(clock_real(), now);
+    json_auto_t *config =
+        json_pack("{s:s, s:O, s:{}, s:s, s:[{s:s, s:O}], s:s, s:{s:s, s:[s]}}", "architecture", architecture(),
+                  "comment", comment_text, "config", "created", now, "history", "created", now, "comment", comment_text,
+                  "os", "linux", "rootfs", "type", "layers", "diff_ids", digest);
+    if (str_eq(architecture(), "arm64"))
+        json_object_set_new(config, "variant", json_string("v8"));
+    for (size_t i = 0; changes && i < changes->n; i++)
+        if (image_change(json_object_get(config, "config"), changes->v[i], e) < 0)
+            return NULL;
+    return json_compact(config);
+}
+
+/* @param id takes DIGEST_SIZE bytes */
+static int commit_imported(struct image_store *st, const struct staging *s, const json_t *layer, const char *config,
+                           const char *key, char *id, struct err *e)
+{
+    digest_of(config, strlen(config), id);
+    autofree char *path = str_printf("blobs/%s", id);
+    if (strlen(config) > (size_t)IMAGE_CONFIG_MAX)
+        return err_set(e, ERR_TOO_LARGE, "the image's configuration is too long");
+    if (file_replace_volatile(s->fd, path, config, strlen(config), 0600, e) < 0)
+        return -1;
+    json_auto_t *images = json_pack("[{s:s, s:[], s:[O]}]", "config", id, "tags", "layers", layer);
+    if (key)
+        json_array_append_new(json_object_get(json_array_get(images, 0), "tags"), json_string(key));
+    return commit_images(st, s->fd, images, NULL, e);
+}
+
+static int import_staged(struct image_store *st, const struct worker_job *job, const struct staging *s, const char *key,
+                         const char *message, const struct strv *changes, char *id, struct err *e)
+{
+    json_auto_t *done = worker_run(job, e);
+    const json_t *layer = json_object_get(done, "layer");
+    if (!done)
+        return -1;
+    if (!str_is_hex(json_str(layer, "diff", ""), DIGEST_HEX))
+        return err_set(e, ERR_SYSTEM, ARCHIVE_PROGRAM " reported no layer");
+    autofree char *config = make_config(json_str(layer, "diff", ""), message, changes, e);
+    return config ? commit_imported(st, s, layer, config, key, id, e) : -1;
+}
+
+/* The name to give, or NULL where none is asked for. */
+static int read_name(const char *ref, char **ret_key, struct err *e)
+{
+    struct image_ref r = {NULL, NULL, NULL};
+    *ret_key = NULL;
+    if (str_empty(ref))
+        return 0;
+    if (image_ref_parse(ref, &r, e) < 0)
+        return -1;
+    int k = r.digest ? err_set(e, ERR_INVALID, "cannot import digest reference") : 0;
+    if (k == 0)
+        *ret_key = reference_key(&r);
+    image_ref_release(&r);
+    return k;
+}
+
+/* Changes are tried on an empty configuration before a byte is read: a typing error must not cost an upload. */
+static int try_changes(const struct strv *changes, struct err *e)
+{
+    json_auto_t *config = json_object();
+    for (size_t i = 0; changes && i < changes->n; i++)
+        if (image_change(config, changes->v[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+char *image_import(struct image_store *st, image_source *src, void *src_arg, const char *ref, const char *message,
+                   const struct strv *changes, image_progress *progress, void *progress_arg, struct err *e)
+{
+    char id[DIGEST_SIZE];
+    autofree char *key = NULL;
+    struct staging s = STAGING_INIT;
+    if (read_name(ref, &key, e) < 0 || try_changes(changes, e) < 0)
+        return NULL;
+    store_busy(st);
+    int r = staging_make(st, &s, e);
+    if (r == 0) {
+        const struct worker_job job = {.verb = "import", .work = s.fd, .layers = -1, .src = src, .src_arg = src_arg};
+        r = import_staged(st, &job, &s, key, message, changes, id, e);
+    }
+    staging_remove(st, &s);
+    store_idle(st);
+    if (r < 0)
+        return NULL;
+    char *whole = store_id(id);
+    json_auto_t *status = json_pack("{s:s}", "status", whole);
+    if (progress)
+        progress(progress_arg, status);
+    store_event(st, "import", id, NULL);
+    return whole;
+}

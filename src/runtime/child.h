@@ -1,0 +1,86 @@
+/** @file
+ * The child's side: from a process that has just been cloned into new namespaces to the container's own program.
+ *
+ * The child is a copy of the parent (not of its threads: there are none), so it finds all it needs in `struct child`,
+ * in memory. What it needs from the host it got as descriptors, opened by the parent: it resolves no path of the host.
+ * It works through a list of numbered steps (child.c), each a function below. The first failure is sent to the parent
+ * and is the end.
+ */
+#ifndef GORAE_RUNTIME_CHILD_H
+#define GORAE_RUNTIME_CHILD_H
+
+#include "base/err.h"
+#include "runtime/cgroup.h"
+#include "runtime/plan.h"
+#include "runtime/seccomp.h"
+
+struct child {
+    /* Given by the parent. */
+    const char *id;
+    const struct plan *plan; /**< NULL for `exec` */
+    const struct plan_process *process;
+    const struct filter *filter;
+    const struct cgroup *cgroup;
+    json_t *hooks; /**< "hooks" of config.json, or NULL */
+    json_t *state; /**< what hooks read */
+    int sync;      /**< to the parent */
+    int barrier;   /**< listening socket where `start` will knock; -1 for `exec`, whose barrier is `sync` */
+    int console;   /**< connected --console-socket, or -1 */
+    int preserve;  /**< descriptors 3 … 2+preserve are the container's */
+    int rootfs;    /**< detached copy of the root file system's mount */
+    int null_tree; /**< in a user namespace: the host's /dev/null, detached; else -1 */
+    int group_trees[CGROUP_TREES_MAX]; /**< version 1: our folder in each tree, detached; or -1 */
+    int pidfd;                         /**< exec: the container's first process */
+    int ns_flags;                      /**< exec: the namespaces to join */
+    bool user_ns;                      /**< a user namespace of its own */
+    /* Found on the way. */
+    int root;         /**< O_PATH of the container's root */
+    int proc;         /**< a mount of procfs that we made ourselves */
+    int pts;          /**< the container's devpts, or -1 */
+    char *program;    /**< what will be executed */
+    char *home;       /**< "HOME=…" where the environment lacks it, or NULL */
+    bool chdir_later; /**< the working folder opens to the user only, not to root */
+};
+
+/** A step. @return 0, or -1 with an error, which ends the child */
+typedef int child_step(struct child *c, struct err *e);
+
+/** The first process of a container. Never returns. */
+void child_run_create(struct child *c) __attribute__((noreturn));
+/** A further process. Never returns. */
+void child_run_exec(struct child *c) __attribute__((noreturn));
+
+/** Tell the parent something that is no failure. */
+void child_warn(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+child_step child_network; /* child_net.c */
+child_step child_rootfs;  /* child_root.c */
+child_step child_proc;
+child_step child_workdir;
+child_step child_sysctls;
+child_step child_hide;
+child_step child_pivot;
+child_step child_mounts;  /* child_mounts.c */
+child_step child_devices; /* child_dev.c */
+child_step child_console;
+child_step child_stdio;
+child_step child_home; /* child_creds.c */
+child_step child_no_new_privs;
+child_step child_bounding;
+child_step child_chdir;
+child_step child_identity;
+child_step child_capabilities;
+child_step child_check_cwd;
+child_step child_find_program; /* child_go.c */
+child_step child_sweep;
+child_step child_filter;
+child_step child_capabilities_final; /* child_creds.c */
+/** Wait for the word, then become the container's program. Returns only on failure. */
+child_step child_go; /* child_go.c */
+
+/** The path of a descriptor as seen from the process's root, from the private procfs. @return the caller's, or NULL */
+char *child_path_of(const struct child *c, int fd, struct err *e);
+/** Mount a control group file system as `m` asks (child_cgroup.c). */
+int child_mount_cgroup(struct child *c, const struct plan_mount *m, int target, struct err *e);
+
+#endif

@@ -1,0 +1,161 @@
+/* The parent's side of a child: see launch.h. */
+#include "runtime/launch.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/sock.h"
+#include "base/spawn.h"
+#include "base/str.h"
+#include "base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PRESERVE_MAX 1024
+
+int launch_prepare(struct child *c, const struct launch_options *o, struct err *e)
+{
+    uint64_t n = 0;
+    if (o->preserve_fds && (!str_to_u64(o->preserve_fds, &n) || n > PRESERVE_MAX))
+        return err_set(e, ERR_INVALID, "--preserve-fds is not a number up to %d", PRESERVE_MAX);
+    for (int fd = 3; fd < 3 + (int)n; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            return err_set(e, ERR_INVALID, "--preserve-fds=%d: descriptor %d is not open", (int)n, fd);
+    c->preserve = (int)n;
+    if (c->process->terminal && !o->console_socket)
+        return err_set(e, ERR_INVALID, "a process with a terminal needs --console-socket");
+    if (!c->process->terminal && o->console_socket)
+        return err_set(e, ERR_INVALID, "--console-socket is of no use without a terminal");
+    c->console = o->console_socket ? sock_dial_unix(o->console_socket, SOCK_STREAM, e) : -1;
+    return o->console_socket && c->console < 0 ? err_wrap(e, "--console-socket") : 0;
+}
+
+/* clone3(2) as a fork: no stack is given, so the child goes on here with a copy of our memory. The C library is not
+ * told, which is no matter to a program with one thread. The child is not dumpable from its first instruction, because
+ * we are not. */
+static pid_t clone_here(int flags, int cgroup, int *pidfd)
+{
+    struct clone_args a = {
+        .flags = (uint64_t)(unsigned)flags | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    if (cgroup >= 0) {
+        a.flags |= CLONE_INTO_CGROUP;
+        a.cgroup = (uint64_t)cgroup;
+    }
+    return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct child *), int *ret_sock, int *ret_pidfd,
+                   struct err *e)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return err_sys(e, "socketpair");
+    autoclose int ours = ends[0];
+    autoclose int theirs = ends[1];
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_sys(e, "become undumpable");
+    struct span s = trace_begin(3, "clone the namespaces");
+    pid_t pid = clone_here(flags, cgroup, ret_pidfd);
+    if (pid < 0)
+        return err_sys(e, "clone a process into new namespaces");
+    if (pid == 0) {
+        fd_close(take_fd(&ours));
+        c->sync = take_fd(&theirs);
+        body(c);
+        _exit(EXIT_EXHAUSTED);
+    }
+    trace_end(&s, "clone3(flags 0x%x%s) = %d", (unsigned)flags, cgroup >= 0 ? " CLONE_INTO_CGROUP" : "", (int)pid);
+    *ret_sock = take_fd(&ours);
+    return pid;
+}
+
+int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e)
+{
+    for (;;) {
+        struct err what;
+        int got = sync_recv(sock, &what, NULL, e);
+        if (got < 0 || got == (int)kind)
+            return got < 0 ? -1 : 0;
+        if (got == SYNC_WARNING) {
+            runtime_warn(rt, "%s", what.msg);
+            continue;
+        }
+        if (got == SYNC_ERROR)
+            *e = what;
+        else
+            err_set(e, ERR_SYSTEM, "the container's process ended before it was ready");
+        return -1;
+    }
+}
+
+/* Without CAP_SYS_RESOURCE a hard limit can only be lowered. Then the nearest that is possible is set. */
+static int set_limit(const struct runtime *rt, pid_t pid, const struct plan_rlimit *l, struct err *e)
+{
+    struct rlimit now, want = l->limit;
+    if (prlimit(pid, (unsigned)l->resource, &want, NULL) == 0)
+        return 0;
+    if (errno != EPERM || prlimit(pid, (unsigned)l->resource, NULL, &now) < 0)
+        return err_sys(e, "set %s", l->name);
+    want.rlim_max = want.rlim_max < now.rlim_max ? want.rlim_max : now.rlim_max;
+    want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
+    runtime_warn(rt, "%s cannot be raised to %lld here (no CAP_SYS_RESOURCE); it is %lld", l->name,
+                 (long long)l->limit.rlim_max, (long long)want.rlim_max);
+    return prlimit(pid, (unsigned)l->resource, &want, NULL) < 0 ? err_sys(e, "set %s", l->name) : 0;
+}
+
+int launch_limits(const struct runtime *rt, pid_t pid, const struct plan_process *p, struct err *e)
+{
+    for (size_t i = 0; i < p->nlimits; i++)
+        if (set_limit(rt, pid, &p->limits[i], e) < 0)
+            return -1;
+    if (p->has_oom) {
+        struct err why;
+        char path[48], value[16];
+        snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+        snprintf(value, sizeof(value), "%d", p->oom_score_adj);
+        if (file_put(AT_FDCWD, path, value, &why) < 0)
+            runtime_warn(rt, "the OOM score cannot be set: %s", why.msg);
+    }
+    return 0;
+}
+
+void launch_abort(pid_t pid, int pidfd)
+{
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    waitpid(pid, NULL, 0);
+}
+
+int launch_write_pid(const struct launch_options *o, pid_t pid, struct err *e)
+{
+    char text[16];
+    if (!o->pid_file)
+        return 0;
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    return file_replace_volatile(AT_FDCWD, o->pid_file, text, strlen(text), 0644, e);
+}
+
+static volatile pid_t foreground;
+
+static void pass_on(int sig)
+{
+    kill(foreground, sig);
+}
+
+int launch_foreground(pid_t pid, struct err *e)
+{
+    static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+    struct sigaction sa = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    foreground = pid;
+    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+        sigaction(passed[i], &sa, NULL);
+    return spawn_wait(pid, e);
+}

@@ -1,0 +1,107 @@
+/* Attach with logs: a client is shown the log from its beginning and then goes on live, with no gap and no repeat.
+ *
+ * While it is shown the log it gets nothing else; whatever the container writes meanwhile it will find in the file.
+ * Once it has read to the end of the file, the file plus the unfinished line of each stream is all that the container
+ * has written (the invariant of log.c), and because one thread does everything, nothing can come between that look and
+ * the switch. So it needs no buffer for what happened meanwhile, and a slow reader of a long log delays nobody.
+ *
+ * Lines that are no records (damaged by a crash) are skipped; so is a line too long to be one.
+ *
+ * Read next: base/jsonlog.h, log.c. */
+#include "shim/shim.h"
+#include "base/jsonlog.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REPLAY_CHUNK 16384
+#define REPLAY_TURN  65536 /* bytes of log in one turn of the loop, so that a quick reader does not starve the others \
+                            */
+
+struct replay {
+    int fd;
+    struct str buf; /* read and not yet shown */
+    bool skipping;  /* inside a line that is too long */
+    struct jsonlog_record record;
+};
+
+void replay_begin(struct shim *s, struct client *c)
+{
+    if (s->log.fd < 0)
+        return;
+    int fd = open(s->task.log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return; /* removed under our hands: then there is nothing to show */
+    c->replay = mem_alloc(sizeof(*c->replay));
+    c->replay->fd = fd;
+}
+
+void replay_free(struct replay *r)
+{
+    if (!r)
+        return;
+    fd_close(r->fd);
+    str_release(&r->buf);
+    jsonlog_release(&r->record);
+    free(r);
+}
+
+static void show(struct shim *s, struct client *c, const char *line, size_t n)
+{
+    struct replay *r = c->replay;
+    if (!r->skipping && jsonlog_decode(line, n, &r->record) == 0 && c->wants[r->record.stream] && r->record.len > 0)
+        client_send(s, c, r->record.stream, r->record.text, r->record.len);
+}
+
+/* Show the whole lines of the buffer and keep what follows the last of them. A send that fails ends the replay. */
+static void show_lines(struct shim *s, struct client *c)
+{
+    struct replay *r = c->replay;
+    size_t used = 0;
+    const char *newline;
+    while (c->replay && (newline = memchr(r->buf.s + used, '\n', r->buf.len - used))) {
+        size_t n = (size_t)(newline - r->buf.s) - used;
+        show(s, c, r->buf.s + used, n);
+        if (!c->replay)
+            return;
+        r->skipping = false;
+        used += n + 1;
+    }
+    memmove(r->buf.s, r->buf.s + used, r->buf.len - used);
+    r->buf.len -= used;
+    if (r->buf.len > JSONLOG_LINE_MAX) {
+        r->skipping = true;
+        str_release(&r->buf);
+    }
+}
+
+static void go_live(struct shim *s, struct client *c)
+{
+    replay_free(take_ptr(&c->replay));
+    for (int stream = JSONLOG_STDOUT; stream <= JSONLOG_STDERR; stream++) {
+        const struct str *part = &s->log.partial[stream - JSONLOG_STDOUT];
+        if (part->len > 0 && c->wants[stream])
+            client_send(s, c, stream, part->s, part->len);
+    }
+}
+
+void replay_step(struct shim *s, struct client *c)
+{
+    char chunk[REPLAY_CHUNK];
+    for (size_t turn = 0; turn < REPLAY_TURN && client_pending(c) < OUTPUT_PENDING_MAX; turn += sizeof(chunk)) {
+        ssize_t n = read(c->replay->fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            go_live(s, c);
+            return;
+        }
+        str_addn(&c->replay->buf, chunk, (size_t)n);
+        show_lines(s, c);
+        if (!c->replay)
+            return;
+    }
+}

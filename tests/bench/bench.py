@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Measure gorae and its peers side by side; called by bench.sh. Prints a table, writes bench.csv and bench.svg."""
+import csv, http.client, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+
+BUILD, RUNS, OUT = os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WORK = tempfile.mkdtemp(prefix="gorae-bench.", dir="/tmp")
+NULL = subprocess.DEVNULL
+
+
+def ping(path, timeout=30):
+    """Seconds until the socket answers."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < timeout:
+        try:
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(path)
+            s.sendall(b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")
+            if s.recv(100).startswith(b"HTTP/1.1 200"):
+                return time.perf_counter() - began
+        except OSError:
+            time.sleep(0.0005)
+        finally:
+            s.close()
+    raise SystemExit("%s does not answer" % path)
+
+
+def rss(pid, key="VmRSS"):
+    """MiB."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(key + r":\s+(\d+)", f.read()).group(1)) / 1024
+
+
+def pss(pid):
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        return int(re.search(r"Pss:\s+(\d+)", f.read()).group(1)) / 1024
+
+
+def pids(name, word):
+    found = []
+    for p in os.listdir("/proc"):
+        if p.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % p, "rb") as f:
+                    argv = f.read().split(b"\0")
+            except OSError:
+                continue
+            if os.path.basename(argv[0].decode(errors="replace")) == name and any(word.encode() in a for a in argv):
+                found.append(int(p))
+    return found
+
+
+class Engine:
+    def __init__(self, name, client, daemon, sock, shim):
+        self.name, self.client, self.daemon, self.sock, self.shim = name, client, daemon, sock, shim
+        self.proc = None
+        self.env = dict(os.environ, GORAE_HOST="unix://" + sock, DOCKER_HOST="unix://" + sock)
+
+    def up(self):
+        self.proc = subprocess.Popen(self.daemon, stdout=NULL, stderr=NULL, env=self.env)
+        return ping(self.sock)
+
+    def down(self):
+        self.proc.send_signal(signal.SIGTERM)
+        self.proc.wait(60)
+        for _ in range(200):
+            if not os.path.exists(self.sock):
+                break
+            time.sleep(0.01)
+
+    def run(self, *argv, **kw):
+        return subprocess.run([self.client, *argv], env=self.env, stdout=NULL, stderr=subprocess.PIPE, check=True, **kw)
+
+    def timed(self, *argv):
+        began = time.perf_counter()
+        self.run(*argv)
+        return (time.perf_counter() - began) * 1000
+
+
+def engines(tar):
+    s = WORK + "/g.sock"
+    out = [Engine("gorae", BUILD + "/bin/gorae", [BUILD + "/bin/goraed", "-H", "unix://" + s, "--data-root", WORK + "/g", "--exec-root",
+                  WORK + "/ge", "--pidfile", WORK + "/g.pid", "--cgroup-parent", "/gorae-bench"], s, "gorae-shim")]
+    if shutil.which("dockerd") and shutil.which("docker") and shutil.which("containerd"):
+        s = WORK + "/d.sock"
+        out.append(Engine("docker", "docker", ["dockerd", "-H", "unix://" + s, "--data-root", WORK + "/d", "--exec-root", WORK + "/de",
+                          "--pidfile", WORK + "/d.pid", "--bridge=none", "--iptables=false"], s, "containerd-shim-runc-v2"))
+    return out
+
+
+def table(rows, peers):
+    head = ["measure", "unit", "gorae", *peers, *["%s / gorae" % p for p in peers], "gorae / floor"]
+    print("  ".join(h.rjust(14) if i else h.ljust(34) for i, h in enumerate(head)))
+    with open(OUT + "/bench.csv", "w", newline="") as f:
+        w = csv.writer(f)
+        w.writerow(head)
+        for name, unit, values, floor in rows:
+            ours = values.get("gorae")
+            line = [name, unit, "%.2f" % ours if ours is not None else "-"]
+            line += ["%.2f" % values[p] if p in values else "-" for p in peers]
+            line += ["%.1f" % (values[p] / ours) if p in values and ours else "-" for p in peers]
+            line.append("%.1f" % (ours / floor) if floor and ours else "-")
+            w.writerow(line)
+            print("  ".join(c.rjust(14) if i else c.ljust(34) for i, c in enumerate(line)))
+
+
+def plot(rows, peers):
+    """One bar chart a measure, drawn by hand: a bar is as long as its value, on its own scale."""
+    h, y, body = 18, 10, []
+    colour = {"gorae": "#1f77b4", "floor": "#888888"}
+    for name, unit, values, floor in rows:
+        body.append('<text x="10" y="%d" font-weight="bold">%s (%s)</text>' % (y + 12, name, unit))
+        y += 20
+        bars = dict(values, **({"floor": floor} if floor else {}))
+        top = max(bars.values()) or 1
+        for who, v in bars.items():
+            body.append('<text x="10" y="%d">%s</text><rect x="110" y="%d" width="%.1f" height="12" fill="%s"/><text x="%.1f" y="%d">%.2f</text>'
+                        % (y + 11, who, y + 1, 480 * v / top, colour.get(who, "#d98f3d"), 116 + 480 * v / top, y + 11, v))
+            y += h
+        y += 12
+    with open(OUT + "/bench.svg", "w") as f:
+        f.write('<svg xmlns="http://www.w3.org/2000/svg" width="700" height="%d" font-family="sans-serif" font-size="12">'
+                '<rect width="100%%" height="100%%" fill="white"/>%s</svg>\n' % (y, "".join(body)))
+
+
+def main():
+    tar = WORK + "/busybox.tar"
+    with open(tar, "wb") as f:
+        subprocess.run([REPO + "/tests/payload/make-busybox.sh"], stdout=f, check=True)
+    all_ = engines(tar)
+    rows = []
+    starts = {e.name: [] for e in all_}
+    for i in range(5):
+        for e in all_:
+            if i < 3 or e.name == "gorae":
+                for p in (WORK + "/g", WORK + "/ge"):
+                    if e.name == "gorae":
+                        shutil.rmtree(p, ignore_errors=True)
+                starts[e.name].append(e.up() * 1000)
+                e.down()
+    rows.append(("daemon start to first answer", "ms", {k: statistics.median(v) for k, v in starts.items()}, None))
+    for e in all_:
+        e.up()
+        e.run("import", "--change", 'CMD ["sh"]', tar, "busybox:latest")
+    time.sleep(0.5)
+    idle = {e.name: rss(e.proc.pid) for e in all_}
+    for e in all_:
+        if e.name == "docker":
+            idle["docker"] += sum(rss(p) for p in pids("containerd", WORK))
+    rows.append(("memory of the daemon, idle (RSS)", "MiB", idle, None))
+
+    floor = []
+    runtimes = {"floor": [BUILD + "/payload/floor"]}
+    took = {e.name: [] for e in all_}
+    for i in range(RUNS + 2):
+        for e in all_:
+            if e.name == "gorae" or i < 9:
+                t = e.timed("run", "--rm", "--network", "none", "busybox", "true")
+                if i >= 2:
+                    took[e.name].append(t)
+        if os.path.exists(BUILD + "/payload/floor"):
+            r = subprocess.run([BUILD + "/payload/floor", WORK], stdout=subprocess.PIPE, text=True, check=True)
+            floor.append(float(r.stdout))
+    least = statistics.median(floor) if floor else None
+    rows.append(("run --rm busybox true, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, least))
+
+    for e in all_:
+        e.run("run", "-d", "--name", "one", "--network", "none", "busybox", "sleep", "1000")
+    took = {e.name: [] for e in all_}
+    for i in range(RUNS + 2):
+        for e in all_:
+            t = e.timed("ps")
+            if i >= 2:
+                took[e.name].append(t)
+    rows.append(("ps with one container, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, None))
+    took = []
+    for i in range(RUNS):
+        took.append(all_[0].timed("run", "--help"))
+    rows.append(("COMMAND --help, wall", "ms", {"gorae": statistics.median(took)}, None))
+    rows.append(("memory of a shim (PSS)", "MiB", {e.name: statistics.mean([pss(p) for p in pids(e.shim, WORK if e.name == "gorae" else "moby")] or [0])
+                                                   for e in all_}, None))
+    for e in all_:
+        e.run("rm", "-f", "one")
+        e.down()
+    peers = [e.name for e in all_ if e.name != "gorae"]
+    table(rows, peers)
+    plot(rows, peers)
+    print("\nwritten: %s/bench.csv, bench.svg (medians of %d runs)" % (os.path.relpath(OUT), RUNS))
+
+
+try:
+    main()
+finally:
+    for m in [l.split()[1] for l in open("/proc/self/mounts") if WORK in l.split()[1]][::-1]:
+        subprocess.run(["umount", "-l", m], check=False)
+    shutil.rmtree(WORK, ignore_errors=True)

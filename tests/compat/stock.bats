@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# The stock docker client against goraed, as people use it. Skipped where there is no docker client (CI has one).
+load ../e2e/lib
+
+setup_file() {
+    command -v docker >/dev/null || return 0
+    daemon_dirs
+    export DOCKER_HOST=unix://$SOCK
+    daemon_start
+    docker import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+}
+teardown_file() {
+    command -v docker >/dev/null || return 0
+    daemon_stop
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+setup() {
+    need docker
+    export DOCKER_HOST=unix://$SOCK
+}
+teardown() {
+    command -v docker >/dev/null || return 0
+    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
+}
+
+@test "version names both sides; info has no error" {
+    run docker version
+    [ "$status" = 0 ] && [[ $output == *"Server: gorae"* && $output == *"API version:  1.44 (minimum version 1.24)"* ]]
+    [ "$(docker version -f '{{.Server.APIVersion}}')" = 1.44 ]
+    run docker info
+    [ "$status" = 0 ] && [[ $output == *"Storage Driver: overlay2"* && $output == *"Cgroup Version: "* && $output != *ERROR* ]]
+}
+
+@test "run --rm prints, and the container is gone" {
+    run docker run --rm busybox echo hello
+    [ "$status" = 0 ] && [ "$output" = hello ]
+    [ -z "$(docker ps -aq)" ]
+}
+
+@test "run matrix: exit codes with and without tty, stdin, --rm" {
+    for code in 0 3 42; do
+        run docker run --rm busybox sh -c "exit $code"
+        [ "$status" = "$code" ]
+        run docker run busybox sh -c "exit $code"
+        [ "$status" = "$code" ]
+    done
+    run docker run --rm busybox /no/such
+    [ "$status" = 127 ]
+    run docker run --rm busybox nosuch
+    [ "$status" = 127 ]
+    run docker run --rm busybox /etc
+    [ "$status" = 126 ]
+    run docker run --rm busybox /etc/passwd
+    [ "$status" = 126 ]
+    run docker run --rm --no-such-flag busybox
+    [ "$status" = 125 ]
+    run docker run --rm --cap-add NO_SUCH busybox true
+    [ "$status" = 125 ]
+    run docker run --rm busybox sh -c 'kill -KILL $$'
+    [ "$status" = 137 ] || [ "$status" = 0 ] # pid 1 does not see its own SIGKILL
+}
+
+@test "stdin: piped, empty, large; stdout and stderr stay apart" {
+    [ "$(echo through | docker run --rm -i busybox cat)" = through ]
+    [ "$(docker run --rm -i busybox cat </dev/null)" = "" ]
+    want=$(seq 300000 | sha256sum)
+    [ "$(seq 300000 | docker run --rm -i busybox cat | sha256sum)" = "$want" ]
+    [ "$(docker run --rm busybox seq 300000 | sha256sum)" = "$want" ]
+    docker run --rm busybox sh -c 'echo to-out; echo to-err >&2' >"$T/o" 2>"$T/e"
+    [ "$(cat "$T/o")" = to-out ] && [ "$(cat "$T/e")" = to-err ]
+}
+
+@test "fifty short runs lose no output" {
+    for i in $(seq 50); do [ "$(docker run --rm busybox echo "n$i")" = "n$i" ]; done
+}
+
+@test "run -it in a terminal: echo, window size, ctrl-c, exit code" {
+    need tmux
+    tmux -L "g$$" -f /dev/null new-session -d -s t -x 100 -y 30 "DOCKER_HOST=$DOCKER_HOST docker run --rm -it --name term busybox sh; echo code=\$?; sleep 20"
+    look() { tmux -L "g$$" capture-pane -p -t t | grep -qE "$1"; }
+    eventually 50 look '/ #'
+    tmux -L "g$$" send-keys -t t 'stty size; tty; echo pid=$$' Enter
+    eventually 30 look '^(29|30) 100'
+    look '/dev/pts/0|/dev/console'
+    look 'pid=1'
+    tmux -L "g$$" resize-window -t t -x 70 -y 20
+    sleep 0.3
+    tmux -L "g$$" send-keys -t t 'stty size' Enter
+    eventually 30 look '^(19|20) 70'
+    tmux -L "g$$" send-keys -t t 'sleep 100' Enter
+    sleep 0.3
+    tmux -L "g$$" send-keys -t t C-c
+    tmux -L "g$$" send-keys -t t 'exit 9' Enter
+    eventually 50 look 'code=9'
+    tmux -L "g$$" kill-server
+}
+
+@test "detach keys leave the container running; attach comes back" {
+    need tmux
+    tmux -L "g$$" -f /dev/null new-session -d -s t -x 100 -y 30 "DOCKER_HOST=$DOCKER_HOST docker run -it --name det busybox sh; echo left; sleep 20"
+    look() { tmux -L "g$$" capture-pane -p -t t | grep -qE "$1"; }
+    eventually 50 look '/ #'
+    tmux -L "g$$" send-keys -t t C-p C-q
+    eventually 30 look left
+    [ "$(docker inspect -f '{{.State.Running}}' det)" = true ]
+    tmux -L "g$$" kill-server
+    tmux -L "h$$" -f /dev/null new-session -d -s t -x 100 -y 30 "DOCKER_HOST=$DOCKER_HOST docker attach det; echo back; sleep 20"
+    look2() { tmux -L "h$$" capture-pane -p -t t | grep -qE "$1"; }
+    sleep 0.5
+    tmux -L "h$$" send-keys -t t 'echo again-$((40+2))' Enter
+    eventually 30 look2 again-42
+    tmux -L "h$$" kill-server
+}
+
+@test "run -d, logs, logs -f, ps, stop, start, restart of the same container, rm" {
+    docker run -d --name d1 busybox sh -c 'i=0; while :; do echo line$i; i=$((i+1)); sleep 0.1; done' >/dev/null
+    eventually 30 sh -c 'docker logs d1 | grep -q line2'
+    [ "$(timeout 1 docker logs -f --tail 1 d1 | wc -l)" -ge 3 ]
+    docker ps --filter name=d1 --format '{{.Names}} {{.Image}} {{.Status}}' | grep -qE '^d1 busybox Up '
+    docker stop -t 1 d1
+    docker ps -a --filter status=exited --format '{{.Names}}' | grep -qx d1
+    docker start d1
+    docker rm d1 && false || true
+    docker rm -f d1
+    run docker inspect d1
+    [ "$status" = 1 ]
+}
+
+@test "ps -a --filter, inspect -f, rename, kill, wait, create and start -a" {
+    docker run --name e1 busybox sh -c 'exit 5' || true
+    docker ps -a --filter exited=5 --format '{{.Names}}' | grep -qx e1
+    [ "$(docker inspect -f '{{.State.ExitCode}} {{.Name}} {{json .Config.Cmd}}' e1)" = '5 /e1 ["sh","-c","exit 5"]' ]
+    docker rename e1 e2
+    [ "$(docker wait e2)" = 5 ]
+    docker run -d --name k busybox sleep 100
+    docker kill k
+    [ "$(docker wait k)" = 137 ]
+    docker create --name s busybox echo started
+    [ "$(docker start -a s)" = started ]
+}
+
+@test "a signal to the client reaches the container" {
+    docker run --name sig busybox sh -c 'trap "exit 21" TERM; echo up; while :; do sleep 0.05; done' >"$T/sig" 3>&- &
+    client=$!
+    eventually 50 grep -q up "$T/sig"
+    kill -TERM $client
+    code=0
+    wait $client || code=$?
+    [ "$code" = 21 ]
+}
+
+@test "save, load, tag, rmi, history, image inspect, import" {
+    id=$(docker images -q --no-trunc busybox)
+    docker save busybox | gzip >"$T/b.tgz"
+    docker tag busybox copy:1
+    docker rmi copy:1
+    docker rmi busybox
+    docker load <"$T/b.tgz" | grep -q 'Loaded image: busybox:latest'
+    [ "$(docker images -q --no-trunc busybox)" = "$id" ]
+    docker history busybox | grep -q Import
+    docker image inspect busybox -f '{{.Os}}/{{.Architecture}}' | grep -q linux/
+    docker run --rm busybox true
+}
+
+@test "an unknown image: run says that pulling is not there yet, with code 125" {
+    run docker run --rm nosuchimage true
+    [ "$status" = 125 ] && [[ $output == *"not implemented yet: pulling"* ]]
+}
+
+@test "environment, workdir, user, hostname, read-only, tmpfs, bind mounts, entrypoint, labels" {
+    [ "$(docker run --rm -e A=1 -e B busybox sh -c 'echo $A${B-unset}')" = 1unset ]
+    [ "$(docker run --rm -w /var/new/dir busybox pwd)" = /var/new/dir ]
+    [ "$(docker run --rm -u 1000:1001 busybox id -u -n 2>/dev/null || docker run --rm -u 1000:1001 busybox id -u)" = 1000 ]
+    [ "$(docker run --rm -h box busybox hostname)" = box ]
+    [ "$(docker run --rm -h box busybox cat /etc/hostname)" = box ]
+    run docker run --rm --read-only busybox touch /x
+    [ "$status" != 0 ]
+    docker run --rm --read-only --tmpfs /t busybox touch /t/x
+    mkdir "$T/bind" && echo outside >"$T/bind/f"
+    [ "$(docker run --rm -v "$T/bind:/b" busybox cat /b/f)" = outside ]
+    run docker run --rm -v "$T/bind:/b:ro" busybox touch /b/g
+    [ "$status" != 0 ]
+    [ "$(docker run --rm --entrypoint echo busybox ep)" = ep ]
+    docker create --label x=y --name lab busybox >/dev/null
+    [ "$(docker inspect -f '{{.Config.Labels.x}}' lab)" = y ]
+}
+
+@test "limits reach the cgroup" {
+    docker run --rm -m 32m --pids-limit 50 --cpus 0.5 busybox sh -c '
+        cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null | head -n 1
+        cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null | head -n 1' >"$T/lim"
+    [ "$(sed -n 1p "$T/lim")" = 33554432 ]
+    [ "$(sed -n 2p "$T/lim")" = 50 ]
+}
+
+@test "networks: none and the default have loopback only, host has the host's" {
+    for net in none bridge; do
+        [ "$(docker run --rm --network $net busybox ls /sys/class/net)" = lo ]
+        docker run --rm --network $net busybox sh -c 'ip addr show lo | grep -q "127.0.0.1/8"; ip link show lo | grep -q UP'
+    done
+    [ "$(docker run --rm --network host busybox ls /sys/class/net | sort | tr '\n' ' ')" = "$(ls /sys/class/net | sort | tr '\n' ' ')" ]
+}
+
+@test "the real runc takes the place of ours" {
+    need runc
+    daemon_stop
+    daemon_start --add-runtime "runc=$(command -v runc)"
+    [ "$(docker run --rm --runtime runc busybox echo real)" = real ]
+    [ "$(docker run --rm busybox echo ours)" = ours ]
+    run docker run --rm --runtime runc busybox sh -c 'exit 6'
+    [ "$status" = 6 ]
+    run docker run --rm --runtime runc busybox nosuch
+    [ "$status" = 127 ]
+    docker run -d --name r --runtime runc busybox sleep 100
+    docker stop -t 0 r
+    run docker run --rm --runtime nonsense busybox true
+    [ "$status" = 125 ]
+}
+
+@test "events as they happen" {
+    timeout 4 docker events --format '{{.Type}} {{.Action}}' >"$T/ev" 3>&- &
+    watcher=$!
+    sleep 0.5
+    docker run --rm busybox true
+    wait $watcher || true
+    [ "$(tr '\n' ' ' <"$T/ev")" = "container create container attach container start container die container destroy " ]
+}
+
+@test "the daemon is killed while containers run: they run on, their logs grow, their clients hear them" {
+    docker run -d --name live busybox sh -c 'i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 7' >/dev/null
+    docker attach --no-stdin live >"$T/att" 2>&1 3>&- &
+    client=$!
+    sleep 0.5
+    daemon_kill
+    sleep 1
+    n1=$(wc -l <"$(echo "$T"/data/containers/*/*-json.log)")
+    sleep 1
+    n2=$(wc -l <"$(echo "$T"/data/containers/*/*-json.log)")
+    [ "$n2" -gt "$n1" ]
+    daemon_start
+    [ "$(docker inspect -f '{{.State.Status}}' live)" = running ]
+    [ "$(docker wait live)" = 7 ]
+    [ "$(docker logs live | tr '\n' ' ')" = "$(seq 0 59 | tr '\n' ' ')" ]
+    wait $client || true
+    [ "$(tail -n 1 "$T/att")" = 59 ]
+}
+
+@test "a container that ends while no daemon lives keeps its exit code; --rm is honoured" {
+    docker run -d --name late busybox sh -c 'sleep 1; exit 33' >/dev/null
+    docker run -d --rm --name gone busybox sleep 1 >/dev/null
+    daemon_kill
+    sleep 1.6
+    daemon_start
+    [ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' late)" = "exited 33" ]
+    run docker inspect gone
+    [ "$status" = 1 ]
+}
+
+@test "a shim that is killed takes its container with it, and says so" {
+    docker run -d --name orphan busybox sleep 100 >/dev/null
+    id=$(docker inspect -f '{{.Id}}' orphan)
+    pid=$(docker inspect -f '{{.State.Pid}}' orphan)
+    for p in /proc/[0-9]*; do
+        if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q "gorae-shim.*$id"; then kill -KILL "${p#/proc/}"; fi
+    done
+    eventually 30 sh -c "[ \"\$(docker inspect -f '{{.State.Status}}' orphan)\" = exited ]"
+    [ "$(docker inspect -f '{{.State.ExitCode}}' orphan)" = 137 ]
+    [[ $(docker inspect -f '{{.State.Error}}' orphan) == *shim* ]]
+    [ ! -e "/proc/$pid" ]
+    docker rm orphan
+}

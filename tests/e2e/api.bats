@@ -1,0 +1,491 @@
+#!/usr/bin/env bats
+# The API as the document has it, spoken with curl: status by status.
+load lib
+
+setup_file() {
+    daemon_dirs
+    daemon_start
+    import_busybox
+}
+teardown_file() {
+    daemon_stop
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+teardown() {
+    local id
+    for id in $(curl -s --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id'); do
+        curl -s -X DELETE --unix-socket "$SOCK" "http://d/containers/$id?force=1" >/dev/null
+    done
+}
+
+create() { # name, json fields after the image: sets ID
+    json POST "/containers/create?name=$1" "{\"Image\":\"busybox\"${2:+,$2}}"
+    [ "$STATUS" = 201 ] || { echo "create: $STATUS $BODY" >&2; return 1; }
+    ID=$(jq -r .Id <<<"$BODY")
+}
+message() { jq -r .message <<<"$BODY"; }
+
+@test "ping: GET, HEAD, versioned, with all its headers" {
+    run curl -si --unix-socket "$SOCK" http://d/_ping
+    [[ $output == *"HTTP/1.1 200"* && $output == *"Api-Version: 1.44"* && $output == *"Ostype: linux"* ]]
+    [[ $output == *"Docker-Experimental: false"* && $output == *"Builder-Version: 1"* && $output == *"Cache-Control: no-cache"* ]]
+    [[ ${lines[-1]} == OK ]]
+    run curl -sI --unix-socket "$SOCK" http://d/v1.30/_ping
+    [[ $output == *"200"* && $output == *"Content-Length: 0"* ]]
+}
+
+@test "versions: too new, too old, nonsense" {
+    api GET /v1.99/info
+    [ "$STATUS" = 400 ] && [[ $(message) == "client version 1.99 is too new. Maximum supported API version is 1.44" ]]
+    api GET /v1.23/info
+    [ "$STATUS" = 400 ] && [[ $(message) == *"too old"* ]]
+    api GET /v1.24/info
+    [ "$STATUS" = 200 ]
+    api GET /v9/info
+    [ "$STATUS" = 404 ]
+}
+
+@test "unknown paths and methods are 404 page not found, with an exact content type" {
+    for p in / /nothing /v1.44/ /containers /containers/a/b/json2; do
+        api GET "$p"
+        [ "$STATUS" = 404 ] && [ "$(message)" = "page not found" ]
+    done
+    api PUT /version
+    [ "$STATUS" = 404 ]
+    run curl -si --unix-socket "$SOCK" http://d/nothing
+    [[ $output == *$'Content-Type: application/json\r'* ]]
+}
+
+@test "what a later step brings is 501 with a sentence, what never comes is 503 or 404" {
+    for p in /containers/x/stats /containers/x/top /system/df /networks /volumes; do
+        api GET "$p"
+        [ "$STATUS" = 501 ] && [[ $(message) == "not implemented yet: "* ]]
+    done
+    api POST '/images/create?fromImage=busybox&tag=latest'
+    [ "$STATUS" = 501 ]
+    api GET /swarm
+    [ "$STATUS" = 503 ]
+    api POST /session
+    [ "$STATUS" = 404 ]
+    api GET /plugins
+    [ "$STATUS" = 200 ] && [ "$BODY" = "[]" ]
+}
+
+@test "version and info have every field that the document lists" {
+    api GET /version
+    jq -e '.ApiVersion=="1.44" and .MinAPIVersion=="1.24" and .Os=="linux" and (.Components[0].Details|map_values(type)|to_entries|all(.value=="string"))' <<<"$BODY"
+    api GET /info
+    for k in ID Containers ContainersRunning ContainersPaused ContainersStopped Images Driver DriverStatus Plugins MemoryLimit \
+        SwapLimit CpuCfsPeriod CpuCfsQuota CPUShares CPUSet PidsLimit IPv4Forwarding Debug NFd OomKillDisable NGoroutines SystemTime \
+        LoggingDriver CgroupDriver CgroupVersion NEventsListener KernelVersion OperatingSystem OSVersion OSType Architecture \
+        IndexServerAddress RegistryConfig NCPU MemTotal GenericResources DockerRootDir HttpProxy HttpsProxy NoProxy Name Labels \
+        ExperimentalBuild ServerVersion Runtimes DefaultRuntime Swarm LiveRestoreEnabled Isolation InitBinary ContainerdCommit \
+        RuncCommit InitCommit SecurityOptions CDISpecDirs Warnings; do
+        jq -e --arg k $k 'has($k)' <<<"$BODY" || { echo "info lacks $k"; false; }
+    done
+    jq -e '.Swarm.LocalNodeState=="inactive" and .Swarm.ControlAvailable==false' <<<"$BODY"
+}
+
+@test "create: what is refused, with which status, and that nothing stays" {
+    api POST /containers/create
+    [ "$STATUS" = 400 ]
+    api POST /containers/create -H 'Content-Type: text/plain' -d '{"Image":"busybox"}'
+    [ "$STATUS" = 400 ]
+    json POST /containers/create '{"Image":"busybox"} trailing'
+    [ "$STATUS" = 400 ]
+    json POST /containers/create '{"Image":"busybox","Image":"busybox"}'
+    [ "$STATUS" = 400 ]
+    json POST /containers/create '{"Image":"no-such-image"}'
+    [ "$STATUS" = 404 ] && [ "$(message)" = "No such image: no-such-image:latest" ]
+    for name in x '../x' 'a%20b' 'a%2Fb' "$(printf 'a%.0s' $(seq 300))" "$(printf 'a%.0s' $(seq 64))"; do
+        json POST "/containers/create?name=$name" '{"Image":"busybox"}'
+        [ "$STATUS" = 400 ] || { echo "name $name: $STATUS"; false; }
+    done
+    while IFS= read -r body; do
+        json POST /containers/create "{\"Image\":\"busybox\",$body}"
+        [ "$STATUS" = 400 ] || { echo "$body: $STATUS $BODY"; false; }
+    done <<'EOF'
+"Tty":"yes"
+"Env":"A=1"
+"Env":["=x"]
+"WorkingDir":"relative"
+"StopSignal":"NOPE"
+"HostConfig":{"Memory":1048576}
+"HostConfig":{"Memory":1e400}
+"HostConfig":{"Memory":"5"}
+"HostConfig":{"NanoCpus":99000000000000}
+"HostConfig":{"NanoCpus":1,"CpuQuota":5000}
+"HostConfig":{"CapAdd":["NO_SUCH"]}
+"HostConfig":{"SecurityOpt":["no-such-option"]}
+"HostConfig":{"SecurityOpt":["seccomp={"]}
+"HostConfig":{"Binds":["/a:relative"]}
+"HostConfig":{"Binds":["/a:/proc"]}
+"HostConfig":{"Binds":["/a:/x/../proc"]}
+"HostConfig":{"Binds":["/a:/"]}
+"HostConfig":{"Binds":["/a:/b:nonsense"]}
+"HostConfig":{"Binds":["/a:/b","/c:/b/"]}
+"HostConfig":{"Ulimits":[{"Name":"nonsense","Soft":1,"Hard":1}]}
+"HostConfig":{"Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}]}
+"HostConfig":{"LogConfig":{"Type":"nonsense"}}
+"HostConfig":{"Runtime":"nonsense"}
+"HostConfig":{"IpcMode":"nonsense"}
+"HostConfig":{"OomScoreAdj":2000}
+"Cmd":[],"Entrypoint":[""]
+EOF
+    json POST /containers/create '{"Image":"busybox","HostConfig":{"NetworkMode":"nosuchnet"}}'
+    [ "$STATUS" = 404 ]
+    for later in '"PortBindings":{"80/tcp":[{"HostPort":"80"}]}' '"RestartPolicy":{"Name":"always"}' '"Binds":["vol:/data"]'; do
+        json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
+        [ "$STATUS" = 501 ] || { echo "$later: $STATUS"; false; }
+    done
+    api GET '/containers/json?all=1'
+    [ "$BODY" = "[]" ]
+    [ -z "$(ls "$T/data/containers")" ]
+}
+
+@test "create: keys in any letter case, Cmd as a string, null as unset" {
+    json POST '/containers/create?name=cased' '{"image":"busybox","cmd":"true","ENV":null,"hostconfig":{"autoremove":false}}'
+    [ "$STATUS" = 201 ]
+    api GET /containers/cased/json
+    jq -e '.Path=="true" and .Args==[] and .Config.Cmd==["true"] and .HostConfig.AutoRemove==false' <<<"$BODY"
+}
+
+@test "a name is taken once; the conflict names it and its holder" {
+    create twin
+    first=$ID
+    json POST '/containers/create?name=twin' '{"Image":"busybox"}'
+    [ "$STATUS" = 409 ] && [[ $(message) == *"/twin"* && $(message) == *"$first"* ]]
+    # twenty at once: one wins
+    for i in $(seq 20); do
+        curl -s -o /dev/null -w '%{http_code}\n' --unix-socket "$SOCK" -H 'Content-Type: application/json' -d '{"Image":"busybox"}' \
+            'http://d/containers/create?name=race' >"$T/race.$i" &
+    done
+    wait $(jobs -p)
+    [ "$(cat "$T"/race.* | grep -c 201)" = 1 ]
+    [ "$(cat "$T"/race.* | grep -c 409)" = 19 ]
+}
+
+@test "a random name is adjective_surname, and found by name, id and prefix" {
+    json POST /containers/create '{"Image":"busybox"}'
+    ID=$(jq -r .Id <<<"$BODY")
+    api GET "/containers/$ID/json"
+    name=$(jq -r .Name <<<"$BODY")
+    [[ $name =~ ^/[a-z]+_[a-z]+[0-9]?$ ]]
+    for ref in "${name#/}" "$ID" "${ID:0:12}" "${ID:0:5}"; do
+        api GET "/containers/$ref/json"
+        [ "$STATUS" = 200 ] && [ "$(jq -r .Id <<<"$BODY")" = "$ID" ]
+    done
+    api GET /containers/nosuch/json
+    [ "$STATUS" = 404 ] && [ "$(message)" = "No such container: nosuch" ]
+}
+
+@test "life: create, start, 304, stop, 304, start again, kill, remove" {
+    create life '"Cmd":["sleep","100"]'
+    api GET "/containers/$ID/json"
+    jq -e '.State.Status=="created" and .State.Pid==0 and .State.StartedAt=="0001-01-01T00:00:00Z"' <<<"$BODY"
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 204 ]
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 304 ]
+    api GET "/containers/$ID/json"
+    jq -e '.State.Status=="running" and .State.Running and .State.Pid>0 and .State.ExitCode==0' <<<"$BODY"
+    pid=$(jq .State.Pid <<<"$BODY")
+    grep -q sleep "/proc/$pid/cmdline"
+    api DELETE "/containers/$ID"
+    [ "$STATUS" = 409 ]
+    api POST "/containers/$ID/stop?t=1"
+    [ "$STATUS" = 204 ]
+    api POST "/containers/$ID/stop"
+    [ "$STATUS" = 304 ]
+    api GET "/containers/$ID/json"
+    jq -e '.State.Status=="exited" and .State.ExitCode==137 and (.State.FinishedAt|startswith("20"))' <<<"$BODY"
+    api POST "/containers/$ID/kill"
+    [ "$STATUS" = 409 ]
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 204 ]
+    api POST "/containers/$ID/kill?signal=SIGKILL"
+    [ "$STATUS" = 204 ]
+    api GET "/containers/$ID/json"
+    jq -e '.State.Status=="exited" and .State.ExitCode==137' <<<"$BODY"
+    api DELETE "/containers/$ID"
+    [ "$STATUS" = 204 ]
+    api DELETE "/containers/$ID"
+    [ "$STATUS" = 404 ]
+}
+
+@test "stop uses the container's own signal and timeout; a bad signal is 400" {
+    create trap '"Cmd":["sh","-c","trap \"exit 3\" USR1; while :; do sleep 0.05; done"],"StopSignal":"SIGUSR1","StopTimeout":20'
+    api POST "/containers/$ID/start"
+    sleep 0.3
+    api POST "/containers/$ID/kill?signal=NOPE"
+    [ "$STATUS" = 400 ]
+    start=$SECONDS
+    api POST "/containers/$ID/stop"
+    [ "$STATUS" = 204 ] && [ $((SECONDS - start)) -lt 10 ]
+    api GET "/containers/$ID/json"
+    jq -e '.State.ExitCode==3' <<<"$BODY"
+}
+
+@test "exit codes: 0, 7, a signal, not found 127, not executable 126, a folder 126" {
+    for row in '0 ["true"]' '7 ["sh","-c","exit 7"]' '143 ["sh","-c","kill -TERM $$; sleep 5"]'; do
+        create code "\"Cmd\":${row#* }"
+        # pid 1 ignores signals that it has no handler for: ask for a child's
+        api POST "/containers/$ID/start"
+        if [ "${row%% *}" = 143 ]; then api POST "/containers/$ID/kill?signal=KILL"; want=137; else want=${row%% *}; fi
+        api POST "/containers/$ID/wait"
+        [ "$(jq .StatusCode <<<"$BODY")" = "$want" ] || { echo "$row: $BODY"; false; }
+        api DELETE "/containers/$ID"
+    done
+    create none '"Cmd":["/no/such/program"]'
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 400 ] && [[ $(message) == *"no such file or directory"* || $(message) == *"executable file not found"* ]]
+    api GET "/containers/$ID/json"
+    jq -e '.State.Status=="created" and .State.ExitCode==127 and (.State.Error|length>0)' <<<"$BODY"
+    create nopath '"Cmd":["nosuchprogram"]'
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 400 ] && [[ $(message) == *"executable file not found in \$PATH"* ]]
+    create noexec '"Cmd":["/etc/passwd"]'
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 400 ] && [[ $(message) == *"permission denied"* ]]
+    api GET "/containers/$ID/json"
+    jq -e '.State.ExitCode==126' <<<"$BODY"
+    create isdir '"Cmd":["/etc"]'
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 400 ] && [[ $(message) == *"permission denied"* ]]
+    # and nothing of a failed start stays
+    ! grep -F "$T" /proc/self/mounts
+    [ -z "$(ls "$T/exec/containers")" ]
+}
+
+@test "wait: three conditions, the head before the end, a bad condition" {
+    create w1 '"Cmd":["sh","-c","sleep 0.4; exit 5"]'
+    api POST "/containers/$ID/wait"
+    [ "$(jq .StatusCode <<<"$BODY")" = 0 ]
+    api POST "/containers/$ID/wait?condition=nonsense"
+    [ "$STATUS" = 400 ]
+    curl -sN -D "$T/head" -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=next-exit" &
+    waiter=$!
+    eventually 30 grep -q '200 OK' "$T/head"
+    [ ! -s "$T/body" ]
+    api POST "/containers/$ID/start"
+    wait $waiter
+    jq -e '.StatusCode==5 and .Error==null' "$T/body"
+    curl -sN -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=removed" &
+    waiter=$!
+    sleep 0.2
+    api DELETE "/containers/$ID"
+    wait $waiter
+    jq -e '.StatusCode==5' "$T/body"
+}
+
+@test "a client that gives up waiting leaves no thread behind" {
+    create w2 '"Cmd":["sleep","100"]'
+    api POST "/containers/$ID/start"
+    before=$(ls "/proc/$DAEMON/task" | wc -l)
+    for i in $(seq 20); do
+        timeout 0.2 curl -sN --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait" >/dev/null &
+    done
+    wait $(jobs -p) || true
+    same() { [ "$(ls "/proc/$DAEMON/task" | wc -l)" -le "$before" ]; }
+    eventually 30 same
+}
+
+@test "--rm: gone after its end, and after a start that failed" {
+    create rm1 '"Cmd":["sh","-c","exit 4"],"HostConfig":{"AutoRemove":true}'
+    curl -sN -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=removed" &
+    waiter=$!
+    sleep 0.2
+    api POST "/containers/$ID/start"
+    wait $waiter
+    jq -e '.StatusCode==4' "$T/body"
+    api GET "/containers/$ID/json"
+    [ "$STATUS" = 404 ]
+    create rm2 '"Cmd":["/nope"],"HostConfig":{"AutoRemove":true}'
+    api POST "/containers/$ID/start"
+    [ "$STATUS" = 400 ]
+    api GET "/containers/$ID/json"
+    [ "$STATUS" = 404 ]
+    [ -z "$(ls "$T/data/containers")" ]
+}
+
+@test "rename: taken, same, empty, and back by either name" {
+    create old
+    create other
+    api POST "/containers/old/rename?name=other"
+    [ "$STATUS" = 409 ]
+    api POST "/containers/old/rename?name=old"
+    [ "$STATUS" = 400 ]
+    api POST "/containers/old/rename?name="
+    [ "$STATUS" = 400 ]
+    api POST "/containers/old/rename?name=new"
+    [ "$STATUS" = 204 ]
+    api GET /containers/old/json
+    [ "$STATUS" = 404 ]
+    api GET /containers/new/json
+    [ "$STATUS" = 200 ]
+    create old
+}
+
+@test "list: all, limit, size, and every filter in both encodings" {
+    create one '"Cmd":["sleep","100"],"Labels":{"a":"1","b":"2"},"ExposedPorts":{"80/tcp":{}}'
+    one=$ID
+    api POST "/containers/one/start"
+    create two '"Cmd":["sh","-c","exit 3"],"Labels":{"a":"2"}'
+    api POST /containers/two/start
+    api POST /containers/two/wait
+    create three
+    names() { jq -r '[.[].Names[0]|ltrimstr("/")]|join(" ")' <<<"$BODY"; }
+    filter() { api GET "/containers/json?all=1&filters=$(jq -rn --arg f "$1" '$f|@uri')"; }
+    api GET /containers/json
+    [ "$(names)" = one ]
+    api GET '/containers/json?all=1'
+    [ "$(names)" = "three two one" ]
+    api GET '/containers/json?limit=2'
+    [ "$(names)" = "three two" ]
+    api GET '/containers/json?size=1'
+    jq -e '.[0].SizeRootFs>0 and .[0]|has("SizeRw")' <<<"$BODY"
+    while read -r f want; do
+        filter "$f"
+        [ "$(names)" = "$want" ] || { echo "$f: $(names), not $want: $BODY"; false; }
+    done <<EOF
+{"status":["exited"]} two
+{"status":{"exited":true,"created":true}} three two
+{"exited":["3"]} two
+{"exited":["0"]}
+{"label":["a"]} two one
+{"label":["a=1","b"]} one
+{"name":["^/t"]} three two
+{"name":["o"]} two one
+{"id":["${one:0:12}"]} one
+{"before":["two"]} one
+{"since":["one"]} three two
+{"ancestor":["busybox"]} three two one
+{"expose":["80"]} one
+{"expose":["79-81/tcp"]} one
+{"network":["bridge"]} three two one
+{"health":["none"]} three two one
+EOF
+    filter '{"nonsense":["x"]}'
+    [ "$STATUS" = 400 ] && [[ $(message) == "invalid filter 'nonsense'" ]]
+    filter '{"status":["nonsense"]}'
+    [ "$STATUS" = 400 ]
+    filter 'not json'
+    [ "$STATUS" = 400 ]
+    api GET '/containers/json?all=1&filters=%7B%22name%22%3A%5B%22one%22%5D%7D'
+    jq -e '.[0] | .Image=="busybox" and .Command=="sleep 100" and .State=="running" and (.Status|startswith("Up ")) and
+        .Ports==[{"PrivatePort":80,"Type":"tcp"}] and .HostConfig.NetworkMode=="default" and (.ImageID|startswith("sha256:"))' <<<"$BODY"
+}
+
+@test "logs: streams, tail, since, until, timestamps, follow, and what is refused" {
+    create talk '"Cmd":["sh","-c","for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; done"]'
+    api POST "/containers/$ID/start"
+    api POST "/containers/$ID/wait"
+    api GET "/containers/$ID/logs"
+    [ "$STATUS" = 400 ]
+    logs() { curl -s --unix-socket "$SOCK" "http://d/containers/$ID/logs?$1" | python3 -c '
+import sys
+d = sys.stdin.buffer.read()
+while d:
+    n = int.from_bytes(d[4:8], "big"); sys.stdout.write("%d:%s" % (d[0], d[8:8+n].decode())); d = d[8+n:]'; }
+    [ "$(logs 'stdout=1' | tr '\n' ' ')" = "1:out1 1:out2 1:out3 1:out4 1:out5 " ]
+    [ "$(logs 'stderr=1' | wc -l)" = 5 ]
+    [ "$(logs 'stdout=1&stderr=1&tail=3' | wc -l)" = 3 ]
+    [ "$(logs 'stdout=1&stderr=1&tail=0' | wc -l)" = 0 ]
+    [ "$(logs 'stdout=1&tail=all' | wc -l)" = 5 ]
+    logs 'stdout=1&timestamps=1' | grep -qE '^1:[0-9-]{10}T[0-9:]{8}\.[0-9]{9}Z out1$'
+    [ "$(logs "stdout=1&since=$(($(date +%s) + 100))" | wc -l)" = 0 ]
+    [ "$(logs "stdout=1&until=100" | wc -l)" = 0 ]
+    create follow '"Cmd":["sh","-c","for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done"]'
+    api POST "/containers/$ID/start"
+    [ "$(logs 'stdout=1&follow=1' | tr -d '\n')" = "1:11:21:31:41:51:6" ]
+    create quiet '"Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"none"}}'
+    api GET "/containers/$ID/logs?stdout=1"
+    [ "$STATUS" = 501 ]
+}
+
+@test "events: order of a life, filters, replay with since and until" {
+    since=$(date +%s)
+    create ev '"Cmd":["true"]'
+    api POST "/containers/$ID/start"
+    api POST "/containers/$ID/wait"
+    api DELETE "/containers/$ID"
+    until=$(($(date +%s) + 1))
+    sleep 1.1
+    f=$(jq -rn --arg id "$ID" '{container:[$id]}|@json|@uri')
+    api GET "/events?since=$since&until=$until&filters=$f"
+    [ "$(jq -r .Action <<<"$BODY" | tr '\n' ' ')" = "create start die destroy " ]
+    jq -se '.[2].Actor.Attributes | .exitCode=="0" and .image=="busybox" and .name=="ev"' <<<"$BODY"
+    jq -se 'map(.timeNano) == (map(.timeNano)|sort) and (.[0]|.status=="create" and .Type=="container" and .scope=="local" and .from=="busybox")' <<<"$BODY"
+    api GET "/events?since=$since&until=$until&filters=$(jq -rn '{type:{image:true}}|@json|@uri')"
+    [ -z "$(jq -r 'select(.Type!="image")' <<<"$BODY")" ]
+    api GET "/events?until=1&filters=%7B%22bogus%22%3A%5B%22x%22%5D%7D"
+    [ "$STATUS" = 400 ]
+}
+
+@test "resize: only of a running container, only with both sides" {
+    create size '"Cmd":["sleep","100"],"Tty":true,"OpenStdin":true'
+    api POST "/containers/$ID/resize?h=30&w=90"
+    [ "$STATUS" = 409 ]
+    api POST "/containers/$ID/start"
+    api POST "/containers/$ID/resize?h=30"
+    [ "$STATUS" = 400 ]
+    api POST "/containers/$ID/resize?h=30&w=90"
+    [ "$STATUS" = 200 ]
+}
+
+@test "images: list, inspect, history, tag, remove, conflicts" {
+    api GET /images/json
+    jq -e 'length==1 and .[0].RepoTags==["busybox:latest"] and (.[0].Id|test("^sha256:[0-9a-f]{64}$")) and .[0].Size>100000' <<<"$BODY"
+    img=$(jq -r '.[0].Id' <<<"$BODY")
+    api GET /images/busybox/json
+    jq -e '.Os=="linux" and .RootFS.Type=="layers" and (.RootFS.Layers|length)==1 and .Config.Cmd==["sh"]' <<<"$BODY"
+    api GET /images/busybox/history
+    [ "$STATUS" = 200 ]
+    api POST '/images/busybox/tag?repo=localhost:5000/a/b&tag=v1'
+    [ "$STATUS" = 201 ]
+    api GET /images/localhost:5000/a/b:v1/json
+    [ "$STATUS" = 200 ] && [ "$(jq -r .Id <<<"$BODY")" = "$img" ]
+    api POST '/images/busybox/tag?repo=UPPER&tag=v1'
+    [ "$STATUS" = 400 ]
+    api DELETE /images/localhost:5000/a/b:v1
+    [ "$BODY" = '[{"Untagged":"localhost:5000/a/b:v1"}]' ]
+    create user
+    api DELETE /images/busybox
+    [ "$STATUS" = 409 ]
+    api DELETE /images/nosuch
+    [ "$STATUS" = 404 ]
+    api GET /images/nosuch/json
+    [ "$STATUS" = 404 ] && [ "$(message)" = "No such image: nosuch:latest" ]
+}
+
+@test "save and load: the id stays the same, with and without compression" {
+    img=$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)
+    curl -sf --unix-socket "$SOCK" 'http://d/images/get?names=busybox' -o "$T/save.tar"
+    tar -tf "$T/save.tar" | grep -q '^manifest.json$'
+    tar -tf "$T/save.tar" | grep -q '^oci-layout$'
+    curl -sf --unix-socket "$SOCK" http://d/images/busybox/get -o "$T/save2.tar"
+    cmp "$T/save.tar" "$T/save2.tar"
+    api DELETE /images/busybox
+    [ "$STATUS" = 200 ]
+    gzip -k "$T/save.tar"
+    api POST /images/load --data-binary "@$T/save.tar.gz" -H 'Content-Type: application/x-tar'
+    [ "$STATUS" = 200 ] && [[ $BODY == *"Loaded image: busybox:latest"* ]]
+    [ "$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)" = "$img" ]
+    api POST /images/load --data-binary "nonsense" -H 'Content-Type: application/x-tar'
+    [ "$STATUS" != 200 ] || [[ $BODY == *errorDetail* ]]
+    api GET '/images/get?names=nosuch'
+    [ "$STATUS" = 404 ]
+}
+
+@test "paths that climb, NUL, and other nonsense" {
+    for p in '/containers/../../etc/passwd/json' '/containers/%2e%2e%2f%2e%2e/json' '/images/../json'; do
+        run curl -s -o /dev/null -w '%{http_code}' --path-as-is --unix-socket "$SOCK" "http://d$p"
+        [ "$output" = 400 ] || [ "$output" = 404 ]
+    done
+    run curl -s -o /dev/null -w '%{http_code}' --unix-socket "$SOCK" 'http://d/containers/a%00b/json'
+    [ "$output" = 400 ]
+    deep=$(python3 -c 'print("{\"Image\":" + "[" * 100000 + "]" * 100000 + "}")')
+    run curl -s -o /dev/null -w '%{http_code}' --unix-socket "$SOCK" -H 'Content-Type: application/json' -d @- http://d/containers/create <<<"$deep"
+    [ "$output" = 400 ]
+}

@@ -1,0 +1,109 @@
+# Shared by all bats files: a private daemon for each file, a busybox image, and a judge that looks for what was left.
+#
+# The daemon's folders are below a fresh folder in /tmp, since a unix socket's path may have only 107 bytes. Everything
+# the daemon makes (mounts, cgroups, processes) names that folder or a container's id, so the judge can find it.
+
+GORAE_REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+: "${GORAE_BUILD:=$GORAE_REPO/build}"
+PATH=$GORAE_BUILD/bin:$PATH
+
+daemon_dirs() {
+    T=$(mktemp -d /tmp/gorae-test.XXXXXX)
+    SOCK=$T/s
+    CGROUP=/gorae-$(basename "$T" | tr -dc 'A-Za-z0-9')
+    export T SOCK CGROUP GORAE_HOST=unix://$SOCK
+    unset DOCKER_HOST DOCKER_CONTEXT
+    export DOCKER_CONFIG=$T/docker-config
+    mkdir "$DOCKER_CONFIG"
+}
+
+# daemon_start [options]: start goraed (or $GORAED) and wait until it answers
+daemon_start() {
+    # 3>&-: bats waits for everything that holds its third descriptor
+    "${GORAED:-goraed}" -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" \
+        --cgroup-parent "$CGROUP" "$@" >>"$T/log" 2>&1 3>&- &
+    DAEMON=$!
+    export DAEMON
+    local i
+    for i in $(seq 400); do
+        curl -s --max-time 5 --unix-socket "$SOCK" http://d/_ping >/dev/null 2>&1 && return 0
+        kill -0 "$DAEMON" 2>/dev/null || break
+        sleep 0.025
+    done
+    echo "the daemon did not answer; its log:" >&2
+    cat "$T/log" >&2
+    return 1
+}
+
+daemon_stop() {
+    [ -n "${DAEMON:-}" ] || return 0
+    kill -TERM "$DAEMON" 2>/dev/null
+    local i
+    for i in $(seq 800); do
+        kill -0 "$DAEMON" 2>/dev/null || break
+        sleep 0.025
+    done
+    ! kill -0 "$DAEMON" 2>/dev/null || { echo "daemon $DAEMON does not end" >&2; kill -KILL "$DAEMON"; return 1; }
+    wait "$DAEMON" 2>/dev/null || true
+    DAEMON=
+}
+
+daemon_kill() {
+    kill -KILL "$DAEMON"
+    wait "$DAEMON" 2>/dev/null || true
+    DAEMON=
+}
+
+# The image that all tests use; the tar is made once a build.
+busybox_tar() {
+    local tar=$GORAE_BUILD/payload/busybox.tar
+    [ -s "$tar" ] || { mkdir -p "$(dirname "$tar")" && "$GORAE_REPO/tests/payload/make-busybox.sh" >"$tar.$$" && mv "$tar.$$" "$tar"; }
+    echo "$tar"
+}
+import_busybox() {
+    curl -sf --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)" \
+        'http://d/images/create?fromSrc=-&repo=busybox:latest&changes=CMD%20%5B%22sh%22%5D' >/dev/null
+}
+
+# api METHOD PATH [curl options]: the status goes to $STATUS, the body to $BODY
+api() {
+    local method=$1 path=$2 out
+    shift 2
+    out=$(curl -s --max-time 30 --unix-socket "$SOCK" -X "$method" -w '\n%{http_code}' "$@" "http://d$path")
+    STATUS=${out##*$'\n'}
+    BODY=${out%$'\n'*}
+}
+json() { api "$1" "$2" -H 'Content-Type: application/json' -d "$3"; }
+
+# What a daemon that has stopped may not leave: processes, mounts, cgroups. Prints what it finds; 1 if anything.
+judge_empty() {
+    local found=0 p
+    if grep -F "$T" /proc/self/mounts; then echo "mounts were left"; found=1; fi
+    for p in /proc/[0-9]*; do
+        [ "$p" != "/proc/$$" ] && [ "$p" != "/proc/$BASHPID" ] || continue
+        if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -F "$T" | grep -E 'gorae-|goraed'; then echo "process ${p#/proc/} was left"; found=1; fi
+    done
+    if find /sys/fs/cgroup -maxdepth 3 -type d -name "${CGROUP#/}" 2>/dev/null | grep .; then echo "cgroups were left"; found=1; fi
+    [ ! -d "$T/exec/containers" ] || [ -z "$(ls -A "$T/exec/containers")" ] || { ls "$T/exec/containers"; echo "run folders were left"; found=1; }
+    return $found
+}
+
+daemon_clean() {
+    local m
+    # only what a failed test left: a passing one has nothing mounted here
+    for m in $(grep -F "$T" /proc/self/mounts | cut -d' ' -f2 | sort -r); do umount -l "$m"; done
+    rm -rf "$T"
+}
+
+# A peer that these tests can be run beside. Without it the test is skipped, and CI counts that as a failure.
+need() {
+    command -v "$1" >/dev/null 2>&1 || skip "needs $1"
+}
+
+# Wait until a command succeeds, at most $1 tenths of a second.
+eventually() {
+    local n=$1 i
+    shift
+    for i in $(seq "$n"); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done
+    "$@"
+}

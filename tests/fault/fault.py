@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Kill gorae at every named fault point, start it again, and judge what is there.
+
+    fault.py BUILD [--most N] [POINT...]
+
+The points are the FAULT("...") marks in the sources. For each, and for the 1st, 2nd, ... Nth time that it is reached, a
+fresh daemon goes through one scenario of creating, starting, stopping and removing; at the point the process dies with
+SIGKILL. A new daemon, without the fault, must then start at once, and everything on the machine must belong to a record
+and every record must be true. A point that the scenario never reaches is a failure too. Output is TAP.
+"""
+import glob, hashlib, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TMP_LEFT = re.compile(r"\.tmp-[0-9a-f]{8}$")
+
+
+class Conn(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("d", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(self.path)
+
+
+class World:
+    """One data root, one exec root, and the daemons that live on them in turn."""
+
+    def __init__(self, build):
+        self.bin = os.path.join(build, "bin")
+        self.dir = tempfile.mkdtemp(prefix="gorae-fault.", dir="/tmp")
+        self.sock = self.dir + "/s"
+        self.cgroup = "/gorae-" + re.sub(r"\W", "", os.path.basename(self.dir))
+        self.fault_log = self.dir + "/faults"
+        self.proc = None
+
+    def start(self, fault=None):
+        env = dict(os.environ)
+        env.pop("GORAE_FAULT", None)
+        if fault:
+            env["GORAE_FAULT"] = fault
+        env["GORAE_FAULT_LOG"] = self.fault_log
+        began = time.time()
+        with open(self.dir + "/log", "ab") as log:
+            self.proc = subprocess.Popen(
+                [self.bin + "/goraed", "-H", "unix://" + self.sock, "--data-root", self.dir + "/data", "--exec-root",
+                 self.dir + "/exec", "--pidfile", self.dir + "/pid", "--cgroup-parent", self.cgroup],
+                stdout=log, stderr=log, env=env, close_fds=True)
+        while time.time() - began < 10:
+            if self.proc.poll() is not None:
+                return None
+            try:
+                if self.call("GET", "/_ping")[0] == 200:
+                    return time.time() - began
+            except OSError:
+                time.sleep(0.01)
+        return None
+
+    def call(self, method, path, body=None, kind="application/json"):
+        c = Conn(self.sock)
+        try:
+            headers = {"Content-Type": kind} if body is not None else {}
+            if isinstance(body, dict):
+                body = json.dumps(body).encode()
+            c.request(method, path, body, headers)
+            r = c.getresponse()
+            data = r.read()
+            try:
+                return r.status, json.loads(data)
+            except ValueError:
+                return r.status, data
+        except http.client.HTTPException as e:
+            raise OSError(str(e))
+        finally:
+            c.close()
+
+    def try_call(self, *a, **k):
+        try:
+            return self.call(*a, **k)
+        except OSError:
+            return 0, None
+
+    def stop(self):
+        if self.proc and self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                self.proc.wait(60)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+                return False
+        return True
+
+    def mounts(self):
+        with open("/proc/self/mounts") as f:
+            return [l.split()[1] for l in f if self.dir in l.split()[1]]
+
+    def processes(self, name):
+        found = []
+        for p in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(p, "rb") as f:
+                    argv = f.read().split(b"\0")
+            except OSError:
+                continue
+            if os.path.basename(argv[0].decode(errors="replace")) == name and any(self.dir.encode() in a for a in argv):
+                found.append((int(p.split("/")[2]), [a.decode(errors="replace") for a in argv]))
+        return found
+
+    def cgroups(self):
+        out = set()
+        for top in glob.glob("/sys/fs/cgroup/*" + self.cgroup) + glob.glob("/sys/fs/cgroup" + self.cgroup):
+            out.update(d for d in os.listdir(top) if os.path.isdir(top + "/" + d))
+        return out
+
+    def clean(self):
+        for m in sorted(self.mounts(), reverse=True):
+            subprocess.run(["umount", "-l", m], check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def scenario(w, tar):
+    """What a lively minute looks like. Returns what was acknowledged, as (kind, value) facts still true at the end."""
+    sure = {}
+    if w.try_call("POST", "/images/create?fromSrc=-&repo=busybox:latest", tar, "application/x-tar")[0] == 200:
+        sure["image"] = "busybox"
+    for i, cmd in enumerate((["sleep", "1000"], ["sh", "-c", "exit 3"])):
+        name = "c%d" % i
+        status, made = w.try_call("POST", "/containers/create?name=" + name, {"Image": "busybox", "Cmd": cmd})
+        if status == 201:
+            sure[name] = made["Id"]
+        if w.try_call("POST", "/containers/%s/start" % name)[0] == 204:
+            sure[name + ".started"] = True
+    w.try_call("POST", "/containers/c1/wait")
+    if w.try_call("POST", "/containers/c0/stop?t=0")[0] == 204:
+        sure["c0.stopped"] = True
+    if w.try_call("POST", "/containers/c0/start")[0] == 204:
+        sure.pop("c0.stopped", None)
+        sure["c0.running"] = True
+    status, made = w.try_call("POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"AutoRemove": True}})
+    if status == 201:
+        sure["rm"] = made["Id"]
+        w.try_call("POST", "/containers/%s/start" % made["Id"])
+        w.try_call("POST", "/containers/%s/wait?condition=removed" % made["Id"])
+    status, _ = w.try_call("POST", "/containers/create?name=gone", {"Image": "busybox", "Cmd": ["true"]})
+    if status == 201 and w.try_call("DELETE", "/containers/gone")[0] == 204:
+        sure["removed"] = "gone"
+    if w.try_call("POST", "/images/busybox/tag?repo=other&tag=v1")[0] == 201:
+        sure["tag"] = "other:v1"
+    status, data = w.try_call("GET", "/images/get?names=other:v1")
+    if status == 200 and isinstance(data, bytes):
+        w.try_call("POST", "/images/load", data, "application/x-tar")
+    if w.try_call("DELETE", "/images/other:v1")[0] == 200:
+        sure.pop("tag", None)
+    return sure
+
+
+def judge(w, sure, took):
+    """The invariants, from outside. Returns a list of sentences, empty where all is well."""
+    bad = []
+    if took > 2:
+        bad.append("the daemon took %.1f s to start" % took)
+    status, all_ = w.call("GET", "/containers/json?all=1")
+    by_id = {c["Id"]: c for c in all_}
+    running = {i for i, c in by_id.items() if c["State"] == "running"}
+    # every record has what it says
+    for i in running:
+        _, c = w.call("GET", "/containers/%s/json" % i)
+        if not os.path.exists("/proc/%d" % c["State"]["Pid"]):
+            bad.append("%s is said to run, and pid %d is not there" % (i[:12], c["State"]["Pid"]))
+        if w.dir + "/data/containers/%s/rootfs" % i not in w.mounts():
+            bad.append("%s runs without its mount" % i[:12])
+    # everything there belongs to a record
+    for m in w.mounts():
+        if not any(i in m for i in running):
+            bad.append("mount %s belongs to no running container" % m)
+    for pid, argv in w.processes("gorae-shim"):
+        if not any(i in " ".join(argv) for i in running):
+            bad.append("shim %d belongs to no running container" % pid)
+    for name in ("gorae-runtime", "gorae-archive"):
+        for pid, argv in w.processes(name):
+            bad.append("%s %d still runs" % (name, pid))
+    for g in w.cgroups():
+        if g not in running:
+            bad.append("cgroup %s belongs to no running container" % g[:12])
+    for d in os.listdir(w.dir + "/exec/containers"):
+        if d not in running:
+            bad.append("run folder %s belongs to no running container" % d[:12])
+    for d in os.listdir(w.dir + "/data/containers"):
+        if d not in by_id:
+            bad.append("folder containers/%s has no container" % d[:20])
+    for root, dirs, files in os.walk(w.dir + "/data"):
+        dirs[:] = [d for d in dirs if d not in ("diff", "upper", "rootfs", "work")]
+        bad += ["temporary %s was left" % os.path.join(root, f) for f in files if TMP_LEFT.search(f)]
+    if os.listdir(w.dir + "/data/quarantine"):
+        bad.append("something was quarantined: %s" % os.listdir(w.dir + "/data/quarantine"))
+    staging = w.dir + "/data/images/staging"
+    if os.path.isdir(staging) and os.listdir(staging):
+        bad.append("staging folders were left")
+    for blob in glob.glob(w.dir + "/data/images/blobs/sha256/*"):
+        with open(blob, "rb") as f:
+            if hashlib.sha256(f.read()).hexdigest() != os.path.basename(blob):
+                bad.append("blob %s is not what its name says" % os.path.basename(blob)[:12])
+    bad += judge_promises(w, sure, by_id)
+    return bad
+
+
+def judge_promises(w, sure, by_id):
+    """What was acknowledged is there."""
+    bad = []
+    if "image" in sure and w.call("GET", "/images/busybox/json")[0] != 200:
+        bad.append("the acknowledged image is lost")
+    for name in ("c0", "c1"):
+        if name in sure and sure[name] not in by_id:
+            bad.append("acknowledged container %s is lost" % name)
+    if "c1.started" in sure and "c1" in sure:
+        _, c = w.call("GET", "/containers/c1/json")
+        if c["State"]["Status"] != "exited" or c["State"]["ExitCode"] not in (3, 137):
+            bad.append("c1 ended with 3, and is %s (%s)" % (c["State"]["Status"], c["State"]["ExitCode"]))
+    if "rm" in sure and sure["rm"] in by_id and by_id[sure["rm"]]["State"] not in ("created", "running"):
+        bad.append("--rm was not honoured: %s" % by_id[sure["rm"]]["Status"])
+    if "removed" in sure and any("/gone" in c["Names"] for c in by_id.values()):
+        bad.append("an acknowledged removal came back")
+    if "tag" in sure and w.call("GET", "/images/other:v1/json")[0] != 200:
+        bad.append("an acknowledged tag is lost")
+    return bad
+
+
+def goes_on(w, tar):
+    """Everything can still be used, and taken away."""
+    bad = []
+    if w.call("GET", "/images/busybox/json")[0] != 200:
+        if w.call("POST", "/images/create?fromSrc=-&repo=busybox:latest", tar, "application/x-tar")[0] != 200:
+            bad.append("the image cannot be imported again")
+    for name in ("c0", "c1"):
+        status, _ = w.call("POST", "/containers/create?name=" + name, {"Image": "busybox", "Cmd": ["true"]})
+        if status not in (201, 409):
+            bad.append("create %s again: %d" % (name, status))
+        status, msg = w.call("POST", "/containers/%s/start" % name)
+        if status not in (204, 304):
+            bad.append("start %s: %d %s" % (name, status, msg))
+    _, all_ = w.call("GET", "/containers/json?all=1")
+    for c in all_:
+        status, msg = w.call("DELETE", "/containers/%s?force=1" % c["Id"])
+        if status not in (204, 404):
+            bad.append("rm %s: %d %s" % (c["Id"][:12], status, msg))
+    if not w.stop():
+        bad.append("the daemon does not stop")
+    time.sleep(0.05)
+    bad += ["mount %s was left" % m for m in w.mounts()]
+    bad += ["cgroup %s was left" % g for g in w.cgroups()]
+    bad += ["shim %d was left" % p for p, _ in w.processes("gorae-shim")]
+    return bad
+
+
+def one(build, point, nth, tar):
+    """@return (reached, sentences)"""
+    w = World(build)
+    try:
+        first = w.start("%s#%d:kill" % (point, nth))
+        sure = scenario(w, tar) if first is not None else {}
+        reached = os.path.exists(w.fault_log)
+        if first is None and not reached:
+            return True, ["the daemon did not start, and not because of the fault"]
+        if not reached:
+            w.stop()
+            return False, []
+        time.sleep(0.1)
+        if w.proc.poll() is None:
+            took = 0  # a shim or worker died, not the daemon
+        else:
+            took = w.start()
+            if took is None:
+                with open(w.dir + "/log") as f:
+                    return True, ["the daemon does not start again: " + f.read()[-300:]]
+        # the ends of processes that were under way are seen a moment later
+        for _ in range(30):
+            bad = judge(w, sure, took)
+            if not bad:
+                break
+            time.sleep(0.1)
+        return True, bad + goes_on(w, tar)
+    finally:
+        if w.proc and w.proc.poll() is None:
+            w.proc.kill()
+            w.proc.wait()
+        for pid, _ in w.processes("gorae-shim"):
+            os.kill(pid, signal.SIGKILL)
+        w.clean()
+
+
+def points():
+    found = set()
+    for f in glob.glob(REPO + "/src/*/*.c"):
+        with open(f) as src:
+            found.update(re.findall(r'FAULT\("([a-z.-]+)"\)', src.read()))
+    return sorted(found)
+
+
+def main(argv):
+    build = os.path.abspath(argv[0])
+    most = 2
+    rest = argv[1:]
+    if rest[:1] == ["--most"]:
+        most, rest = int(rest[1]), rest[2:]
+    tar = subprocess.run([REPO + "/tests/payload/make-busybox.sh"], check=True, stdout=subprocess.PIPE).stdout
+    n = failed = 0
+    for point in rest or points():
+        for nth in range(1, most + 1):
+            reached, bad = one(build, point, nth, tar)
+            if not reached and nth > 1:
+                break
+            n += 1
+            if not reached:
+                bad = ["the scenario never reaches it"]
+            print("%s %d fault %s, time %d" % ("not ok" if bad else "ok", n, point, nth), flush=True)
+            for b in bad:
+                print("#   " + b, flush=True)
+            failed += bool(bad)
+    print("1..%d" % n)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The laws of the house (DESIGN: the house, idioms), checked from the sources: who may include whom, how long a file and a
+# function may be, which calls are banned, and which doors have one key. Prints every breach; exit code 1 if there is any.
+# With an argument it checks that tree instead, which is how tests/lint/laws_test.sh proves that it can fail.
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 2
+bad=0
+breach() { echo "law: $*"; bad=1; }
+
+# --- who may include whom -------------------------------------------------------------------------------------------
+declare -A may=(
+    [base]="" [wire]="base" [cli]="base wire" [api]="base wire engine build image net" [engine]="base image net"
+    [image]="base" [build]="base engine image" [net]="base" [shim]="base wire" [runtime]="base" [archive]="base"
+)
+while IFS=: read -r file line text; do
+    from=${file#src/}; from=${from%%/*}
+    to=$(sed -E 's/.*"([a-z]+)\/.*/\1/' <<<"$text")
+    [ "$to" = "$from" ] && continue
+    if [ -z "${may[$from]+x}" ]; then breach "$file: module $from is not in the house"; continue; fi
+    case " ${may[$from]} " in *" $to "*) ;; *) breach "$file:$line: $from may not include $to" ;; esac
+    if [ "$from" = shim ] && [ "$to" = wire ] && ! grep -q 'wire/frame.h' <<<"$text"; then
+        breach "$file:$line: the shim may use the frames of wire, and nothing else of it"
+    fi
+done < <(grep -nE '^#include "[a-z]+/' -r src --include='*.c' --include='*.h')
+
+# --- budgets --------------------------------------------------------------------------------------------------------
+while read -r n file; do
+    [ "$file" = total ] && continue
+    [ "$n" -le 700 ] || breach "$file: $n lines; a file has at most 700"
+done < <(find src chapters exercises \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xargs -0 -r wc -l)
+# Lines of code: comments and blank lines do not count, so that nobody saves room on an explanation.
+total=$(find src \( -name '*.c' -o -name '*.h' \) -print0 | xargs -0 cat |
+    awk '/^[ \t]*$/ {next} /^[ \t]*\/\*/ {c=1} c {if (/\*\//) c=0; next} /^[ \t]*\/\// {next} {n++} END {print n}')
+[ "$total" -le 25000 ] || breach "src: $total lines of code; the engine whole has at most 25,000"
+
+# A function body stands between a '{' and a '}' in the first column (the format check sees to that).
+lengths=$(find src -name '*.c' -print0 | xargs -0 awk '
+    FNR == 1 { open = 0 }
+    /^\{/    { open = FNR }
+    /^\}/ && open { print FNR - open - 1, FILENAME ":" open; open = 0 }')
+while read -r n where; do
+    [ "${n:-0}" -le 60 ] || breach "$where: a function of $n lines; at most 60"
+done <<<"$lengths"
+awk 'NF { all++; if ($1 > 40) long++ } END { if (all && long * 10 > all) exit 1 }' <<<"$lengths" ||
+    breach "more than one function in ten is longer than 40 lines"
+
+# --- banned calls ---------------------------------------------------------------------------------------------------
+# Comments are taken out first: a text may speak of what the code must not do.
+strip() { sed -E 's,//.*$,,; s,/\*([^*]|\*[^/])*\*/,,g' "$1" | awk '/\/\*/ {c=1} !c {print FNR ":" $0; next} {print FNR ":"} /\*\// {c=0}'; }
+while IFS= read -r -d '' file; do
+    body=$(strip "$file")
+    for call in system popen strcpy strcat sprintf vsprintf strtok alloca atoi atol gets tmpnam mktemp getpwnam getgrnam; do
+        # one literal copy is allowed: a constant into a buffer that the caller was told the size of
+        grep -nE "(^|[^A-Za-z0-9_])$call\(" <<<"$body" | grep -vE 'strcpy\(out, CLOCK_ZERO\)' | while IFS=: read -r _ line _; do
+            echo "law: $file:$line: $call is banned"
+        done
+    done
+    case "$file" in
+    src/base/rootpath.c) ;;
+    *) grep -nE 'SYS_openat2|openat2\(' <<<"$body" | while IFS=: read -r _ line _; do
+           echo "law: $file:$line: openat2 has one door, base/rootpath"
+       done ;;
+    esac
+    case "$file" in
+    src/base/spawn.c | src/runtime/* | src/archive/*) ;;
+    *) grep -nE '(^|[^A-Za-z0-9_])(fork|vfork|setns|chroot)\(' <<<"$body" | while IFS=: read -r _ line _; do
+           echo "law: $file:$line: only the runtime and the archive worker fork, enter namespaces or change root"
+       done ;;
+    esac
+    case "$file" in
+    src/engine/* | src/image/* | src/net/* | src/wire/* | src/base/*)
+        grep -nE '(^|[^A-Za-z0-9_])exit\(' <<<"$body" | while IFS=: read -r _ line _; do
+            echo "law: $file:$line: library code never exits"
+        done ;;
+    esac
+    head -c 2 "$file" | grep -q '/\*' || echo "law: $file: a file opens with what it is"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0) >"${TMPDIR:-/tmp}/laws.$$"
+if [ -s "${TMPDIR:-/tmp}/laws.$$" ]; then cat "${TMPDIR:-/tmp}/laws.$$"; bad=1; fi
+rm -f "${TMPDIR:-/tmp}/laws.$$"
+
+# A state of a container changes in few places, all of which ask the machine.
+grep -nE 'c->state = ' -r src/engine | grep -vE 'src/engine/(record|engine)\.c' | while read -r where; do
+    echo "law: $where: ask machine_next()"
+done | grep . && bad=1
+
+# --- top level ------------------------------------------------------------------------------------------------------
+for x in *; do
+    case "$x" in
+    Makefile | README.md | LICENSE | chapters | src | tests | diagrams | exercises | build) ;;
+    README.ko.md) ;;
+    *) breach "$x does not belong at the top" ;;
+    esac
+done
+
+[ "$bad" = 0 ] && echo "laws: $(wc -l <<<"$lengths") functions, $total lines of code: all kept"
+exit "$bad"

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Run lanes of the test suite and count: run.sh BUILD LANE… The last line is "N passed, N failed"; skipped tests are named
+# with their reasons above it, and where GORAE_REQUIRE_PEERS is set, a test skipped for want of a peer counts as failed.
+set -u
+build=$(cd "$1" && pwd)
+shift
+cd "$(dirname "$0")/.." || exit 2
+export GORAE_BUILD=$build PATH=$build/bin:$PATH CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=0} TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:exitcode=66}
+passed=0 failed=0
+skips=()
+broken=()
+
+good() { passed=$((passed + $1)); }
+wrong() { failed=$((failed + 1)); broken+=("$1"); }
+
+lane_laws() {
+    if tests/lint/laws.sh; then good 1; else wrong "the laws of the house"; fi
+    if tests/lint/laws_test.sh; then good 1; else wrong "the laws' own test"; fi
+}
+
+lane_unit() {
+    local t out n bad
+    for t in "$build"/test/test_*; do
+        [ -x "$t" ] || continue
+        case "$t" in *.d) continue ;; esac
+        out=$("$t" 2>&1)
+        local code=$?
+        n=$(grep -oE 'Checks: [0-9]+' <<<"$out" | awk '{s += $2} END {print s + 0}')
+        bad=$(grep -oE '(Failures|Errors): [0-9]+' <<<"$out" | awk '{s += $2} END {print s + 0}')
+        if [ "$code" = 0 ] && [ "$bad" = 0 ] && [ "$n" -gt 0 ]; then
+            printf 'unit  %-28s %s checks\n' "$(basename "$t")" "$n"
+            good "$n"
+        else
+            printf 'unit  %-28s FAILED (exit code %s)\n%s\n' "$(basename "$t")" "$code" "$out"
+            [ "$n" -gt "$bad" ] && good $((n - bad))
+            wrong "unit $(basename "$t")"
+        fi
+    done
+}
+
+lane_fuzz-corpus() {
+    local t name
+    for t in "$build"/test/fuzz-*; do
+        [ -x "$t" ] || continue
+        name=$(basename "$t" | sed 's/^fuzz-//')
+        if "$t" tests/fuzz/corpus/"$name"/*; then good 1; else wrong "fuzz corpus $name"; fi
+    done
+}
+
+# TAP: "ok 3 text", "ok 4 text # skip reason", "not ok 5 text"
+tap() { # name of the lane, command…
+    local line name=$1
+    shift
+    while IFS= read -r line; do
+        echo "$line"
+        case "$line" in
+        "ok "*"# skip"*)
+            skips+=("$line")
+            if [ -n "${GORAE_REQUIRE_PEERS:-}" ] && grep -q 'needs' <<<"${line#*# skip}"; then wrong "skipped, and must not be: $line"; fi
+            ;;
+        "ok "*) good 1 ;;
+        "not ok "*) wrong "$name: ${line#not ok }" ;;
+        esac
+    done < <("$@" 2>&1)
+}
+
+root_or_skip() {
+    [ "$(id -u)" = 0 ] && return 0
+    echo "skipped: $1 (containers need root)"
+    skips+=("all of $1: containers need root")
+    return 1
+}
+
+lane_e2e() { root_or_skip e2e && tap e2e bats --tap tests/e2e; }
+lane_compat() { root_or_skip compat && tap compat bats --tap tests/compat; }
+# The build with the fault points compiled in; how often each is tried is bounded (FAULT_MOST).
+lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/fault" --most "${FAULT_MOST:-2}"; }
+
+for lane in "$@"; do
+    echo "== $lane"
+    start=$(date +%s)
+    "lane_$lane"
+    echo "== $lane took $(($(date +%s) - start)) s"
+done
+echo
+for s in "${skips[@]:+${skips[@]}}"; do echo "skipped: $s"; done
+for b in "${broken[@]:+${broken[@]}}"; do echo "failed: $b"; done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

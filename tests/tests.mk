@@ -1,0 +1,108 @@
+# What can be run and checked. Included by the Makefile at the top.
+
+# ---- packages ------------------------------------------------------------------------------------------------------
+# Debian's and Ubuntu's names. Nothing is asked of the network where all are there already.
+DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev
+DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
+DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils
+DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
+DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
+DEPS_PEERS := runc crun docker.io python3-docker skopeo
+
+.PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-peers
+deps-build: ; @tests/install.sh $(DEPS_BUILD)
+deps-run:   ; @tests/install.sh $(DEPS_RUN)
+deps-test:  ; @tests/install.sh $(DEPS_TEST)
+deps-lint:  ; @tests/install.sh $(DEPS_LINT)
+deps-fuzz:  ; @tests/install.sh $(DEPS_FUZZ)
+deps-peers: ## install the real tools that gorae is compared with
+	@tests/install.sh $(DEPS_PEERS)
+
+# ---- run -----------------------------------------------------------------------------------------------------------
+.PHONY: run up down
+run: deps-run ## install what is missing, build, and show one container from end to end
+	@$(MAKE) --no-print-directory all
+	@tests/tour.sh $(BUILD)
+
+up: all ## start a private daemon under build/ and print how to talk to it
+	@tests/private.sh up $(BUILD)
+
+down: ## stop it, and its containers
+	@tests/private.sh down $(BUILD)
+
+# ---- tests ---------------------------------------------------------------------------------------------------------
+UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_TESTS   := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/test/%)
+TEST_LIBS    := $(foreach m,api cli engine image net shim runtime archive wire base,$(BUILD)/lib/$(m).a)
+PAYLOADS     := $(patsubst tests/payload/%.c,$(BUILD)/payload/%,$(wildcard tests/payload/*.c))
+
+$(BUILD)/test/test_%: tests/unit/test_%.c $(TEST_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wno-conversion -Wno-missing-prototypes -Itests/unit -MF $@.d $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
+		-lcheck -lsubunit -ljansson -larchive -lnettle -lseccomp -lcap -lpthread -lrt -lm $(if $(SAN),-fsanitize=$(SAN)) -o $@
+
+# What runs inside containers: small static programs that need nothing of an image.
+$(BUILD)/payload/%: tests/payload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
+
+-include tests/fuzz/fuzz.mk
+
+.PHONY: test test-build test-unit test-e2e test-compat test-fault test-sanitize
+test: deps-test ## install what the tests need and run them all
+	@$(MAKE) --no-print-directory test-build
+	@tests/run.sh $(BUILD) laws unit fuzz-corpus e2e compat fault
+
+test-build: all $(UNIT_TESTS) $(PAYLOADS) $(FUZZ_REPLAYS)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault EXTRA=-DGORAE_FAULTS all
+
+test-unit: all $(UNIT_TESTS) ## unit tests alone (libcheck)
+	@tests/run.sh $(BUILD) unit
+
+test-e2e: all $(PAYLOADS) ## black-box tests alone (bats)
+	@tests/run.sh $(BUILD) e2e
+
+test-compat: all $(PAYLOADS) ## the stock client and the real runc beside ours
+	@tests/run.sh $(BUILD) compat
+
+test-fault: all $(PAYLOADS) ## kill the daemon at every fault point and look for what it leaves
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault EXTRA=-DGORAE_FAULTS all
+	@tests/run.sh $(BUILD) fault
+
+test-sanitize: deps-test ## ASan with UBSan, then TSan, over unit and black-box tests
+	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined sanitize-one
+	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread sanitize-one
+
+.PHONY: sanitize-one
+sanitize-one: all $(UNIT_TESTS) $(PAYLOADS)
+	@tests/run.sh $(BUILD) unit e2e
+
+# ---- lint ----------------------------------------------------------------------------------------------------------
+C_FILES := $(shell find src tests -name '*.[ch]' 2>/dev/null | sort)
+
+.PHONY: lint format
+lint: deps-lint ## format, the laws of the house, and four readers of the code
+	@tests/lint/lint.sh $(BUILD)
+
+format: ## put the sources into the one format
+	clang-format-14 -i $(C_FILES)
+
+# ---- figures and bench ---------------------------------------------------------------------------------------------
+.PHONY: figures bench
+figures: all ## draw diagrams/ from recorded runs
+	@tests/figures.sh $(BUILD) write
+
+bench: all $(PAYLOADS) ## measure, beside whatever of docker, podman and runc is installed
+	@tests/bench/bench.sh $(BUILD)
+
+# ---- install -------------------------------------------------------------------------------------------------------
+.PHONY: install uninstall
+install: all ## install below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
+	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-archive $(DESTDIR)$(LIBEXECDIR)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed
+	rm -f $(foreach p,gorae-shim gorae-runtime gorae-archive,$(DESTDIR)$(LIBEXECDIR)/$(p))
+	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
