@@ -103,11 +103,6 @@ static int import(struct request *r, struct err *e)
             strv_add(&changes, r->target.value[i]);
     autofree char *id = image_import(engine_images(r->engine), from_body, r, ref, http_query(&r->target, "message", ""),
                                      &changes, to_progress, r, e);
-    if (id) {
-        json_auto_t *line = json_pack("{s:s}", "status", id);
-        if (reply_object(r, line, "\r\n", e) < 0)
-            return -1;
-    }
     return end_stream(r, id ? 0 : -1, e);
 }
 

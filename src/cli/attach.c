@@ -1,9 +1,9 @@
 /* `gorae attach`, and `gorae start` with -a or -i: joining a container that exists already.
  *
- * Both first ask what the container is (GET …/json), because only it knows whether it has a terminal: with one, the stream
- * is raw bytes, without, frames. Then the same steps as in run.c, except that `attach` finds it running: it may end
- * between our look and our attach, and an attach to an ended container waits for the next start. So attach looks twice.
- * Read next: stream.c, run.c. */
+ * Both first ask what the container is (GET …/json), because only it knows whether it has a terminal: with one, the
+ * stream is raw bytes, without, frames. Then the same steps as in run.c, except that `attach` finds it running: it may
+ * end between our look and our attach, and an attach to an ended container waits for the next start. So attach looks
+ * twice. Read next: stream.c, run.c. */
 #include "cli/command.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -120,8 +120,8 @@ static int attach(struct cli *cli, void *options, const struct args *args)
         return cli_fail_own(cli, &e);
     s.proxy = o->sig_proxy;
     s.redraw = true;
-    bool joined = stream_wait(&s, NULL, &wait, &e) == 0 &&
-                  stream_attach(&s, in, true, true, false, o->detach_keys, &e) == 0;
+    bool joined =
+        stream_wait(&s, NULL, &wait, &e) == 0 && stream_attach(&s, in, true, true, false, o->detach_keys, &e) == 0;
     json_auto_t *again = joined ? look(cli, s.id, &e) : NULL;
     if (!again || stream_open(&s, &e) < 0) {
         stream_close(&s);

@@ -26,8 +26,8 @@ int cli_fail_own(struct cli *cli, const struct err *e)
     return cli_fail(cli, e);
 }
 
-/* A name in a path. The slashes of an image's name stay as they are (the API's routes are matched from the right); the one
- * that `inspect` shows before a container's name does not belong to it. */
+/* A name in a path. The slashes of an image's name stay as they are (the API's routes are matched from the right); the
+ * one that `inspect` shows before a container's name does not belong to it. */
 void path_name(struct str *p, const char *name)
 {
     while (*name == '/')

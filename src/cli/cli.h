@@ -4,8 +4,8 @@
  *     main.c ── command.c ── container.c, image.c, run.c … ── wire/client ──▶ daemon
  *                                    └── list.c, format.c, table.c ──▶ standard output
  *
- * Exit codes are docker's: 0; 1 the command failed; 125 the command line is wrong, or `run` itself failed; 126 and 127 the
- * container's program cannot be run or found; otherwise that of the container's process, 128 + n for signal n.
+ * Exit codes are docker's: 0; 1 the command failed; 125 the command line is wrong, or `run` itself failed; 126 and 127
+ * the container's program cannot be run or found; otherwise that of the container's process, 128 + n for signal n.
  */
 #ifndef GORAE_CLI_CLI_H
 #define GORAE_CLI_CLI_H
@@ -57,8 +57,9 @@ int path_time(struct str *p, const char *key, const char *text, struct err *e);
 int cli_each(struct cli *cli, const struct args *args, const char *method, const char *kind, const char *rest,
              bool echo);
 
-/** Split an image's name: "host:5000/a/b:tag" and "a@sha256:…". The tag is the digest where there is one. Names are made
- * whole (docker.io/library/…) by the daemon, not here. @param ret_tag NULL where the name has none; both the caller's */
+/** Split an image's name: "host:5000/a/b:tag" and "a@sha256:…". The tag is the digest where there is one. Names are
+ * made whole (docker.io/library/…) by the daemon, not here. @param ret_tag NULL where the name has none; both the
+ * caller's */
 void image_split(const char *name, char **ret_repo, char **ret_tag);
 
 #endif

@@ -1,7 +1,8 @@
 /* The commands: the tables, the search in them, --help, and running one.
  *
- * Adding a command takes three steps: a `const struct command` beside its function, its name in command.h, and its place
- * in one or two of the tables below. Nothing is registered at run time, so `gorae --help` costs no more than printing.
+ * Adding a command takes three steps: a `const struct command` beside its function, its name in command.h, and its
+ * place in one or two of the tables below. Nothing is registered at run time, so `gorae --help` costs no more than
+ * printing.
  *
  * How it fails: an unknown command exits 1, after a proposal where a known one is at most two typing errors away; wrong
  * flags exit 125, a wrong number of arguments 1: all three as docker does.
@@ -25,21 +26,42 @@ static const struct place common[] = {
 };
 
 static const struct place others[] = {
-    {"attach", &command_attach, NULL},   {"create", &command_create, NULL}, {"events", &command_events, NULL},
-    {"history", &command_history, NULL}, {"import", &command_import, NULL}, {"inspect", &command_inspect, NULL},
-    {"kill", &command_kill, NULL},       {"load", &command_load, NULL},     {"logs", &command_logs, NULL},
-    {"port", &command_port, NULL},       {"rename", &command_rename, NULL}, {"rm", &command_rm, NULL},
-    {"rmi", &command_rmi, NULL},         {"save", &command_save, NULL},     {"start", &command_start, NULL},
-    {"stop", &command_stop, NULL},       {"tag", &command_tag, NULL},       {"wait", &command_wait, NULL},
+    {"attach", &command_attach, NULL},
+    {"create", &command_create, NULL},
+    {"events", &command_events, NULL},
+    {"history", &command_history, NULL},
+    {"import", &command_import, NULL},
+    {"inspect", &command_inspect, NULL},
+    {"kill", &command_kill, NULL},
+    {"load", &command_load, NULL},
+    {"logs", &command_logs, NULL},
+    {"port", &command_port, NULL},
+    {"rename", &command_rename, NULL},
+    {"rm", &command_rm, NULL},
+    {"rmi", &command_rmi, NULL},
+    {"save", &command_save, NULL},
+    {"start", &command_start, NULL},
+    {"stop", &command_stop, NULL},
+    {"tag", &command_tag, NULL},
+    {"wait", &command_wait, NULL},
     {NULL, NULL, NULL},
 };
 
 static const struct place container[] = {
-    {"attach", &command_attach, NULL}, {"create", &command_create, NULL},    {"inspect", &command_container_inspect, NULL},
-    {"kill", &command_kill, NULL},     {"logs", &command_logs, NULL},        {"ls list ps", &command_ps, NULL},
-    {"port", &command_port, NULL},     {"rename", &command_rename, NULL},    {"rm remove", &command_rm, NULL},
-    {"run", &command_run_container, NULL}, {"start", &command_start, NULL},  {"stop", &command_stop, NULL},
-    {"wait", &command_wait, NULL},     {NULL, NULL, NULL},
+    {"attach", &command_attach, NULL},
+    {"create", &command_create, NULL},
+    {"inspect", &command_container_inspect, NULL},
+    {"kill", &command_kill, NULL},
+    {"logs", &command_logs, NULL},
+    {"ls list ps", &command_ps, NULL},
+    {"port", &command_port, NULL},
+    {"rename", &command_rename, NULL},
+    {"rm remove", &command_rm, NULL},
+    {"run", &command_run_container, NULL},
+    {"start", &command_start, NULL},
+    {"stop", &command_stop, NULL},
+    {"wait", &command_wait, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const struct place image[] = {
@@ -197,8 +219,9 @@ static void list_places(struct str *out, const struct place *places)
 
 static void help_program(struct str *out)
 {
-    str_add(out, "Usage:  gorae [OPTIONS] COMMAND\n\nA client for container daemons: goraed, or any that speaks the Docker "
-                 "Engine API\n\nCommon Commands:\n");
+    str_add(out,
+            "Usage:  gorae [OPTIONS] COMMAND\n\nA client for container daemons: goraed, or any that speaks the Docker "
+            "Engine API\n\nCommon Commands:\n");
     list_places(out, common);
     str_add(out, "\nManagement Commands:\n");
     for (size_t i = 0; i < GROUPS; i++)

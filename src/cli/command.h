@@ -1,8 +1,8 @@
 /** @file
  * The commands: who they are, how they are found, what --help says about them.
  *
- * A command is one constant: its usage line, its flags, how many arguments it takes, and a function. It may be reached by
- * several paths (`ps`, `container ls`); the help derives its aliases from the tables in command.c.
+ * A command is one constant: its usage line, its flags, how many arguments it takes, and a function. It may be reached
+ * by several paths (`ps`, `container ls`); the help derives its aliases from the tables in command.c.
  */
 #ifndef GORAE_CLI_COMMAND_H
 #define GORAE_CLI_COMMAND_H

@@ -78,7 +78,7 @@ static int rm(struct cli *cli, void *options, const struct args *args)
 {
     const struct rm_options *o = options;
     autostr rest = STR_INIT;
-    path_start(&rest, "");
+    str_reset(&rest);
     path_flag(&rest, "force", o->force);
     path_flag(&rest, "link", o->link);
     path_flag(&rest, "v", o->volumes);
@@ -98,7 +98,8 @@ static void print_bindings(const char *prefix, const json_t *bindings)
 {
     size_t i;
     json_t *b;
-    json_array_foreach (bindings, i, b) {
+    json_array_foreach(bindings, i, b)
+    {
         const char *ip = json_str(b, "HostIp", "");
         printf(strchr(ip, ':') ? "%s[%s]:%s\n" : "%s%s:%s\n", prefix, ip, json_str(b, "HostPort", ""));
     }
@@ -110,8 +111,7 @@ static void print_all_ports(json_t *ports)
     autofree const char **key = mem_alloc((json_object_size(ports) + 1) * sizeof(*key));
     const char *k;
     json_t *v;
-    json_object_foreach (ports, k, v)
-        key[n++] = k;
+    json_object_foreach(ports, k, v) key[n++] = k;
     qsort(key, n, sizeof(*key), by_key);
     for (size_t i = 0; i < n; i++) {
         autofree char *prefix = str_printf("%s -> ", key[i]);

@@ -27,14 +27,24 @@ struct ps_options {
 };
 
 static const char *const headings[][2] = {
-    {"ID", "CONTAINER ID"}, {"Image", "IMAGE"},       {"Command", "COMMAND"},   {"CreatedAt", "CREATED AT"},
-    {"RunningFor", "CREATED"}, {"Ports", "PORTS"},    {"State", "STATE"},       {"Status", "STATUS"},
-    {"Size", "SIZE"},       {"Names", "NAMES"},       {"Labels", "LABELS"},     {"Mounts", "MOUNTS"},
-    {"LocalVolumes", "LOCAL VOLUMES"}, {"Networks", "NETWORKS"}, {NULL, NULL},
+    {"ID", "CONTAINER ID"},
+    {"Image", "IMAGE"},
+    {"Command", "COMMAND"},
+    {"CreatedAt", "CREATED AT"},
+    {"RunningFor", "CREATED"},
+    {"Ports", "PORTS"},
+    {"State", "STATE"},
+    {"Status", "STATUS"},
+    {"Size", "SIZE"},
+    {"Names", "NAMES"},
+    {"Labels", "LABELS"},
+    {"Mounts", "MOUNTS"},
+    {"LocalVolumes", "LOCAL VOLUMES"},
+    {"Networks", "NETWORKS"},
+    {NULL, NULL},
 };
 
-#define COLUMNS                                                                                     \
-    "{{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
+#define COLUMNS "{{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
 
 /* "/web1" and, for links of other containers to this one, "/other/alias", which only --no-trunc shows. */
 static json_t *names(const json_t *c, bool whole)
@@ -43,7 +53,8 @@ static json_t *names(const json_t *c, bool whole)
     size_t i;
     json_t *name;
     str_reset(&out);
-    json_array_foreach (json_object_get(c, "Names"), i, name) {
+    json_array_foreach(json_object_get(c, "Names"), i, name)
+    {
         const char *s = json_string_value(name);
         if (!s)
             continue;
@@ -97,7 +108,7 @@ static json_t *labels(const json_t *c)
     autostrv v = {0};
     const char *key;
     json_t *value;
-    json_object_foreach (json_object_get(c, "Labels"), key, value)
+    json_object_foreach(json_object_get(c, "Labels"), key, value)
         strv_addf(&v, "%s=%s", key, json_string_value(value) ? json_string_value(value) : "");
     return joined(&v);
 }
@@ -107,8 +118,7 @@ static json_t *networks(const json_t *c)
     autostrv v = {0};
     const char *key;
     json_t *value;
-    json_object_foreach (json_at(c, "NetworkSettings.Networks"), key, value)
-        strv_add(&v, key);
+    json_object_foreach(json_at(c, "NetworkSettings.Networks"), key, value) strv_add(&v, key);
     return joined(&v);
 }
 
@@ -118,7 +128,8 @@ static json_t *mounts(const json_t *c, bool whole, int *ret_local)
     size_t i;
     json_t *m;
     *ret_local = 0;
-    json_array_foreach (json_object_get(c, "Mounts"), i, m) {
+    json_array_foreach(json_object_get(c, "Mounts"), i, m)
+    {
         const char *name = json_str(m, "Name", "");
         name = *name ? name : json_str(m, "Source", "");
         autofree char *shown = whole ? mem_strdup(name) : human_cut(name, MOUNT_CHARS);
@@ -168,7 +179,7 @@ static json_t *fetch(struct cli *cli, const struct ps_options *o, const char *fo
 {
     autostr path = STR_INIT;
     char limit[24];
-    int64_t last = o->latest && o->last < 0 ? 1 : o->last;
+    int64_t last = o->latest && o->last <= 0 ? 1 : o->last;
     snprintf(limit, sizeof(limit), "%lld", (long long)last);
     path_start(&path, "/containers/json");
     path_flag(&path, "all", o->all);
@@ -191,10 +202,12 @@ static int ps(struct cli *cli, void *options, const struct args *args)
     json_auto_t *rows = json_array(), *methods = json_array();
     size_t i;
     json_t *c;
-    json_array_foreach (answer, i, c) {
+    json_array_foreach(answer, i, c)
+    {
         json_t *all = json_object_get(c, "Labels");
         json_array_append_new(rows, row(c, o->no_trunc));
-        json_array_append_new(methods, json_pack("{s:o}", "Label", json_is_object(all) ? json_incref(all) : json_object()));
+        json_array_append_new(methods,
+                              json_pack("{s:o}", "Label", json_is_object(all) ? json_incref(all) : json_object()));
     }
     return list_print(cli, &kind, format, &(struct list){rows, methods}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
@@ -204,7 +217,7 @@ static const struct flag ps_flags[] = {
     {"all", 'a', FLAG_BOOL, AT(all), "Also containers that do not run", NULL, NULL},
     {"filter", 'f', FLAG_FILTER, AT(filters), "Only those that match, e.g. status=exited or name=web", NULL, NULL},
     {"format", 0, FLAG_STRING, AT(format), LIST_FORMAT_HELP, NULL, NULL},
-    {"last", 'n', FLAG_INT, AT(last), "Only the last n created, in any state", NULL, "-1"},
+    {"last", 'n', FLAG_INT, AT(last), "Only the last n created, in any state", NULL, NULL},
     {"latest", 'l', FLAG_BOOL, AT(latest), "Only the last created, in any state", NULL, NULL},
     {"no-trunc", 0, FLAG_BOOL, AT(no_trunc), "Do not shorten ids and commands", NULL, NULL},
     {"quiet", 'q', FLAG_BOOL, AT(quiet), "Only ids", NULL, NULL},

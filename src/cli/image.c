@@ -1,9 +1,9 @@
 /* The commands that read and name images: images, history, rmi, tag.
  *
- * An image is an id; names are tags on it. `images` therefore prints a row for each tag, and one with <none> for an image
- * that has lost its last; `rmi NAME` takes a tag away, and the image goes with the last one. The client does not complete
- * names (busybox is docker.io/library/busybox:latest): the daemon does, so all clients agree.
- * Read next: image_io.c (import, load, save), list.c. */
+ * An image is an id; names are tags on it. `images` therefore prints a row for each tag, and one with <none> for an
+ * image that has lost its last; `rmi NAME` takes a tag away, and the image goes with the last one. The client does not
+ * complete names (busybox is docker.io/library/busybox:latest): the daemon does, so all clients agree. Read next:
+ * image_io.c (import, load, save), list.c. */
 #include "cli/command.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -27,10 +27,18 @@ struct images_options {
 };
 
 static const char *const image_headings[][2] = {
-    {"ID", "IMAGE ID"},          {"Repository", "REPOSITORY"},  {"Tag", "TAG"},
-    {"Digest", "DIGEST"},        {"CreatedSince", "CREATED"},   {"CreatedAt", "CREATED AT"},
-    {"Size", "SIZE"},            {"Containers", "CONTAINERS"},  {"SharedSize", "SHARED SIZE"},
-    {"UniqueSize", "UNIQUE SIZE"}, {"VirtualSize", "VIRTUAL SIZE"}, {NULL, NULL},
+    {"ID", "IMAGE ID"},
+    {"Repository", "REPOSITORY"},
+    {"Tag", "TAG"},
+    {"Digest", "DIGEST"},
+    {"CreatedSince", "CREATED"},
+    {"CreatedAt", "CREATED AT"},
+    {"Size", "SIZE"},
+    {"Containers", "CONTAINERS"},
+    {"SharedSize", "SHARED SIZE"},
+    {"UniqueSize", "UNIQUE SIZE"},
+    {"VirtualSize", "VIRTUAL SIZE"},
+    {NULL, NULL},
 };
 
 static json_t *image_row(const json_t *image, bool whole, const char *repo, const char *tag, const char *digest)
@@ -58,7 +66,8 @@ static const char *digest_in(const json_t *image, const char *repo)
 {
     size_t i, n = strlen(repo);
     json_t *d;
-    json_array_foreach (json_object_get(image, "RepoDigests"), i, d) {
+    json_array_foreach(json_object_get(image, "RepoDigests"), i, d)
+    {
         const char *s = json_string_value(d);
         if (s && strncmp(s, repo, n) == 0 && s[n] == '@')
             return s + n + 1;
@@ -76,7 +85,8 @@ static void add_image_rows(json_t *rows, const json_t *image, bool whole)
 {
     size_t i, before = json_array_size(rows);
     json_t *name;
-    json_array_foreach (json_object_get(image, "RepoTags"), i, name) {
+    json_array_foreach(json_object_get(image, "RepoTags"), i, name)
+    {
         autofree char *repo = NULL, *tag = NULL;
         image_split(json_string_value(name) ? json_string_value(name) : NONE, &repo, &tag);
         if (!is_nameless(repo))
@@ -122,8 +132,7 @@ static int images(struct cli *cli, void *options, const struct args *args)
     json_auto_t *rows = json_array();
     size_t i;
     json_t *image;
-    json_array_foreach (answer, i, image)
-        add_image_rows(rows, image, o->no_trunc);
+    json_array_foreach(answer, i, image) add_image_rows(rows, image, o->no_trunc);
     return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
@@ -135,8 +144,13 @@ struct history_options {
 };
 
 static const char *const history_headings[][2] = {
-    {"ID", "IMAGE"}, {"CreatedSince", "CREATED"},    {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
-    {"Size", "SIZE"}, {"Comment", "COMMENT"}, {NULL, NULL},
+    {"ID", "IMAGE"},
+    {"CreatedSince", "CREATED"},
+    {"CreatedAt", "CREATED AT"},
+    {"CreatedBy", "CREATED BY"},
+    {"Size", "SIZE"},
+    {"Comment", "COMMENT"},
+    {NULL, NULL},
 };
 
 static char *step_text(const char *created_by, bool whole)
@@ -175,8 +189,8 @@ static json_t *history_row(const json_t *step, const struct history_options *o)
 static int history(struct cli *cli, void *options, const struct args *args)
 {
     const struct history_options *o = options;
-    static const struct list_kind kind = {
-        "{{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}", history_headings};
+    static const struct list_kind kind = {"{{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}",
+                                          history_headings};
     struct err e;
     autostr path = STR_INIT;
     path_start(&path, "/images/%s/history", args->v[0]);
@@ -187,8 +201,7 @@ static int history(struct cli *cli, void *options, const struct args *args)
     json_auto_t *rows = json_array();
     size_t i;
     json_t *step;
-    json_array_foreach (answer, i, step)
-        json_array_append_new(rows, history_row(step, o));
+    json_array_foreach(answer, i, step) json_array_append_new(rows, history_row(step, o));
     const char *format = o->quiet && !o->format ? "{{.ID}}" : o->format;
     return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
@@ -203,7 +216,8 @@ static void print_removed(const json_t *records)
 {
     size_t i;
     json_t *r;
-    json_array_foreach (records, i, r) {
+    json_array_foreach(records, i, r)
+    {
         if (json_object_get(r, "Untagged"))
             printf("Untagged: %s\n", json_str(r, "Untagged", ""));
         if (json_object_get(r, "Deleted"))
@@ -238,7 +252,8 @@ static int tag(struct cli *cli, void *options, const struct args *args)
     (void)options;
     image_split(args->v[1], &repo, &name);
     if (strchr(args->v[1], '@'))
-        return cli_fail(cli, (err_set(&e, ERR_INVALID, "invalid target \"%s\": a digest cannot be given away", args->v[1]), &e));
+        return cli_fail(
+            cli, (err_set(&e, ERR_INVALID, "invalid target \"%s\": a digest cannot be given away", args->v[1]), &e));
     path_start(&path, "/images/%s/tag", args->v[0]);
     path_query(&path, "repo", repo);
     path_query(&path, "tag", name ? name : "latest");

@@ -1,7 +1,7 @@
 /* Archives in and out: import, load, save.
  *
- * `save` and `load` carry whole images (layers, configuration, names); `import` makes an image of one layer from the tar
- * of a root file system. Bytes pass through in pieces of a few kilobytes, so an image may be larger than memory.
+ * `save` and `load` carry whole images (layers, configuration, names); `import` makes an image of one layer from the
+ * tar of a root file system. Bytes pass through in pieces of a few kilobytes, so an image may be larger than memory.
  *
  * How it fails: `save -o FILE` writes beside FILE and renames at the end, so that a broken connection leaves no half
  * archive under a name that looks whole. A terminal is refused as the other end of an archive.

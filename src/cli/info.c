@@ -1,9 +1,8 @@
 /* `gorae info`: the daemon and its machine on one page.
  *
- * GET /info is one large object. The page is a table of lines: what to call a value, where it is, how to print it; a line
- * whose value the daemon did not send is left out, since daemons differ in age. The daemon's warnings go to standard
- * error, where a script that reads the page does not find them.
- * Read next: system.c. */
+ * GET /info is one large object. The page is a table of lines: what to call a value, where it is, how to print it; a
+ * line whose value the daemon did not send is left out, since daemons differ in age. The daemon's warnings go to
+ * standard error, where a script that reads the page does not find them. Read next: system.c. */
 #include "cli/command.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -54,7 +53,7 @@ static const struct entry {
     {1, "Total Memory", "MemTotal", MEMORY},
     {1, "Name", "Name", PLAIN},
     {1, "ID", "ID", PLAIN},
-    {1, "Docker Root Dir", "DockerRootDir", PLAIN},
+    {1, "Root Dir", "DockerRootDir", PLAIN},
     {1, "Debug Mode", "Debug", PLAIN},
     {1, "HTTP Proxy", "HttpProxy", PLAIN},
     {1, "HTTPS Proxy", "HttpsProxy", PLAIN},
@@ -71,8 +70,7 @@ static void print_words(const struct entry *x, const json_t *list)
     size_t i;
     json_t *v;
     printf("%*s%s:", x->indent, "", x->name);
-    json_array_foreach (list, i, v)
-        printf(" %s", json_string_value(v) ? json_string_value(v) : "");
+    json_array_foreach(list, i, v) printf(" %s", json_string_value(v) ? json_string_value(v) : "");
     printf("\n");
 }
 
@@ -92,7 +90,8 @@ static void print_lines(const struct entry *x, const json_t *list)
     json_t *v;
     if (json_array_size(list) > 0)
         printf("%*s%s:\n", x->indent, "", x->name);
-    json_array_foreach (list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         /* "name=seccomp,profile=builtin" */
         const char *s = json_string_value(v) ? json_string_value(v) : "";
         printf("%*s%s\n", x->indent + 1, "", str_starts(s, "name=") ? s + 5 : s);
@@ -103,7 +102,8 @@ static void print_pairs(const struct entry *x, const json_t *list)
 {
     size_t i;
     json_t *v;
-    json_array_foreach (list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         const char *key = json_string_value(json_array_get(v, 0)), *value = json_string_value(json_array_get(v, 1));
         printf("%*s%s: %s\n", x->indent, "", key ? key : "", value ? value : "");
     }
@@ -147,7 +147,7 @@ static void print_page(const json_t *info)
         print_entry(&entries[i], info);
     printf("\n");
     fflush(stdout);
-    json_array_foreach (json_object_get(info, "Warnings"), i, w)
+    json_array_foreach(json_object_get(info, "Warnings"), i, w)
         fprintf(stderr, "%s\n", json_string_value(w) ? json_string_value(w) : "");
 }
 

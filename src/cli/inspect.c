@@ -1,8 +1,8 @@
 /* `gorae inspect`: what the daemon knows about a thing, as JSON or through a template.
  *
  * A name may belong to a container, an image, a network or a volume. Asked without --type, the kinds are tried in that
- * order, as docker does, and the first that knows the name wins. The answer is printed as it came, indented: this command
- * is the window onto the API, so nothing is renamed or left out.
+ * order, as docker does, and the first that knows the name wins. The answer is printed as it came, indented: this
+ * command is the window onto the API, so nothing is renamed or left out.
  *
  * How it fails: a name that nobody knows is reported, the others are printed all the same, and the exit code is 1.
  * Read next: format_eval.c. */

@@ -1,8 +1,8 @@
 /* Lists: see list.h.
  *
- * The heading of a table is made by executing the same template over an object that maps each field to its heading, in a
- * mode in which functions hand their argument on: so {{upper .Names}} is headed NAMES, whatever the template does to it.
- * Read next: format_eval.c, table.c. */
+ * The heading of a table is made by executing the same template over an object that maps each field to its heading, in
+ * a mode in which functions hand their argument on: so {{upper .Names}} is headed NAMES, whatever the template does to
+ * it. Read next: format_eval.c, table.c. */
 #include "cli/list.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -44,7 +44,8 @@ static int add_rows(const struct cli *cli, const struct format *f, const struct 
 {
     size_t i;
     json_t *row;
-    json_array_foreach (list->rows, i, row) {
+    json_array_foreach(list->rows, i, row)
+    {
         struct format_mode mode = {.methods = json_array_get(list->methods, i), .safe = cli->out_tty};
         if (format_run(f, row, &mode, out, e) < 0)
             return -1;

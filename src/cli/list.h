@@ -1,7 +1,8 @@
 /** @file
  * Lists: rows of fields become a table, or what --format asks for.
  *
- * Every list command turns what the daemon sent into rows, JSON objects whose keys are the field names that people use in
+ * Every list command turns what the daemon sent into rows, JSON objects whose keys are the field names that people use
+ * in
  * --format ({{.Names}}). The table is itself such a template, so there is one way from rows to text:
  *
  *     (none), table      the command's own columns under their headings
@@ -24,8 +25,8 @@ struct list {
     json_t *methods; /**< array of objects beside the rows: fields that take a key (cli/format.h); may be NULL */
 };
 
-/** Print on standard output. @param format as the user gave it, or NULL @return 0, or -1 with ERR_INVALID for a template
- * that does not parse or execute */
+/** Print on standard output. @param format as the user gave it, or NULL @return 0, or -1 with ERR_INVALID for a
+ * template that does not parse or execute */
 int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const struct list *list,
                struct err *e);
 
@@ -37,8 +38,9 @@ bool list_mentions(const char *format, const char *field);
 int object_print(const struct cli *cli, const char *format, const json_t *object, struct err *e);
 
 /** What a list's --format flag says in --help. */
-#define LIST_FORMAT_HELP                                                                                               \
-    "How to print: 'table', 'table TEMPLATE' (columns divided by \\t, with headings), 'json' (an object a line), or a " \
+#define LIST_FORMAT_HELP                                                                                              \
+    "How to print: 'table', 'table TEMPLATE' (columns divided by \\t, with headings), 'json' (an object a line), or " \
+    "a "                                                                                                              \
     "Go template for each row, e.g. '{{.ID}} {{.Names}}'"
 /** And that of commands which print one object. */
 #define OBJECT_FORMAT_HELP "How to print: 'json', or a Go template, e.g. '{{.State.Pid}}'"

@@ -2,14 +2,16 @@
  *
  * It is step 1 and the end of step 4 of the course's figure: what a person types becomes a request, and the answer
  * becomes text. Between them the client knows nothing: no container, no image, no rule about them; all that is in the
- * daemon. So this program runs without privileges, needs one socket, and works with any daemon that speaks the Engine API.
+ * daemon. So this program runs without privileges, needs one socket, and works with any daemon that speaks the Engine
+ * API.
  *
  *     gorae [global options] COMMAND [options] [arguments]
  *
- * Starting must be quick, since scripts start it thousands of times: nothing is read, dialled or allocated in bulk before
- * the command is known, and --help touches no socket at all.
+ * Starting must be quick, since scripts start it thousands of times: nothing is read, dialled or allocated in bulk
+ * before the command is known, and --help touches no socket at all.
  *
  * Read next: command.c (which command?), container_list.c (`ps`, the plainest of them), run.c (the richest). */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -53,14 +55,14 @@ static const char *daemon_name(const struct global_options *o)
 }
 
 /* A daemon must be named, and the command found, before anything is told about it. */
-static int run(const struct global_options *o, const struct args *args, int argc, char **argv)
+static int run(const struct global_options *o, const struct args *args, int64_t started, int argc, char **argv)
 {
     struct cli cli = {.out_tty = isatty(STDOUT_FILENO)};
     struct explain story = EXPLAIN_INIT;
     struct err e;
     client_init(&cli.client, daemon_name(o), getenv("DOCKER_API_VERSION"));
     int code = EXIT_USAGE;
-    if (explain_begin(&story, &cli, o->explain, argc, argv, &e) < 0) {
+    if (explain_begin(&story, &cli, o->explain, started, argc, argv, &e) < 0) {
         wrong(e.msg);
     } else {
         code = command_run(&cli, args);
@@ -79,6 +81,7 @@ int main(int argc, char **argv)
     struct global_options o = {0};
     struct args args;
     struct err e;
+    int64_t started = clock_mono();
     mem_setup();
     int r = flag_parse(global_flags, &o, argc - 1, argv + 1, false, &args, &e);
     bool debug = o.debug || str_eq(o.log_level, "debug");
@@ -94,7 +97,7 @@ int main(int argc, char **argv)
     } else if (r > 0 || args.n == 0) {
         code = command_help(&(struct args){NULL, 0});
     } else {
-        code = run(&o, &args, argc, argv);
+        code = run(&o, &args, started, argc, argv);
     }
     free(args.v);
     flag_release(global_flags, &o);

@@ -1,9 +1,9 @@
 /* Published ports: see ports.h.
  *
- * Reading: both sides of -p may be ranges. Ranges of the same length are paired; a range on the host for one port of the
- * container means "any free one of these" and is handed to the daemon as a range. Everything else is refused here, with
- * the text as typed, before anything is created.
- * Read next: run_body.c, which calls it; container_list.c, which shows the result. */
+ * Reading: both sides of -p may be ranges. Ranges of the same length are paired; a range on the host for one port of
+ * the container means "any free one of these" and is handed to the daemon as a range. Everything else is refused here,
+ * with the text as typed, before anything is created. Read next: run_body.c, which calls it; container_list.c, which
+ * shows the result. */
 #include "cli/ports.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -66,9 +66,8 @@ char *ports_text(const json_t *ports)
     json_t *p;
     autofree struct shown *v = mem_alloc((n + 1) * sizeof(*v));
     autofree bool *done = mem_alloc(n + 1);
-    json_array_foreach (ports, i, p)
-        v[i] = (struct shown){json_str(p, "IP", ""), json_str(p, "Type", "tcp"), json_int(p, "PrivatePort", 0),
-                              json_int(p, "PublicPort", 0)};
+    json_array_foreach(ports, i, p) v[i] = (struct shown){json_str(p, "IP", ""), json_str(p, "Type", "tcp"),
+                                                          json_int(p, "PrivatePort", 0), json_int(p, "PublicPort", 0)};
     qsort(v, n, sizeof(*v), by_port);
     str_reset(&out);
     for (i = 0; i < n; i++) {

@@ -4,8 +4,8 @@
  * again. Ids are kept in the order of their appearance, so each one's distance from the bottom is known. The texts come
  * from the daemon and, through it, from a registry: their control bytes are shown, not obeyed.
  *
- * How it fails: an error object in the stream ends it. The answer's status was 200 long before, so only this object tells.
- * Read next: wire/client.h, reply_next(). */
+ * How it fails: an error object in the stream ends it. The answer's status was 200 long before, so only this object
+ * tells. Read next: wire/client.h, reply_next(). */
 #include "cli/progress.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -12,9 +12,9 @@
  * 2 before 4, or the first output is lost; 3 before 4, or a container that ends within a millisecond under --rm is gone
  * before we ask. With -d only 1 and 4 are left. (Docker's client sends 3 there too, and throws the answer away.)
  *
- * How it fails: what docker itself could not do is exit code 125; 126 and 127 are read out of the daemon's sentence, where
- * the runtime's "permission denied" and "executable file not found" end up, because the API has no field for them.
- * Read next: stream.c for step 6, create_body.c for step 1. */
+ * How it fails: what docker itself could not do is exit code 125; 126 and 127 are read out of the daemon's sentence,
+ * where the runtime's "permission denied" and "executable file not found" end up, because the API has no field for
+ * them. Read next: stream.c for step 6, create_body.c for step 1. */
 #include "cli/command.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -88,7 +88,7 @@ static void print_warnings(const json_t *answer)
 {
     size_t i;
     json_t *w;
-    json_array_foreach (json_object_get(answer, "Warnings"), i, w)
+    json_array_foreach(json_object_get(answer, "Warnings"), i, w)
         fprintf(stderr, "WARNING: %s\n", json_string_value(w));
 }
 
@@ -166,8 +166,8 @@ static int run_detached(struct cli *cli, const char *id)
     return EXIT_OK;
 }
 
-/* A --rm container that failed to start is being removed. Until it is, its name is taken, and a second attempt would fail
- * for the wrong reason. */
+/* A --rm container that failed to start is being removed. Until it is, its name is taken, and a second attempt would
+ * fail for the wrong reason. */
 static void await_removal(const struct stream *s)
 {
     struct pollfd f = {.fd = reply_fd(s->wait), .events = POLLIN};
@@ -209,9 +209,11 @@ static int run_attached(struct cli *cli, const struct create_options *o, const s
     else if (end == STREAM_ENDED)
         code = stream_exit_code(&s, &e);
     stream_close(&s);
-    if (!started || end < 0 || code < 0)
-        return fail(cli, &e, code < 0 ? EXIT_USAGE : code);
-    return code;
+    if (!started)
+        return fail(cli, &e, code);
+    if (end < 0 || code < 0)
+        cli_fail(cli, &e);
+    return code < 0 ? EXIT_USAGE : code;
 }
 
 static int run(struct cli *cli, void *options, const struct args *args)
@@ -220,7 +222,7 @@ static int run(struct cli *cli, void *options, const struct args *args)
     struct attach_choice a;
     struct err e;
     if (create_attach_choice(o, &a, &e) < 0)
-        return fail(cli, &e, EXIT_USAGE);
+        return fail(cli, &e, EXIT_FAILED);
     if (o->tty && a.in && !isatty(STDIN_FILENO)) {
         fprintf(stderr, "the input device is not a TTY\n");
         return EXIT_FAILED;

@@ -4,8 +4,8 @@
  *
  *   1. Standard input is read only when what was read before has been sent. So a container that does not read makes us
  *      stop reading (the shell's `yes | …` blocks, as with a pipe), and memory stays bounded.
- *   2. The connection is non-blocking for writing: while the container is busy writing to us and not reading, a blocking
- *      write would wait for it, it would wait for us, and nothing would move any more.
+ *   2. The connection is non-blocking for writing: while the container is busy writing to us and not reading, a
+ * blocking write would wait for it, it would wait for us, and nothing would move any more.
  *   3. Standard output may be a pipe that nobody reads (a pager). Each write there is of at most PIPE_BUF bytes, after
  *      poll said that it will not block, so that Ctrl-C is handed on even then.
  *
@@ -28,10 +28,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RESIZE_TRIES  10                    /* `start` returns before the pty may be there */
-#define RESIZE_PAUSE  (10 * NS_PER_MS)      /* before the second try; then twice, three times as long … */
-#define STOPS_MAX     3                     /* INT or TERM so often means: leave, whatever the container does */
-#define SAMPLE_MAX    512                   /* bytes of output that the trace shows */
+#define RESIZE_TRIES 10               /* `start` returns before the pty may be there */
+#define RESIZE_PAUSE (10 * NS_PER_MS) /* before the second try; then twice, three times as long … */
+#define STOPS_MAX    3                /* INT or TERM so often means: leave, whatever the container does */
+#define SAMPLE_MAX   512              /* bytes of output that the trace shows */
 
 /* ---- handshake ---- */
 
@@ -125,8 +125,9 @@ static int take_signals(struct stream *s, struct err *e)
         }
         bool stop = sig == SIGINT || sig == SIGTERM;
         if (stop && (!s->proxy || ++s->stops == STOPS_MAX))
-            return err_set(e, ERR_SYSTEM, s->proxy ? "stopped by the third signal; the container may still be running"
-                                                   : "stopped by a signal; the container is still running");
+            return err_set(e, ERR_SYSTEM,
+                           s->proxy ? "stopped by the third signal; the container may still be running"
+                                    : "stopped by a signal; the container is still running");
     }
     return 0;
 }

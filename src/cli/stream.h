@@ -19,15 +19,15 @@
 
 struct stream {
     struct cli *cli;
-    const char *id;        /**< the container; borrowed */
-    const char *resize;    /**< path of the resize call, "/containers/ID/resize"; NULL: never */
-    bool tty;              /**< the container has a terminal: no frames, raw mode here */
-    bool proxy;            /**< hand signals on */
-    bool redraw;           /**< make the program draw its screen anew: a resize to one more and back */
-    int in;                /**< standard input, or -1 where it is not attached */
-    struct keys keys;      /**< looked for in what is typed, where both sides are terminals */
-    struct hijack hijack;  /**< the connection; fd -1 once it is over, or where there is none */
-    struct reply *wait;    /**< the answer to `wait`, its body unread; NULL for none */
+    const char *id;       /**< the container; borrowed */
+    const char *resize;   /**< path of the resize call, "/containers/ID/resize"; NULL: never */
+    bool tty;             /**< the container has a terminal: no frames, raw mode here */
+    bool proxy;           /**< hand signals on */
+    bool redraw;          /**< make the program draw its screen anew: a resize to one more and back */
+    int in;               /**< standard input, or -1 where it is not attached */
+    struct keys keys;     /**< looked for in what is typed, where both sides are terminals */
+    struct hijack hijack; /**< the connection; fd -1 once it is over, or where there is none */
+    struct reply *wait;   /**< the answer to `wait`, its body unread; NULL for none */
 
     /* private */
     int signals;
@@ -37,7 +37,7 @@ struct stream {
     size_t out_pos, out_len;
     int resize_tries;
     int64_t resize_at;
-    int stops; /**< INT and TERM so far */
+    int stops;         /**< INT and TERM so far */
     struct str sample; /**< the beginning of the output, for the trace */
     uint64_t bytes;
 };
@@ -57,17 +57,16 @@ int stream_copy(struct stream *s, struct err *e);
 /** Restore the terminal, close. Safe on a stream that was never opened. */
 void stream_close(struct stream *s);
 
-/** The exit code from the answer to `wait`. A daemon's error in it is printed, and gives 125. @return the code, or -1 */
+/** The exit code from the answer to `wait`. A daemon's error in it is printed, and gives 125. @return the code, or -1
+ */
 int stream_exit_code(struct stream *s, struct err *e);
 
 /** Write frames or raw bytes to standard output and error: for `logs`. @return 0 or -1 */
 int stream_print(struct stream *s, const void *p, size_t n, struct err *e);
 
-#define STREAM_INIT                                              \
-    {                                                            \
-        .in = -1, .hijack = {.fd = -1}, .signals = -1, .term = { \
-            .fd = -1                                             \
-        }                                                        \
+#define STREAM_INIT                                                        \
+    {                                                                      \
+        .in = -1, .hijack = {.fd = -1}, .signals = -1, .term = {.fd = -1 } \
     }
 
 #endif

@@ -63,8 +63,10 @@ static void print_client(const json_t *c)
 
 static void print_component(const json_t *c)
 {
-    static const char *const engine[][2] = {
-        {"Go version:", "GoVersion"}, {"Git commit:", "GitCommit"}, {"Built:", "BuildTime"}, {"Kernel:", "KernelVersion"}};
+    static const char *const engine[][2] = {{"Go version:", "GoVersion"},
+                                            {"Git commit:", "GitCommit"},
+                                            {"Built:", "BuildTime"},
+                                            {"Kernel:", "KernelVersion"}};
     const json_t *d = json_object_get(c, "Details");
     const char *api = json_str(d, "ApiVersion", NULL);
     printf(" %s:\n", json_str(c, "Name", "?"));
@@ -87,13 +89,12 @@ static void print_server(const json_t *s)
     json_t *c;
     const char *platform = json_str(s, "Platform.Name", "");
     printf("\nServer:%s%s\n", *platform ? " " : "", platform);
-    json_array_foreach (json_object_get(s, "Components"), i, c)
-        print_component(c);
+    json_array_foreach(json_object_get(s, "Components"), i, c) print_component(c);
     if (json_array_size(json_object_get(s, "Components")) > 0)
         return;
     /* Daemons before API 1.35 list no components: make one of what they say. */
-    json_auto_t *engine = json_pack("{s:s, s:s, s:O}", "Name", "Engine", "Version", json_str(s, "Version", ""),
-                                    "Details", (json_t *)s);
+    json_auto_t *engine =
+        json_pack("{s:s, s:s, s:O}", "Name", "Engine", "Version", json_str(s, "Version", ""), "Details", (json_t *)s);
     print_component(engine);
 }
 

@@ -16,7 +16,8 @@ struct term {
     struct termios before;
 };
 
-/** Put `fd` into raw mode (termios(3), cfmakeraw): every key, also Ctrl-C, is a byte for the container. @return 0 or -1 */
+/** Put `fd` into raw mode (termios(3), cfmakeraw): every key, also Ctrl-C, is a byte for the container. @return 0 or -1
+ */
 int term_raw(struct term *t, int fd, struct err *e);
 /** Back to what it was. Safe to call twice. */
 void term_restore(struct term *t);
@@ -27,8 +28,8 @@ bool term_size(int fd, int *rows, int *columns);
 #define KEYS_MAX     16
 #define KEYS_DEFAULT "ctrl-p,ctrl-q"
 
-/** The key sequence that leaves the container running and ends the client. Keys that may be the beginning of it are held
- * back until it is clear whether they are. */
+/** The key sequence that leaves the container running and ends the client. Keys that may be the beginning of it are
+ * held back until it is clear whether they are. */
 struct keys {
     unsigned char want[KEYS_MAX];
     size_t n;
@@ -39,8 +40,8 @@ struct keys {
  * @ [ \ ] ^ _. */
 int keys_init(struct keys *k, const char *text, struct err *e);
 
-/** Pass typed bytes through. `out` takes n + KEYS_MAX bytes: those to send on. *ret_n is their number. @return true when
- * the sequence is complete: what is behind it is dropped */
+/** Pass typed bytes through. `out` takes n + KEYS_MAX bytes: those to send on. *ret_n is their number. @return true
+ * when the sequence is complete: what is behind it is dropped */
 bool keys_feed(struct keys *k, const unsigned char *in, size_t n, unsigned char *out, size_t *ret_n);
 
 /** The signals that a client hands on to the container (HUP INT QUIT USR1 USR2 TERM CONT) and WINCH, as a signalfd(2);

@@ -65,18 +65,26 @@ static void right_side(struct str *out, const struct flag *f, size_t indent, siz
     fold(out, text.s, indent, width);
 }
 
+/* The shown flag whose name comes next after `previous`, in alphabetical order; the tables follow the API's instead. */
+static const struct flag *next_shown(const struct flag *flags, const struct flag *previous)
+{
+    const struct flag *best = NULL;
+    for (const struct flag *f = flags; f && f->type != FLAG_END; f++)
+        if (f->help && (!previous || strcmp(f->name, previous->name) > 0) && (!best || strcmp(f->name, best->name) < 0))
+            best = f;
+    return best;
+}
+
 void usage_flags(struct str *out, const struct flag *flags, size_t width)
 {
     size_t widest = 0;
-    for (const struct flag *f = flags; f && f->type != FLAG_END; f++) {
+    for (const struct flag *f = NULL; (f = next_shown(flags, f));) {
         autostr left = STR_INIT;
         left_side(&left, f);
-        if (f->help && left.len > widest)
+        if (left.len > widest)
             widest = left.len;
     }
-    for (const struct flag *f = flags; f && f->type != FLAG_END; f++) {
-        if (!f->help)
-            continue;
+    for (const struct flag *f = NULL; (f = next_shown(flags, f));) {
         size_t start = out->len;
         left_side(out, f);
         str_addf(out, "%*s", (int)(widest + 3 - (out->len - start)), "");

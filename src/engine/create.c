@@ -260,9 +260,9 @@ static void make_id(char id[ID_LENGTH + 1])
 static int fill(struct engine *en, struct container *c, const json_t *body, int api_minor, json_t *warnings,
                 struct err *e)
 {
-    const char *image_name = json_str(body, "Image", "");
+    const char *image_name = json_string_value(body_get(body, "Image"));
     json_auto_t *image = NULL;
-    if (!*image_name)
+    if (str_empty(image_name))
         return err_set(e, ERR_INVALID, "no image was given");
     c->image = image_resolve(en->images, image_name, e);
     image = c->image ? image_config(en->images, c->image, e) : NULL;

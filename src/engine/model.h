@@ -112,6 +112,8 @@ struct container *container_load(struct engine *en, const char *id, struct err *
 
 /* ---- create ---- */
 
+/** A key of a request's body, in any letter case. @return borrowed, or NULL */
+const json_t *body_get(const json_t *in, const char *key);
 /** The complete Config and HostConfig of a create body, over the image's own (schema.c, merge.c). */
 json_t *config_complete(const json_t *body, const json_t *image_config, struct err *e);
 json_t *host_complete(const json_t *body, int api_minor, struct err *e);

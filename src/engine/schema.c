@@ -131,7 +131,7 @@ static const struct field host_fields[] = {
 };
 
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */
-static const json_t *find(const json_t *in, const char *key)
+const json_t *body_get(const json_t *in, const char *key)
 {
     const json_t *exact = json_object_get(in, key);
     const char *k;
@@ -192,7 +192,7 @@ static json_t *complete(const char *object, const json_t *in, const struct field
         "an object of strings", "an object",      "an array"};
     json_auto_t *out = json_object();
     for (; n > 0; n--, f++) {
-        const json_t *v = find(in, f->key);
+        const json_t *v = body_get(in, f->key);
         if (!v || json_is_null(v)) {
             if (f->unset)
                 json_object_set_new(out, f->key, json_loads(f->unset, JSON_DECODE_ANY, NULL));
@@ -321,7 +321,7 @@ static void default_string(json_t *host, const char *key, const char *was, const
 
 json_t *host_complete(const json_t *body, int api_minor, struct err *e)
 {
-    const json_t *in = find(body, "HostConfig");
+    const json_t *in = body_get(body, "HostConfig");
     json_auto_t *host = complete("HostConfig", in, host_fields, sizeof(host_fields) / sizeof(host_fields[0]), e);
     if (!host)
         return NULL;

@@ -184,11 +184,19 @@ void shim_drop(struct container *c)
 
 json_t *shim_adopt(struct engine *en, struct container *c)
 {
-    autofree char *path = container_run_path(en, c, "shim.sock");
+    autofree char *dir = container_run_path(en, c, NULL);
     struct err e = {0};
+    autoclose int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (at < 0)
+        return NULL; /* it was not running */
+    /* The address of a unix socket has room for 107 bytes, and an exec root may be deep: go by way of the open folder. */
+    autofree char *path = str_printf("/proc/self/fd/%d/shim.sock", at);
     int fd = sock_dial_unix(path, SOCK_SEQPACKET, &e);
-    if (fd < 0)
+    if (fd < 0) {
+        if (e.sys != ENOENT && e.sys != ECONNREFUSED)
+            log_warn("container %.12s: its shim cannot be reached: %s", c->id, e.msg);
         return NULL;
+    }
     json_auto_t *hello = json_pack("{s:s}", "op", "hello");
     struct timeval limit = {.tv_sec = HELLO_SECONDS}; /* a stopped shim must not hold up the daemon's start */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));

@@ -203,7 +203,7 @@ int image_ref_parse(const char *s, struct image_ref *ret, struct err *e)
     }
     if ((tag && !is_tag(tag)) || (at && !is_digest(at + 1)))
         return bad_format(s, e);
-    char *full;
+    char *full = NULL;
     if (parse_name(s, name, &full, e) < 0)
         return -1;
     ret->name = full;

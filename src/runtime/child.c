@@ -171,7 +171,7 @@ static const struct step create_steps[] = {
     {"bring up the loopback interface", child_network, "ioctl(SIOCSIFFLAGS)"},
     {"attach the container's root", child_rootfs, "mount_setattr(MS_PRIVATE), move_mount"},
     {"make a private procfs", child_proc, "fsopen, fsconfig, fsmount"},
-    {"mount the container's file systems", child_mounts, "openat2(RESOLVE_IN_ROOT), fsopen, fsmount, move_mount"},
+    {"mount the container's file systems", child_mounts, "openat2 with RESOLVE_IN_ROOT, fsopen, fsmount, move_mount"},
     {"make the devices", child_devices, "mknodat, symlinkat"},
     {"open the console", child_console, "ioctl(TIOCGPTPEER), sendmsg(SCM_RIGHTS), ioctl(TIOCSCTTY)"},
     {"prepare standard input and output", child_stdio, "dup3, fchown"},

@@ -50,5 +50,8 @@ void runtime_error(const struct runtime *rt, const char *verb, const struct err 
     autofree char *msg = str_printf("gorae-runtime %s failed: %s", verb, e->msg);
     if (rt->log >= 0)
         write_entry(rt, "error", msg, e);
-    dprintf(STDERR_FILENO, "%s\n", msg);
+    /* The stderr of these verbs is the container's own, in whose log the runtime's words have no place. */
+    bool container_stderr = str_eq(verb, "create") || str_eq(verb, "run") || str_eq(verb, "exec");
+    if (rt->log < 0 || !container_stderr)
+        dprintf(STDERR_FILENO, "%s\n", msg);
 }

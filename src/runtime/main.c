@@ -111,8 +111,6 @@ static int dispatch(struct runtime *rt, int argc, char **argv, const char **ret_
     *ret_verb = argv[first];
     if (open_log(rt, log, format, e) < 0)
         return -1;
-    if (*rt->root != '/')
-        return err_set(e, ERR_INVALID, "--root %s is not an absolute path", rt->root);
     return run_verb(rt, argc - first, argv + first, e);
 }
 

@@ -17,7 +17,7 @@
 
 /** One invocation. All strings are borrowed from argv. */
 struct runtime {
-    const char *root; /**< --root, absolute: one folder a container */
+    const char *root; /**< --root: one folder a container */
     int log;          /**< fd of --log, or -1 */
     bool log_json;    /**< --log-format json */
     bool debug;

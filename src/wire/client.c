@@ -391,7 +391,7 @@ json_t *client_json(struct client *c, const char *method, const char *path, cons
     struct reply r;
     if (client_request(c, method, path, NULL, body, &r, e) < 0)
         return NULL;
-    json_t *j = reply_json(&r, e);
+    json_t *j = reply_value(&r, e);
     reply_release(&r);
     return j;
 }

@@ -59,7 +59,7 @@ int http_wait(struct http *h, short events, int limit_ms)
 
 static void tap(struct http_tap *t, const void *p, size_t n)
 {
-    if (!t || n == 0)
+    if (!t)
         return;
     size_t room = sizeof(t->bytes) - t->n;
     size_t k = n < room ? n : room;
@@ -162,10 +162,12 @@ static void advance(struct http *h, struct iovec **part, size_t *parts, size_t n
     while (*parts > 0) {
         struct iovec *v = *part;
         size_t k = n < v->iov_len ? n : v->iov_len;
-        tap(h->tap_out, v->iov_base, k);
-        v->iov_base = (char *)v->iov_base + k;
-        v->iov_len -= k;
-        n -= k;
+        if (k > 0) { /* an empty part may have no address */
+            tap(h->tap_out, v->iov_base, k);
+            v->iov_base = (char *)v->iov_base + k;
+            v->iov_len -= k;
+            n -= k;
+        }
         if (v->iov_len > 0)
             return;
         ++*part;

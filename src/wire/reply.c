@@ -1,6 +1,6 @@
 /* Reading answers: see client.h.
  *
- * Answers come in three forms. A JSON value, read whole (reply_json). A stream of JSON objects, one a line, which
+ * Answers come in three forms. A JSON value, read whole (reply_value). A stream of JSON objects, one a line, which
  * arrives while the daemon works (reply_next): the daemon sends an object a chunk, yet a chunk may be cut anywhere on
  * the way, so lines count and chunks do not. And bytes: logs, archives (reply_read).
  *
@@ -86,7 +86,7 @@ ssize_t reply_read(struct reply *r, void *p, size_t n, struct err *e)
     return k < 0 ? err_wrap(e, "the daemon's answer was cut short") : k;
 }
 
-json_t *reply_json(struct reply *r, struct err *e)
+json_t *reply_value(struct reply *r, struct err *e)
 {
     size_t n;
     autofree char *text = http_read_body_all(r->http, CLIENT_JSON_MAX, &n, e);

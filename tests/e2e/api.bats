@@ -282,6 +282,7 @@ EOF
 @test "a client that gives up waiting leaves no thread behind" {
     create w2 '"Cmd":["sleep","100"]'
     api POST "/containers/$ID/start"
+    daemon_pid
     before=$(ls "/proc/$DAEMON/task" | wc -l)
     for i in $(seq 20); do
         timeout 0.2 curl -sN --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait" >/dev/null &
@@ -344,7 +345,7 @@ EOF
     api GET '/containers/json?limit=2'
     [ "$(names)" = "three two" ]
     api GET '/containers/json?size=1'
-    jq -e '.[0].SizeRootFs>0 and .[0]|has("SizeRw")' <<<"$BODY"
+    jq -e '.[0]|.SizeRootFs>0 and has("SizeRw")' <<<"$BODY"
     while read -r f want; do
         filter "$f"
         [ "$(names)" = "$want" ] || { echo "$f: $(names), not $want: $BODY"; false; }

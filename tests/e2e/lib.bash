@@ -35,8 +35,14 @@ daemon_start() {
     return 1
 }
 
+# Each test is a process of its own: who the present daemon is, the pid file knows.
+daemon_pid() {
+    DAEMON=$(cat "$T/pid" 2>/dev/null) || DAEMON=
+}
+
 daemon_stop() {
-    [ -n "${DAEMON:-}" ] || return 0
+    daemon_pid
+    [ -n "$DAEMON" ] || return 0
     kill -TERM "$DAEMON" 2>/dev/null
     local i
     for i in $(seq 800); do
@@ -49,6 +55,7 @@ daemon_stop() {
 }
 
 daemon_kill() {
+    daemon_pid
     kill -KILL "$DAEMON"
     wait "$DAEMON" 2>/dev/null || true
     DAEMON=
@@ -72,6 +79,7 @@ api() {
     out=$(curl -s --max-time 30 --unix-socket "$SOCK" -X "$method" -w '\n%{http_code}' "$@" "http://d$path")
     STATUS=${out##*$'\n'}
     BODY=${out%$'\n'*}
+    BODY=${BODY%$'\n'} # every JSON answer ends in one
 }
 json() { api "$1" "$2" -H 'Content-Type: application/json' -d "$3"; }
 

@@ -35,8 +35,9 @@ $(BUILD)/test/fuzz-$(1): tests/fuzz/fuzz_$(1).c tests/fuzz/replay.c $(call fuzz_
 # The libraries once more, instrumented: a build of their own below this one.
 $(FUZZ_BUILD)/fuzz-$(1): tests/fuzz/fuzz_$(1).c $(call fuzz_extra,$(1)) $(wildcard tests/fuzz/*.h) \
 		$(wildcard $(foreach m,$(or $(FUZZ_LIBS_$(1)),wire base),src/$(m)/*.c src/$(m)/*.h))
-	$$(MAKE) BUILD=$(FUZZ_BUILD) CC=$(FUZZ_CC) SAN=fuzzer-no-link,$(FUZZ_SAN) $(call fuzz_libs,$(1),$(FUZZ_BUILD))
-	$(FUZZ_CC) -std=gnu17 -D_GNU_SOURCE -Isrc -Itests/fuzz -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,$(FUZZ_SAN) \
+	$$(MAKE) BUILD=$(FUZZ_BUILD) CC=$(FUZZ_CC) SAN=fuzzer-no-link,$(FUZZ_SAN) EXTRA=-fno-sanitize-recover=all \
+		$(call fuzz_libs,$(1),$(FUZZ_BUILD))
+	$(FUZZ_CC) -std=gnu17 -D_GNU_SOURCE -Isrc -Itests/fuzz -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,$(FUZZ_SAN) -fno-sanitize-recover=all \
 		$$(filter %.c,$$(filter tests/%,$$^)) $(call fuzz_libs,$(1),$(FUZZ_BUILD)) $(call fuzz_ld,$(1)) -o $$@
 
 # New inputs go to a folder of the build; the corpus in the repository is only read, and grows by hand.

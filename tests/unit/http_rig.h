@@ -66,6 +66,31 @@ static inline void sleep_ms(int ms)
     nanosleep(&(struct timespec){ms / 1000, (ms % 1000) * 1000000L}, NULL);
 }
 
+/* Threads that send while the test reads: a text byte by byte, or whole after a pause. */
+struct trickle {
+    int fd, every_ms;
+    const char *text;
+};
+
+static inline void *wait_then_feed(void *arg)
+{
+    struct trickle *t = arg;
+    sleep_ms(t->every_ms);
+    fd_write_all(t->fd, t->text, strlen(t->text));
+    return NULL;
+}
+
+static inline void *trickle(void *arg)
+{
+    struct trickle *t = arg;
+    for (const char *c = t->text; *c; c++) {
+        if (send(t->fd, c, 1, MSG_NOSIGNAL) < 0)
+            break;
+        sleep_ms(t->every_ms);
+    }
+    return NULL;
+}
+
 static inline int run_suite(Suite *s)
 {
     SRunner *r = srunner_create(s);

@@ -37,6 +37,13 @@
 
 /* ---- the fake runtime ---- */
 
+/* Not exit(): what the test framework has allocated by then is no leak of the runtime's. */
+static inline void rt_exit(int code)
+{
+    fflush(NULL);
+    _exit(code);
+}
+
 static inline const char *rt_file(const char *dir, const char *name)
 {
     static char path[4096];
@@ -60,7 +67,7 @@ static inline void rt_fail_if(const char *bundle, const char *what, const char *
     fprintf(f, "{\"level\":\"warning\",\"msg\":\"not this one\"}\n%s\n{\"level\":\"debug\",\"msg\":\"nor this\"}\n",
             text);
     fclose(f);
-    exit(1);
+    rt_exit(1);
 }
 
 static inline void rt_console(const char *path)
@@ -68,11 +75,11 @@ static inline void rt_console(const char *path)
     struct err e;
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
-        exit(70);
+        rt_exit(70);
     const char *name = ptsname(master);
     int to = sock_dial_unix(path, SOCK_STREAM, &e);
     if (to < 0 || sock_send(to, name, strlen(name), master) < 0)
-        exit(71);
+        rt_exit(71);
     int slave = open(name, O_RDWR); /* a session leader's first terminal becomes its controlling one */
     for (int i = 0; i < 3; i++)
         dup2(slave, i);
@@ -90,11 +97,11 @@ static inline void rt_init(const char *bundle, const char *console)
         rt_console(console);
     int fifo = open(rt_file(bundle, "start"), O_RDONLY);
     if (read(fifo, &go, 1) != 1)
-        exit(111);
+        rt_exit(111);
     close(fifo);
     char *text = file_read(AT_FDCWD, rt_file(bundle, "payload"), 65536, NULL, &e);
     execl("/bin/sh", "sh", "-c", text, (char *)NULL);
-    exit(112);
+    rt_exit(112);
 }
 
 static inline void rt_create(const char *bundle, const char *console, const char *pid_file, const char *root)
@@ -103,10 +110,10 @@ static inline void rt_create(const char *bundle, const char *console, const char
     char text[16];
     if (rt_asked(bundle, "complain")) {
         fprintf(stderr, "the bundle smells\nof fish\n");
-        exit(3);
+        rt_exit(3);
     }
     if (mkfifo(rt_file(bundle, "start"), 0600) < 0)
-        exit(60);
+        rt_exit(60);
     if (rt_asked(bundle, "slow-create"))
         usleep(500000);
     fflush(NULL);
@@ -115,11 +122,11 @@ static inline void rt_create(const char *bundle, const char *console, const char
         rt_init(bundle, console);
     snprintf(text, sizeof(text), "%d", (int)pid);
     if (file_replace_volatile(AT_FDCWD, rt_file(root, "pid"), text, strlen(text), 0600, &e) < 0)
-        exit(61);
+        rt_exit(61);
     if (rt_asked(bundle, "wrong-pid"))
         strcpy(text, "2");
     if (file_replace_volatile(AT_FDCWD, pid_file, text, strlen(text), 0600, &e) < 0)
-        exit(62);
+        rt_exit(62);
     if (console) /* as a real one: what create promised is there when it returns */
         usleep(50000);
 }
@@ -131,12 +138,12 @@ static inline void rt_start(const char *bundle)
         if (fifo < 0)
             continue;
         if (write(fifo, "x", 1) != 1)
-            exit(63);
+            rt_exit(63);
         if (rt_asked(bundle, "slow-start"))
             usleep(500000);
-        exit(0);
+        rt_exit(0);
     }
-    exit(64);
+    rt_exit(64);
 }
 
 static inline void rt_delete(const char *root)
@@ -146,7 +153,7 @@ static inline void rt_delete(const char *root)
     if (text)
         kill((pid_t)strtol(text, NULL, 10), SIGKILL);
     if (file_replace_volatile(AT_FDCWD, rt_file(root, "deleted"), "", 0, 0600, &e) < 0)
-        exit(65);
+        rt_exit(65);
 }
 
 static inline int fake_runtime(int argc, char **argv)
@@ -471,6 +478,8 @@ static inline void seen_free(struct seen *s)
         str_release(&s->out[i]);
 }
 
+#define autoseen __attribute__((cleanup(seen_free))) struct seen
+
 static inline int seen_frame(void *arg, int stream, const void *p, size_t n)
 {
     struct seen *s = arg;
@@ -560,7 +569,7 @@ static inline TCase *shim_case(Suite *s, const char *name)
 static inline int shim_suite(Suite *s, int argc, char **argv)
 {
     if (argc > 1 && str_eq(argv[1], "fake-runtime"))
-        return fake_runtime(argc, argv);
+        rt_exit(fake_runtime(argc, argv));
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

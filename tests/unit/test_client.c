@@ -398,7 +398,7 @@ START_TEST(uploads_arrive_whole)
     client_init(&c, host, NULL);
     int got = client_upload(&c, "POST", "/upload", NULL, "application/x-tar", draw, &s, &r, &e);
     ck_assert_msg(got == 0, "%s", e.msg);
-    json_auto_t *j = reply_json(&r, &e);
+    json_auto_t *j = reply_value(&r, &e);
     reply_release(&r);
     ck_assert_int_eq(json_int(j, "bytes", 0), 3000000);
     ck_assert_ptr_nonnull(strstr(last_head, "Content-Type: application/x-tar\nTransfer-Encoding: chunked\n"));
@@ -449,7 +449,7 @@ START_TEST(early_answers_do_not_cut_uploads)
     client_init(&c, host, NULL);
     ck_assert_int_eq(client_upload(&c, "POST", "/early", NULL, NULL, draw, &s, &r, &e), 0);
     ck_assert_uint_eq(s.left, 0);
-    json_auto_t *j = reply_json(&r, &e);
+    json_auto_t *j = reply_value(&r, &e);
     ck_assert(json_is(j, "whole"));
     reply_release(&r);
     client_release(&c);
@@ -527,7 +527,7 @@ START_TEST(trace_shows_the_bytes_and_no_secret)
     trace_to(fd);
     struct reply r;
     ck_assert_int_eq(client_request(&c, "GET", "/json", auth, NULL, &r, &e), 0);
-    json_auto_t *j = reply_json(&r, &e);
+    json_auto_t *j = reply_value(&r, &e);
     reply_release(&r);
     json_auto_t *password = json_pack("{s:s}", "password", "hunter2");
     client_call(&c, "POST", "/auth", password, &e);

@@ -1,0 +1,220 @@
+/* --explain as a figure for graphviz.
+ *
+ *     person ──1──▶ gorae ──2──▶ goraed ──3──▶ gorae-shim ──3──▶ gorae-runtime ──3──▶ the container's process
+ *            ◀──4──       ◀──4──        (only the programs that took part)
+ *
+ * The programs stand below each other, because every arrow carries lines of text: side by side they would not fit the
+ * width of a page. Between two programs there is one arrow in each direction, however many requests went over it; they
+ * are the lines of its label, in order. So the figure stays a chain and cannot tangle.
+ *
+ * The "shape" leaves out what differs from run to run (times, pids, ids, repeated attempts): a figure in the book is
+ * committed in this form, and a test compares it with a fresh recording.
+ * Read next: explain.c. */
+#include "cli/explain.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#define LINE_WIDTH 64 /* characters of a label's line */
+#define ID_DIGITS  64
+#define LINES_MAX  14
+
+struct drawing {
+    const struct story *s;
+    bool shape;
+    FILE *out;
+};
+
+/* ---- labels ---- */
+
+/* Ids are 64 hexadecimal digits: shortened, in a shape replaced by the word ID. Other runs of 12 digits likewise. */
+static void add_without_ids(struct str *out, const char *s, bool shape)
+{
+    while (*s) {
+        size_t n = strspn(s, "0123456789abcdef");
+        bool id = n == ID_DIGITS || n == 12;
+        if (id && shape)
+            str_add(out, "ID");
+        else if (n > 0)
+            str_addn(out, s, id ? 12 : n);
+        else
+            str_addc(out, *s);
+        s += n ? n : 1;
+    }
+}
+
+/* Add text to a quoted label; control bytes become blanks. */
+static void add_escaped(struct str *out, const char *s)
+{
+    size_t column = 0;
+    for (; *s; s++, column++) {
+        unsigned char c = (unsigned char)*s;
+        if (column >= LINE_WIDTH && (c & 0xc0) != 0x80) {
+            str_add(out, "…");
+            return;
+        }
+        if (c == '"' || c == '\\')
+            str_addc(out, '\\');
+        str_addc(out, c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    }
+}
+
+/* A label's line, left-aligned; the same line again is left out, as a resize that is tried until it succeeds. */
+static void add_line(struct str *label, const char *text, bool shape, char **last)
+{
+    autostr line = STR_INIT;
+    str_reset(&line);
+    add_without_ids(&line, text, shape);
+    if (str_eq(*last, line.s))
+        return;
+    free(*last);
+    *last = mem_strdup(line.s);
+    add_escaped(label, line.s);
+    str_add(label, "\\l");
+}
+
+static void add_time(struct str *label, const struct drawing *d, int64_t ns)
+{
+    if (!d->shape)
+        str_addf(label, "%.2f ms\\l", (double)ns / (double)NS_PER_MS);
+}
+
+/* What was sent or received: the first lines of the spans called `what`. */
+static void add_first_lines(struct str *label, const struct drawing *d, const char *what)
+{
+    size_t i;
+    json_t *span;
+    autofree char *last = NULL;
+    json_array_foreach(d->s->spans, i, span)
+    {
+        if (!str_eq(json_str(span, "what", ""), what))
+            continue;
+        autofree char *line = story_first_line(span);
+        char *http = strstr(line, " HTTP/1.");
+        char *text = str_starts(line, "HTTP/1.") && strlen(line) > 9 ? line + 9 : line;
+        if (http)
+            *http = '\0';
+        add_line(label, text, d->shape, &last);
+    }
+}
+
+/* What a program did in step 3. */
+static void add_work(struct str *label, const struct drawing *d, const char *prog)
+{
+    size_t i, lines = 0;
+    json_t *span;
+    autofree char *last = NULL;
+    json_array_foreach(d->s->spans, i, span)
+    {
+        if (!str_eq(json_str(span, "prog", ""), prog) || story_step(span) != 3)
+            continue;
+        if (lines++ == LINES_MAX) {
+            str_add(label, "…\\l");
+            return;
+        }
+        add_line(label, json_str(span, "what", ""), d->shape, &last);
+    }
+}
+
+/* ---- boxes and arrows ---- */
+
+static const json_t *first_of(const struct story *s, const char *prog)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "prog", ""), prog)) return span;
+    return NULL;
+}
+
+static void box(const struct drawing *d, const char *name, const char *title, const char *prog, bool work)
+{
+    autostr label = STR_INIT;
+    const json_t *span = first_of(d->s, prog);
+    str_add(&label, title);
+    if (span && !d->shape)
+        str_addf(&label, " (pid %lld)", (long long)json_int(span, "pid", 0));
+    if (work) {
+        autostr lines = STR_INIT;
+        str_reset(&lines);
+        add_work(&lines, d, prog);
+        if (lines.len > 0)
+            str_addf(&label, "\\n\\n%s", lines.s);
+    }
+    fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
+}
+
+static void arrow(const struct drawing *d, const char *from, const char *to, int step, const char *label)
+{
+    fprintf(d->out, "    %s -> %s [label=\"%d  %s\"];\n", from, to, step, label);
+}
+
+/* 1 and the last part of 4: between the person and the client. */
+static void draw_person(const struct drawing *d)
+{
+    autostr typed = STR_INIT, shown = STR_INIT;
+    autofree char *last = NULL;
+    str_reset(&typed);
+    str_reset(&shown);
+    add_line(&typed, json_str(json_array_get(d->s->spans, 0), "detail", ""), d->shape, &last);
+    add_time(&typed, d, story_time(d->s, 1));
+    str_addf(&shown, "text on the terminal, exit code %d\\l", d->s->code);
+    fprintf(d->out, "    person [label=\"a person\", shape=plaintext];\n");
+    arrow(d, "person", "gorae", 1, typed.s);
+    arrow(d, "gorae", "person", 4, shown.s);
+}
+
+/* 2 and 4: between the client and the daemon. */
+static void draw_daemon(const struct drawing *d)
+{
+    autostr sent = STR_INIT, received = STR_INIT;
+    str_reset(&sent);
+    str_reset(&received);
+    add_first_lines(&sent, d, "send the request");
+    add_time(&sent, d, story_time(d->s, 2));
+    add_first_lines(&received, d, "receive the response");
+    add_time(&received, d, story_time(d->s, 4));
+    box(d, "daemon", d->s->traced ? "goraed" : "the daemon (keeps no trace)", "goraed", true);
+    arrow(d, "gorae", "daemon", 2, sent.s);
+    arrow(d, "daemon", "gorae", 4, received.s);
+}
+
+/* 3: the programs behind the daemon, each started by the one before. */
+static void draw_container(const struct drawing *d)
+{
+    static const char *const chain[][3] = {
+        {"gorae-shim", "shim", "start the container's monitor"},
+        {"gorae-runtime", "runtime", "start the OCI runtime"},
+    };
+    const char *from = "daemon";
+    for (size_t i = 0; i < sizeof(chain) / sizeof(*chain); i++) {
+        if (!first_of(d->s, chain[i][0]))
+            continue;
+        box(d, chain[i][1], chain[i][0], chain[i][0], true);
+        arrow(d, from, chain[i][1], 3, chain[i][2]);
+        from = chain[i][1];
+    }
+    if (str_eq(from, "runtime")) {
+        fprintf(d->out, "    process [label=\"the container's process\", style=\"rounded,bold\"];\n");
+        arrow(d, "runtime", "process", 3, "execve");
+    }
+}
+
+void story_dot(const struct story *s, bool shape, FILE *out)
+{
+    struct drawing d = {s, shape, out};
+    fprintf(out,
+            "// drawn from a recording by: gorae --explain=%s\n"
+            "digraph story {\n"
+            "    rankdir=TB; nodesep=1.2; ranksep=0.6;\n"
+            "    node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=11];\n"
+            "    edge [fontname=\"monospace\", fontsize=9];\n",
+            shape ? "dot-shape" : "dot");
+    box(&d, "gorae", "gorae", "gorae", false);
+    draw_person(&d);
+    draw_daemon(&d);
+    draw_container(&d);
+    fprintf(out, "}\n");
+}
