@@ -19,7 +19,7 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissi
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
 	-fno-delete-null-pointer-checks -fno-strict-overflow
 ifdef SAN
-OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fPIE
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIE
 else
 OPT := -O2 -g $(HARDEN)
 endif

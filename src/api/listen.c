@@ -16,12 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1000
-#define LISTENERS_MAX   16
-#define CONN_STACK      (256u << 10)
-#define HEAD_TIMEOUT_MS 10000
-#define IDLE_TIMEOUT_MS 60000
-#define LEFTOVER_MAX    (64u << 10) /* of a body that the handler did not want: more closes the connection */
+#define CONNECTIONS_MAX  1000
+#define LISTENERS_MAX    16
+#define CONN_STACK       (256u << 10)
+#define HEAD_TIMEOUT_MS  10000
+#define IDLE_TIMEOUT_MS  60000
+#define BODY_TIMEOUT_MS  60000       /* for a whole JSON body; an archive may take as long as it moves */
+#define WRITE_TIMEOUT_MS 120000      /* for a peer that does not read */
+#define LEFTOVER_MAX     (64u << 10) /* of a body that the handler did not want: more closes the connection */
 
 struct conn {
     struct server *sv;
@@ -64,6 +66,8 @@ static void *conn_main(void *arg)
     http_init(&h, c->fd);
     h.head_timeout_ms = HEAD_TIMEOUT_MS;
     h.idle_timeout_ms = IDLE_TIMEOUT_MS;
+    h.whole_timeout_ms = BODY_TIMEOUT_MS;
+    h.write_timeout_ms = WRITE_TIMEOUT_MS;
     while (serve_one(c->sv, &h))
         ;
     http_release(&h);

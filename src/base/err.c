@@ -36,7 +36,7 @@ int err_sys(struct err *e, const char *fmt, ...)
         size_t n = strlen(e->msg);
         snprintf(e->msg + n, sizeof(e->msg) - n, ": %s", strerrordesc_np(sys) ? strerrordesc_np(sys) : "unknown error");
         /* Docker's clients look for these phrases in lower case to choose exit codes 126 and 127. */
-        if (e->msg[n] == ':' && e->msg[n + 2] >= 'A' && e->msg[n + 2] <= 'Z')
+        if (strlen(e->msg + n) > 2 && e->msg[n + 2] >= 'A' && e->msg[n + 2] <= 'Z')
             e->msg[n + 2] = (char)(e->msg[n + 2] - 'A' + 'a');
     }
     errno = sys;

@@ -3,11 +3,11 @@
  * Both first ask what the container is (GET …/json), because only it knows whether it has a terminal: with one, the
  * stream is raw bytes, without, frames. Then the same steps as in run.c, except that `attach` finds it running: it may
  * end between our look and our attach, and an attach to an ended container waits for the next start. So attach looks
- * twice. Read next: stream.c, run.c. */
+ * twice. Read next: session.c, run.c. */
 #include "cli/command.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/stream.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +26,10 @@ struct join_options {
 };
 
 /* A stream for the container that `seen` describes. */
-static int prepare(struct cli *cli, const json_t *seen, bool in, const char *detach_keys, struct stream *s,
+static int prepare(struct cli *cli, const json_t *seen, bool in, const char *detach_keys, struct session *s,
                    struct str *resize, struct err *e)
 {
-    *s = (struct stream)STREAM_INIT;
+    *s = (struct session)SESSION_INIT;
     s->cli = cli;
     s->id = json_str(seen, "Id", "");
     s->tty = json_is(seen, "Config.Tty");
@@ -41,15 +41,15 @@ static int prepare(struct cli *cli, const json_t *seen, bool in, const char *det
 }
 
 /* @return exit code */
-static int finish(struct cli *cli, struct stream *s, int end, struct err *e)
+static int finish(struct cli *cli, struct session *s, int end, struct err *e)
 {
     int code = EXIT_FAILED;
     term_restore(&s->term);
-    if (end == STREAM_DETACHED)
+    if (end == SESSION_DETACHED)
         code = EXIT_OK;
-    else if (end == STREAM_ENDED)
-        code = stream_exit_code(s, e);
-    stream_close(s);
+    else if (end == SESSION_ENDED)
+        code = session_exit_code(s, e);
+    session_close(s);
     return end < 0 || code < 0 ? cli_fail_own(cli, e) : code;
 }
 
@@ -57,7 +57,7 @@ static int finish(struct cli *cli, struct stream *s, int end, struct err *e)
 
 static int start_joined(struct cli *cli, const struct join_options *o, const char *name)
 {
-    struct stream s;
+    struct session s;
     struct reply wait;
     struct err e;
     autostr resize = STR_INIT, path = STR_INIT;
@@ -70,14 +70,14 @@ static int start_joined(struct cli *cli, const struct join_options *o, const cha
     s.proxy = true;
     path_start(&path, "/containers/%s/start", s.id);
     bool removed = json_is(seen, "HostConfig.AutoRemove");
-    bool started = stream_attach(&s, in, true, true, false, o->detach_keys, &e) == 0 &&
-                   stream_wait(&s, removed ? "removed" : "next-exit", &wait, &e) == 0 && stream_open(&s, &e) == 0 &&
+    bool started = session_attach(&s, in, true, true, false, o->detach_keys, &e) == 0 &&
+                   session_wait(&s, removed ? "removed" : "next-exit", &wait, &e) == 0 && session_open(&s, &e) == 0 &&
                    client_call(&cli->client, "POST", path.s, NULL, &e) >= 0;
     if (!started) {
-        stream_close(&s);
+        session_close(&s);
         return cli_fail(cli, &e);
     }
-    return finish(cli, &s, stream_copy(&s, &e), &e);
+    return finish(cli, &s, session_copy(&s, &e), &e);
 }
 
 static int start(struct cli *cli, void *options, const struct args *args)
@@ -108,7 +108,7 @@ static int check_running(const json_t *seen, struct err *e)
 static int attach(struct cli *cli, void *options, const struct args *args)
 {
     const struct join_options *o = options;
-    struct stream s;
+    struct session s;
     struct reply wait;
     struct err e;
     autostr resize = STR_INIT;
@@ -121,15 +121,15 @@ static int attach(struct cli *cli, void *options, const struct args *args)
     s.proxy = o->sig_proxy;
     s.redraw = true;
     bool joined =
-        stream_wait(&s, NULL, &wait, &e) == 0 && stream_attach(&s, in, true, true, false, o->detach_keys, &e) == 0;
+        session_wait(&s, NULL, &wait, &e) == 0 && session_attach(&s, in, true, true, false, o->detach_keys, &e) == 0;
     json_auto_t *again = joined ? look(cli, s.id, &e) : NULL;
-    if (!again || stream_open(&s, &e) < 0) {
-        stream_close(&s);
+    if (!again || session_open(&s, &e) < 0) {
+        session_close(&s);
         return cli_fail(cli, &e);
     }
     if (!json_is(again, "State.Running"))
-        return finish(cli, &s, STREAM_ENDED, &e);
-    return finish(cli, &s, stream_copy(&s, &e), &e);
+        return finish(cli, &s, SESSION_ENDED, &e);
+    return finish(cli, &s, session_copy(&s, &e), &e);
 }
 
 #define AT(member) offsetof(struct join_options, member)

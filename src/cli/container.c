@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/create.h"
-#include "cli/stream.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +164,7 @@ static int logs_path(struct str *path, const struct logs_options *o, const char 
 
 static int copy_logs(struct cli *cli, const char *path, bool tty, struct err *e)
 {
-    struct stream s = STREAM_INIT;
+    struct session s = SESSION_INIT;
     struct reply r;
     char part[16384];
     ssize_t n;
@@ -173,13 +173,13 @@ static int copy_logs(struct cli *cli, const char *path, bool tty, struct err *e)
     if (client_request(&cli->client, "GET", path, NULL, NULL, &r, e) < 0)
         return cli_fail(cli, e);
     while ((n = reply_read(&r, part, sizeof(part), e)) > 0) {
-        if (stream_print(&s, part, (size_t)n, e) < 0) {
+        if (session_print(&s, part, (size_t)n, e) < 0) {
             n = -1;
             break;
         }
     }
     reply_release(&r);
-    stream_close(&s);
+    session_close(&s);
     return n < 0 ? cli_fail_own(cli, e) : EXIT_OK;
 }
 

@@ -42,13 +42,18 @@ static int set_output_aside(struct explain *x, struct err *e)
     return 0;
 }
 
-/* The command as typed; words with blanks or quotes in them are quoted. */
+/* The command as typed, but for --explain, which is about the telling; words with blanks or quotes in them are quoted.
+ */
 static char *command_line(int argc, char **argv)
 {
     struct str line = STR_INIT;
+    bool command = false;
     for (int i = 0; i < argc; i++) {
         bool plain = *argv[i] && !strpbrk(argv[i], " \t\n'\"\\$&|;<>(){}*?");
         const char *slash = strrchr(argv[i], '/');
+        command = command || (i > 0 && argv[i][0] != '-');
+        if (!command && str_starts(argv[i], "--explain"))
+            continue;
         str_add(&line, i ? " " : "");
         if (i == 0)
             str_add(&line, slash ? slash + 1 : argv[0]);

@@ -20,7 +20,8 @@
 
 #define LINE_WIDTH 64 /* characters of a label's line */
 #define ID_DIGITS  64
-#define LINES_MAX  14
+#define LINES_MAX  40
+#define COPY       "copy the container's streams"
 
 struct drawing {
     const struct story *s;
@@ -82,6 +83,17 @@ static void add_time(struct str *label, const struct drawing *d, int64_t ns)
         str_addf(label, "%.2f ms\\l", (double)ns / (double)NS_PER_MS);
 }
 
+/* How long the spans called `what` took in all. */
+static int64_t time_of(const struct story *s, const char *what)
+{
+    int64_t total = 0;
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""), what)) total +=
+        json_int(span, "end", 0) - json_int(span, "start", 0);
+    return total;
+}
+
 /* What was sent or received: the first lines of the spans called `what`. */
 static void add_first_lines(struct str *label, const struct drawing *d, const char *what)
 {
@@ -101,15 +113,36 @@ static void add_first_lines(struct str *label, const struct drawing *d, const ch
     }
 }
 
-/* What a program did in step 3. */
-static void add_work(struct str *label, const struct drawing *d, const char *prog)
+/* A program of the story: the spans that say its name and, where `process` tells, its pid. */
+struct actor {
+    const char *prog;
+    int64_t pid;  /* only this one; 0: any */
+    int64_t not ; /* any but this one; 0: none */
+};
+
+static bool is_by(const struct actor *a, const json_t *span)
+{
+    int64_t pid = json_int(span, "pid", 0);
+    return str_eq(json_str(span, "prog", ""), a->prog) && (!a->pid || pid == a->pid) && (!a->not || pid != a->not );
+}
+
+static const json_t *first_by(const struct story *s, const struct actor *a)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span) if (is_by(a, span)) return span;
+    return NULL;
+}
+
+/* What it did in step 3. */
+static void add_work(struct str *label, const struct drawing *d, const struct actor *a)
 {
     size_t i, lines = 0;
     json_t *span;
     autofree char *last = NULL;
     json_array_foreach(d->s->spans, i, span)
     {
-        if (!str_eq(json_str(span, "prog", ""), prog) || story_step(span) != 3)
+        if (!is_by(a, span) || story_step(span) != 3)
             continue;
         if (lines++ == LINES_MAX) {
             str_add(label, "…\\l");
@@ -121,28 +154,17 @@ static void add_work(struct str *label, const struct drawing *d, const char *pro
 
 /* ---- boxes and arrows ---- */
 
-static const json_t *first_of(const struct story *s, const char *prog)
+static void box(const struct drawing *d, const char *name, const char *title, const struct actor *a)
 {
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "prog", ""), prog)) return span;
-    return NULL;
-}
-
-static void box(const struct drawing *d, const char *name, const char *title, const char *prog, bool work)
-{
-    autostr label = STR_INIT;
-    const json_t *span = first_of(d->s, prog);
+    autostr label = STR_INIT, lines = STR_INIT;
+    const json_t *span = first_by(d->s, a);
+    str_reset(&lines);
     str_add(&label, title);
     if (span && !d->shape)
         str_addf(&label, " (pid %lld)", (long long)json_int(span, "pid", 0));
-    if (work) {
-        autostr lines = STR_INIT;
-        str_reset(&lines);
-        add_work(&lines, d, prog);
-        if (lines.len > 0)
-            str_addf(&label, "\\n\\n%s", lines.s);
-    }
+    add_work(&lines, d, a);
+    if (lines.len > 0)
+        str_addf(&label, "\\n\\n%s", lines.s);
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
 }
 
@@ -173,33 +195,48 @@ static void draw_daemon(const struct drawing *d)
     str_reset(&sent);
     str_reset(&received);
     add_first_lines(&sent, d, "send the request");
-    add_time(&sent, d, story_time(d->s, 2));
+    add_time(&sent, d, time_of(d->s, "send the request"));
     add_first_lines(&received, d, "receive the response");
-    add_time(&received, d, story_time(d->s, 4));
-    box(d, "daemon", d->s->traced ? "goraed" : "the daemon (keeps no trace)", "goraed", true);
+    add_time(&received, d, time_of(d->s, "receive the response"));
+    box(d, "daemon", d->s->traced ? "goraed" : "the daemon (keeps no trace)", &(struct actor){"goraed", 0, 0});
     arrow(d, "gorae", "daemon", 2, sent.s);
     arrow(d, "daemon", "gorae", 4, received.s);
 }
 
-/* 3: the programs behind the daemon, each started by the one before. */
+/* The pid of the process that became the container's, as it saw itself; 0 where none did. */
+static int64_t container_pid(const struct story *s)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""),
+                                                     "exec the container's program")) return json_int(span, "pid", 0);
+    return 0;
+}
+
+/* 3: the programs behind the daemon, each started by the one before; 4: the container's output, which does not pass
+ * through the daemon. */
 static void draw_container(const struct drawing *d)
 {
-    static const char *const chain[][3] = {
-        {"gorae-shim", "shim", "start the container's monitor"},
-        {"gorae-runtime", "runtime", "start the OCI runtime"},
-    };
-    const char *from = "daemon";
-    for (size_t i = 0; i < sizeof(chain) / sizeof(*chain); i++) {
-        if (!first_of(d->s, chain[i][0]))
-            continue;
-        box(d, chain[i][1], chain[i][0], chain[i][0], true);
-        arrow(d, from, chain[i][1], 3, chain[i][2]);
-        from = chain[i][1];
+    int64_t pid = container_pid(d->s);
+    const struct actor shim = {"shim", 0, 0}, runtime = {"runtime", 0, pid}, process = {"runtime", pid, 0};
+    if (!first_by(d->s, &shim))
+        return;
+    box(d, "shim", "gorae-shim", &shim);
+    arrow(d, "daemon", "shim", 3, "start it; it stays as long as the container\\l");
+    if (first_by(d->s, &runtime)) {
+        box(d, "runtime", "gorae-runtime", &runtime);
+        arrow(d, "shim", "runtime", 3, "run it: create, then start\\l");
     }
-    if (str_eq(from, "runtime")) {
-        fprintf(d->out, "    process [label=\"the container's process\", style=\"rounded,bold\"];\n");
-        arrow(d, "runtime", "process", 3, "execve");
+    if (pid) {
+        box(d, "process", "the container's process", &process);
+        arrow(d, "runtime", "process", 3, "clone it into new namespaces\\l");
     }
+    int64_t copied = time_of(d->s, COPY);
+    autostr label = STR_INIT;
+    str_add(&label, "4  what the container writes\\l");
+    add_time(&label, d, copied);
+    if (copied > 0)
+        fprintf(d->out, "    shim -> gorae [label=\"%s\", constraint=false];\n", label.s);
 }
 
 void story_dot(const struct story *s, bool shape, FILE *out)
@@ -212,8 +249,8 @@ void story_dot(const struct story *s, bool shape, FILE *out)
             "    node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=11];\n"
             "    edge [fontname=\"monospace\", fontsize=9];\n",
             shape ? "dot-shape" : "dot");
-    box(&d, "gorae", "gorae", "gorae", false);
     draw_person(&d);
+    box(&d, "gorae", "gorae", &(struct actor){"gorae", 0, 0});
     draw_daemon(&d);
     draw_container(&d);
     fprintf(out, "}\n");

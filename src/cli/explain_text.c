@@ -64,7 +64,8 @@ static void print_span(FILE *out, const struct story *s, const json_t *span)
 {
     int64_t start = json_int(span, "start", 0);
     autofree char *offset = milliseconds(start - s->start);
-    autofree char *took = milliseconds(json_int(span, "end", 0) - start);
+    int64_t length = json_int(span, "end", 0) - start;
+    autofree char *took = milliseconds(length > 0 ? length : 0);
     autofree char *who = str_printf("%s %lld", json_str(span, "prog", "?"), (long long)json_int(span, "pid", 0));
     fprintf(out, "  +%12s  took %12s  %-20s %s\n", offset, took, who, json_str(span, "what", ""));
     print_detail(out, json_str(span, "detail", ""));
@@ -112,9 +113,10 @@ static void print_processes(FILE *out, const struct story *s)
     static const char *const role[][2] = {
         {"gorae", "the client"},
         {"goraed", "the daemon"},
-        {"gorae-shim", "the container's monitor: holds its streams, keeps its exit code"},
-        {"gorae-runtime", "the OCI runtime: makes the container, then becomes or leaves it"},
-        {"gorae-archive", "packs and unpacks archives, without privileges"},
+        {"shim", "gorae-shim, the container's monitor: holds its streams, keeps its exit code"},
+        {"runtime", "gorae-runtime, the OCI runtime; with pid 1 it is the container's own first process, before it "
+                    "runs the program"},
+        {"archive", "gorae-archive: packs and unpacks archives, without privileges"},
     };
     autostr seen = STR_INIT;
     size_t i;
@@ -148,5 +150,5 @@ void story_text(const struct story *s, FILE *out)
         autofree char *took = milliseconds(story_time(s, step));
         fprintf(out, "%s %d: %s", step > 1 ? "," : "", step, step == 3 && !s->traced ? "?" : took);
     }
-    fprintf(out, "\n");
+    fprintf(out, ".\nSteps overlap where programs work at the same time.\n");
 }

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "cli/format.h"
 #include "cli/list.h"
 
@@ -70,8 +71,10 @@ static int print_one(const struct cli *cli, const struct format *f, const json_t
 
 static void print_all(const json_t *found)
 {
+    struct span span = trace_begin(4, "indent the answer and print it");
     autofree char *text = json_dumps(found, JSON_INDENT(4));
     printf("%s\n", text);
+    trace_end(&span, "%s", text);
 }
 
 static int inspect_all(struct cli *cli, const struct inspect_options *o, const struct format *f,

@@ -6,6 +6,7 @@
 #include "cli/list.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "cli/format.h"
 #include "cli/table.h"
 
@@ -59,6 +60,7 @@ static int print_template(const struct cli *cli, const struct list_kind *kind, c
 {
     autofree char *text = format_unescape(template);
     autostr lines = STR_INIT, aligned = STR_INIT;
+    struct span span = trace_begin(4, table ? "align the table and print it" : "print through the template");
     struct format *f = format_parse(text, e);
     if (!f)
         return -1;
@@ -73,6 +75,7 @@ static int print_template(const struct cli *cli, const struct list_kind *kind, c
     if (table)
         table_align(lines.s, &aligned);
     fputs(table ? aligned.s : lines.s, stdout);
+    trace_end(&span, "%s", table ? aligned.s : lines.s);
     return 0;
 }
 
@@ -89,6 +92,7 @@ int list_print(const struct cli *cli, const struct list_kind *kind, const char *
 
 int object_print(const struct cli *cli, const char *format, const json_t *object, struct err *e)
 {
+    struct span span = trace_begin(4, "print through the template");
     struct format *f = format_parse(str_eq(format, "json") ? "{{json .}}" : format, e);
     if (!f)
         return -1;
@@ -98,5 +102,6 @@ int object_print(const struct cli *cli, const char *format, const json_t *object
     format_free(f);
     if (r == 0)
         printf("%s\n", out.s);
+    trace_end(&span, "%s", out.s);
     return r;
 }

@@ -14,14 +14,14 @@
  *
  * How it fails: what docker itself could not do is exit code 125; 126 and 127 are read out of the daemon's sentence,
  * where the runtime's "permission denied" and "executable file not found" end up, because the API has no field for
- * them. Read next: stream.c for step 6, create_body.c for step 1. */
+ * them. Read next: session.c for step 6, create_body.c for step 1. */
 #include "cli/command.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/create.h"
 #include "cli/progress.h"
-#include "cli/stream.h"
+#include "cli/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,7 +168,7 @@ static int run_detached(struct cli *cli, const char *id)
 
 /* A --rm container that failed to start is being removed. Until it is, its name is taken, and a second attempt would
  * fail for the wrong reason. */
-static void await_removal(const struct stream *s)
+static void await_removal(const struct session *s)
 {
     struct pollfd f = {.fd = reply_fd(s->wait), .events = POLLIN};
     if (!reply_pending(s->wait))
@@ -178,7 +178,7 @@ static void await_removal(const struct stream *s)
 /* Steps 2 to 6. @return exit code */
 static int run_attached(struct cli *cli, const struct create_options *o, const struct attach_choice *a, const char *id)
 {
-    struct stream s = STREAM_INIT;
+    struct session s = SESSION_INIT;
     struct reply wait;
     struct err e;
     autostr resize = STR_INIT;
@@ -191,11 +191,11 @@ static int run_attached(struct cli *cli, const struct create_options *o, const s
     int code = EXIT_USAGE, end = -1;
     if (o->tty && a->in && keys_init(&s.keys, o->detach_keys, &e) < 0)
         return fail(cli, &e, EXIT_USAGE);
-    bool ready = stream_attach(&s, a->in, a->out, a->error, false, o->detach_keys, &e) == 0 &&
-                 stream_wait(&s, o->rm ? "removed" : "next-exit", &wait, &e) == 0 && stream_open(&s, &e) == 0;
+    bool ready = session_attach(&s, a->in, a->out, a->error, false, o->detach_keys, &e) == 0 &&
+                 session_wait(&s, o->rm ? "removed" : "next-exit", &wait, &e) == 0 && session_open(&s, &e) == 0;
     bool started = ready && start(cli, id, &e) >= 0;
     if (started) {
-        end = stream_copy(&s, &e);
+        end = session_copy(&s, &e);
         cli->client.status = 0;
         code = EXIT_FAILED;
     } else if (ready) {
@@ -204,11 +204,11 @@ static int run_attached(struct cli *cli, const struct create_options *o, const s
             await_removal(&s);
     }
     term_restore(&s.term);
-    if (end == STREAM_DETACHED)
+    if (end == SESSION_DETACHED)
         code = EXIT_OK;
-    else if (end == STREAM_ENDED)
-        code = stream_exit_code(&s, &e);
-    stream_close(&s);
+    else if (end == SESSION_ENDED)
+        code = session_exit_code(&s, &e);
+    session_close(&s);
     if (!started)
         return fail(cli, &e, code);
     if (end < 0 || code < 0)

@@ -6,7 +6,7 @@
  * callers keep `struct term` on their stack and restore it before they print anything else.
  *
  * Signals come through a descriptor instead of handlers (signalfd(2)), so one poll(2) loop sees keys, output, signals
- * and the end of the container, and no code runs at an awkward instant. Read next: stream.c, the loop. */
+ * and the end of the container, and no code runs at an awkward instant. Read next: session.c, the loop. */
 #include "cli/term.h"
 #include "base/mem.h"
 #include "base/str.h"

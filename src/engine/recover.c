@@ -65,7 +65,7 @@ static void settle(struct engine *en, struct container *c)
     int code;
     int64_t at;
     bool oom, recorded;
-    autofree char *run = container_run_path(en, c, NULL);
+    autofree char *run = container_run_path(en, c, NULL), *rootfs = container_path(en, c, "rootfs");
     json_auto_t *hello = shim_adopt(en, c);
     const char *phase = json_str(hello, "phase", "");
     if (str_eq(phase, "running")) {
@@ -84,7 +84,7 @@ static void settle(struct engine *en, struct container *c)
                                    "record is there");
         return;
     }
-    if (access(run, F_OK) == 0)
+    if (access(run, F_OK) == 0 || overlay_mounted(rootfs))
         container_teardown(en, c); /* a start that was cut short */
     if (json_is(c->host, "AutoRemove") && c->state != STATE_CREATED && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);
@@ -138,9 +138,9 @@ static int names_in(const char *dir, struct strv *ret, struct err *e)
     return 0;
 }
 
-static void drop_temporaries(struct engine *en, const char *id)
+/* What file_replace() was writing when its process died. */
+static void drop_temporaries(const char *dir)
 {
-    autofree char *dir = str_printf("%s/%s", en->containers_dir, id);
     autostrv names = {NULL, 0};
     struct err ignored;
     if (names_in(dir, &names, &ignored) < 0)
@@ -175,6 +175,7 @@ static void drop_strangers(struct engine *en)
 int recover(struct engine *en, struct err *e)
 {
     autostrv names = {NULL, 0};
+    drop_temporaries(en->opt.data_root);
     if (names_in(en->containers_dir, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
@@ -182,7 +183,7 @@ int recover(struct engine *en, struct err *e)
         autofree char *path = str_printf("%s/%s", en->containers_dir, name);
         struct err why;
         if (str_is_hex(name, ID_LENGTH)) {
-            drop_temporaries(en, name);
+            drop_temporaries(path);
             load_one(en, name);
         } else if (str_starts(name, "removing-") && str_is_hex(name + 9, ID_LENGTH)) {
             if (tree_remove(AT_FDCWD, path, &why) < 0)

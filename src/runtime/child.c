@@ -16,13 +16,11 @@
  *   pivot        from here on no path leads to the host
  *   names, home  need the container's namespaces and files
  *   privileges   are given up from the least to the most needed: what a step needs must not be gone before it.
- *                no_new_privs, then the bounding set (needs CAP_SETPCAP), the work folder as root, groups and ids (need
- *                CAP_SETGID, CAP_SETUID), then capabilities but CAP_SYS_ADMIN, which the filter needs
- *   program      is looked for with the user's rights, as execve(2) will
- *   sweep        closes every descriptor of the host that is left
- *   filter       as late as can be: whatever runs after it must be allowed by it
- *   last caps    CAP_SYS_ADMIN goes
- *   barrier      then wait to be started, and exec (child_go.c)
+ *                no_new_privs, then the bounding set (needs CAP_SETPCAP), the work folder as root, resource limits
+ * (raising needs CAP_SYS_RESOURCE), groups and ids (need CAP_SETGID, CAP_SETUID), then capabilities but CAP_SYS_ADMIN,
+ * which the filter needs program      is looked for with the user's rights, as execve(2) will sweep        closes every
+ * descriptor of the host that is left filter       as late as can be: whatever runs after it must be allowed by it last
+ * caps    CAP_SYS_ADMIN goes barrier      then wait to be started, and exec (child_go.c)
  *
  * Until exec the process is not dumpable (prctl(2), PR_SET_DUMPABLE), so no one in the container can look into it or
  * trace it. Changing ids resets that flag; it is put back after each change.
@@ -199,6 +197,7 @@ static const struct step last_steps[] = {
     {"give up gaining privileges", child_no_new_privs, "prctl(PR_SET_NO_NEW_PRIVS)"},
     {"drop the bounding set", child_bounding, "prctl(PR_CAPBSET_DROP)"},
     {"enter the working folder", child_chdir, "chdir"},
+    {"limit resources", child_limits, "setrlimit"},
     {"become the user", child_identity, "setgroups, setresgid, setresuid"},
     {"drop capabilities", child_capabilities, "capset, prctl(PR_CAP_AMBIENT)"},
     {"check the working folder", child_check_cwd, "getcwd"},

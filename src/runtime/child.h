@@ -68,6 +68,7 @@ child_step child_home; /* child_creds.c */
 child_step child_no_new_privs;
 child_step child_bounding;
 child_step child_chdir;
+child_step child_limits;
 child_step child_identity;
 child_step child_capabilities;
 child_step child_check_cwd;

@@ -101,6 +101,31 @@ int child_chdir(struct child *c, struct err *e)
     return 0;
 }
 
+/* Without CAP_SYS_RESOURCE a hard limit can only be lowered. Then the nearest that is possible is set, with a warning:
+ * a container with fewer files than it wanted is better than none. */
+static int set_limit(const struct child *c, const struct plan_rlimit *l, struct err *e)
+{
+    struct rlimit now, want = l->limit;
+    if (setrlimit((unsigned)l->resource, &want) == 0)
+        return 0;
+    if (errno != EPERM || getrlimit((unsigned)l->resource, &now) < 0)
+        return err_sys(e, "set %s", l->name);
+    want.rlim_max = want.rlim_max < now.rlim_max ? want.rlim_max : now.rlim_max;
+    want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
+    if (!c->user_ns) /* there the parent will try */
+        child_warn(c, "%s cannot be raised to %lld here (no CAP_SYS_RESOURCE); it is %lld", l->name,
+                   (long long)l->limit.rlim_max, (long long)want.rlim_max);
+    return setrlimit((unsigned)l->resource, &want) < 0 ? err_sys(e, "set %s", l->name) : 0;
+}
+
+int child_limits(struct child *c, struct err *e)
+{
+    for (size_t i = 0; i < c->process->nlimits; i++)
+        if (set_limit(c, &c->process->limits[i], e) < 0)
+            return -1;
+    return 0;
+}
+
 static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};

@@ -69,7 +69,9 @@ static int make_links(const struct child *c, int dev, struct err *e)
                  {"stdout", "/proc/self/fd/1"},
                  {"stderr", "/proc/self/fd/2"},
                  {"core", "/proc/kcore"}};
-    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+    /* The last one only where the kernel has it. */
+    size_t n = sizeof(links) / sizeof(links[0]) - (faccessat(c->proc, "kcore", F_OK, 0) < 0);
+    for (size_t i = 0; i < n; i++)
         if (symlinkat(links[i].to, dev, links[i].name) < 0 && errno != EEXIST)
             return err_sys(e, "make link /dev/%s", links[i].name);
     if (c->pts < 0)

@@ -185,7 +185,8 @@ static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid
         launch_await(rt, sock, SYNC_READY, e) < 0)
         return -1;
     FAULT("runtime.ready");
-    return launch_limits(rt, pid, &p->process, e);
+    launch_limits(rt, pid, c);
+    return 0;
 }
 
 /* Steps 6 to 9 for a filled `c`. */

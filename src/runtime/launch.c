@@ -97,26 +97,23 @@ int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct
     }
 }
 
-/* Without CAP_SYS_RESOURCE a hard limit can only be lowered. Then the nearest that is possible is set. */
-static int set_limit(const struct runtime *rt, pid_t pid, const struct plan_rlimit *l, struct err *e)
-{
-    struct rlimit now, want = l->limit;
-    if (prlimit(pid, (unsigned)l->resource, &want, NULL) == 0)
-        return 0;
-    if (errno != EPERM || prlimit(pid, (unsigned)l->resource, NULL, &now) < 0)
-        return err_sys(e, "set %s", l->name);
-    want.rlim_max = want.rlim_max < now.rlim_max ? want.rlim_max : now.rlim_max;
-    want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
-    runtime_warn(rt, "%s cannot be raised to %lld here (no CAP_SYS_RESOURCE); it is %lld", l->name,
-                 (long long)l->limit.rlim_max, (long long)want.rlim_max);
-    return prlimit(pid, (unsigned)l->resource, &want, NULL) < 0 ? err_sys(e, "set %s", l->name) : 0;
-}
-
-int launch_limits(const struct runtime *rt, pid_t pid, const struct plan_process *p, struct err *e)
+/* Raising a limit of somebody else's process takes CAP_SYS_RESOURCE; so does all of it where the user differs, so the
+ * child sets its limits itself (child_creds.c). Only in a user namespace it has no right to raise any, whatever we may.
+ */
+static void raise_limits(const struct runtime *rt, pid_t pid, const struct plan_process *p)
 {
     for (size_t i = 0; i < p->nlimits; i++)
-        if (set_limit(rt, pid, &p->limits[i], e) < 0)
-            return -1;
+        if (prlimit(pid, (unsigned)p->limits[i].resource, &p->limits[i].limit, NULL) < 0)
+            runtime_warn(rt, "%s cannot be set to %lld:%lld here: %s", p->limits[i].name,
+                         (long long)p->limits[i].limit.rlim_cur, (long long)p->limits[i].limit.rlim_max,
+                         strerrordesc_np(errno));
+}
+
+void launch_limits(const struct runtime *rt, pid_t pid, const struct child *c)
+{
+    const struct plan_process *p = c->process;
+    if (c->user_ns)
+        raise_limits(rt, pid, p);
     if (p->has_oom) {
         struct err why;
         char path[48], value[16];
@@ -125,7 +122,6 @@ int launch_limits(const struct runtime *rt, pid_t pid, const struct plan_process
         if (file_put(AT_FDCWD, path, value, &why) < 0)
             runtime_warn(rt, "the OOM score cannot be set: %s", why.msg);
     }
-    return 0;
 }
 
 void launch_abort(pid_t pid, int pidfd)

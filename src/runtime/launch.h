@@ -28,9 +28,9 @@ pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct c
 /** Receive until `kind` comes; warnings go to the log, anything else is an error. */
 int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e);
 
-/** Set what needs the host's rights, on a child that is ready: resource limits and the OOM score. Limits that cannot be
- * raised are warnings. */
-int launch_limits(const struct runtime *rt, pid_t pid, const struct plan_process *p, struct err *e);
+/** Set what needs the host's rights, on a child that is ready: the OOM score, and in a user namespace resource limits.
+ * What cannot be raised is a warning. */
+void launch_limits(const struct runtime *rt, pid_t pid, const struct child *c);
 
 /** Kill and reap it. */
 void launch_abort(pid_t pid, int pidfd);

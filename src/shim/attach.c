@@ -80,38 +80,16 @@ static void send_failed(struct shim *s, struct client *c)
         hang_up(s, c);
 }
 
-/* Append the part of `v` behind its first `skip` bytes to what waits for the client. */
-static void keep_rest(struct client *c, const struct iovec *v, int n, size_t skip)
-{
-    for (int i = 0; i < n; i++) {
-        size_t k = skip < v[i].iov_len ? skip : v[i].iov_len;
-        str_addn(&c->out, (const char *)v[i].iov_base + k, v[i].iov_len - k);
-        skip -= k;
-    }
-}
-
-void client_send(struct shim *s, struct client *c, int stream, const char *p, size_t n)
+void client_queue(const struct shim *s, struct client *c, int stream, const char *p, size_t n)
 {
     unsigned char head[FRAME_HEAD];
-    struct iovec v[2] = {{.iov_base = head, .iov_len = s->task.tty ? 0 : FRAME_HEAD},
-                         {.iov_base = (void *)p, .iov_len = n}};
-    ssize_t k = 0;
-    if (c->state != CLIENT_LIVE || c->gone)
-        return;
     frame_head(head, stream, (uint32_t)n);
-    if (client_pending(c) == 0) {
-        struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
-        k = sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (k < 0)
-            send_failed(s, c);
-        else
-            c->progress = clock_mono();
-    }
-    if (!c->gone && c->state == CLIENT_LIVE)
-        keep_rest(c, v, 2, k > 0 ? (size_t)k : 0);
+    if (!s->task.tty)
+        str_addn(&c->out, head, sizeof(head));
+    str_addn(&c->out, p, n);
 }
 
-static void send_pending(struct shim *s, struct client *c)
+void client_flush(struct shim *s, struct client *c)
 {
     if (client_pending(c) == 0)
         return;
@@ -132,11 +110,31 @@ static void send_pending(struct shim *s, struct client *c)
     }
 }
 
+/* The usual case copies nothing: no output waits for the client, and the socket takes all of this. */
+static void send_live(struct shim *s, struct client *c, int stream, const char *p, size_t n)
+{
+    unsigned char head[FRAME_HEAD];
+    size_t framing = s->task.tty ? 0 : FRAME_HEAD;
+    struct iovec v[2] = {{.iov_base = head, .iov_len = framing}, {.iov_base = (void *)p, .iov_len = n}};
+    struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
+    ssize_t k = 0;
+    frame_head(head, stream, (uint32_t)n);
+    if (client_pending(c) == 0 && (k = sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL)) < 0)
+        send_failed(s, c);
+    if (c->gone)
+        return;
+    if (k > 0)
+        c->progress = clock_mono();
+    size_t done = k > 0 ? (size_t)k : 0, of_head = done < framing ? done : framing;
+    str_addn(&c->out, head + of_head, framing - of_head);
+    str_addn(&c->out, p + (done - of_head), n - (done - of_head));
+}
+
 void attach_output(struct shim *s, int stream, const char *p, size_t n)
 {
     for (struct client *c = s->clients; c; c = c->next)
-        if (c->wants[stream] && !c->replay) /* whoever is shown the log finds this there */
-            client_send(s, c, stream, p, n);
+        if (c->state == CLIENT_LIVE && c->wants[stream] && !c->replay) /* whoever is shown the log finds it there */
+            send_live(s, c, stream, p, n);
 }
 
 bool attach_room(const struct shim *s, int stream)
@@ -216,7 +214,7 @@ static void client_ready(struct shim *s, void *arg, short revents)
         return;
     }
     if (revents & POLLOUT) {
-        send_pending(s, c);
+        client_flush(s, c);
         if (c->replay)
             replay_step(s, c);
     }

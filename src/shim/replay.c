@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 #define REPLAY_CHUNK 16384
-#define REPLAY_TURN  65536 /* bytes of log in one turn of the loop, so that a quick reader does not starve the others \
-                            */
+#define REPLAY_TURN                                                                                  \
+    65536 /* bytes of log in one turn of the loop, so that a quick reader does not starve the others \
+           */
 
 struct replay {
     int fd;
@@ -53,20 +54,18 @@ static void show(struct shim *s, struct client *c, const char *line, size_t n)
 {
     struct replay *r = c->replay;
     if (!r->skipping && jsonlog_decode(line, n, &r->record) == 0 && c->wants[r->record.stream] && r->record.len > 0)
-        client_send(s, c, r->record.stream, r->record.text, r->record.len);
+        client_queue(s, c, r->record.stream, r->record.text, r->record.len);
 }
 
-/* Show the whole lines of the buffer and keep what follows the last of them. A send that fails ends the replay. */
+/* Show the whole lines of the buffer and keep what follows the last of them. */
 static void show_lines(struct shim *s, struct client *c)
 {
     struct replay *r = c->replay;
     size_t used = 0;
     const char *newline;
-    while (c->replay && (newline = memchr(r->buf.s + used, '\n', r->buf.len - used))) {
+    while ((newline = memchr(r->buf.s + used, '\n', r->buf.len - used))) {
         size_t n = (size_t)(newline - r->buf.s) - used;
         show(s, c, r->buf.s + used, n);
-        if (!c->replay)
-            return;
         r->skipping = false;
         used += n + 1;
     }
@@ -84,8 +83,9 @@ static void go_live(struct shim *s, struct client *c)
     for (int stream = JSONLOG_STDOUT; stream <= JSONLOG_STDERR; stream++) {
         const struct str *part = &s->log.partial[stream - JSONLOG_STDOUT];
         if (part->len > 0 && c->wants[stream])
-            client_send(s, c, stream, part->s, part->len);
+            client_queue(s, c, stream, part->s, part->len);
     }
+    client_flush(s, c);
 }
 
 void replay_step(struct shim *s, struct client *c)
@@ -101,7 +101,8 @@ void replay_step(struct shim *s, struct client *c)
         }
         str_addn(&c->replay->buf, chunk, (size_t)n);
         show_lines(s, c);
-        if (!c->replay)
+        client_flush(s, c);
+        if (!c->replay) /* the client is gone */
             return;
     }
 }

@@ -193,8 +193,10 @@ bool attach_room(const struct shim *s, int stream);
 void attach_end(struct shim *s);
 /** Once a turn: move ending clients on and free the dead. */
 void attach_sweep(struct shim *s);
-/** Queue output for one client, framed unless the container has a terminal. */
-void client_send(struct shim *s, struct client *c, int stream, const char *p, size_t n);
+/** Put output behind what waits for this client, framed unless the container has a terminal. */
+void client_queue(const struct shim *s, struct client *c, int stream, const char *p, size_t n);
+/** Send what the socket takes now. The client may be gone afterwards, and its replay with it. */
+void client_flush(struct shim *s, struct client *c);
 size_t client_pending(const struct client *c);
 
 /** Begin to show the log to `c`. Without a log nothing happens. */

@@ -47,7 +47,7 @@ void reply_fail(struct reply *r, struct err *e)
         return;
     }
     /* A daemon of before API 1.24, or something in between that is no daemon, answers in plain text. */
-    while (n > 0 && strchr(" \t\r\n", body[n - 1]))
+    while (body && n > 0 && strchr(" \t\r\n", body[n - 1]))
         n--;
     if (n > 0 && !j)
         err_set(e, kind_of(status), "%.*s", (int)(n < 1000 ? n : 1000), body);

@@ -8,7 +8,7 @@ fresh daemon goes through one scenario of creating, starting, stopping and remov
 SIGKILL. A new daemon, without the fault, must then start at once, and everything on the machine must belong to a record
 and every record must be true. A point that the scenario never reaches is a failure too. Output is TAP.
 """
-import glob, hashlib, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import glob, hashlib, http.client, io, json, os, re, shutil, signal, socket, subprocess, sys, tarfile, tempfile, time
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TMP_LEFT = re.compile(r"\.tmp-[0-9a-f]{8}$")
@@ -121,7 +121,7 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def scenario(w, tar):
+def scenario(w, tar, second):
     """What a lively minute looks like. Returns what was acknowledged, as (kind, value) facts still true at the end."""
     sure = {}
     if w.try_call("POST", "/images/create?fromSrc=-&repo=busybox:latest", tar, "application/x-tar")[0] == 200:
@@ -152,8 +152,11 @@ def scenario(w, tar):
     status, data = w.try_call("GET", "/images/get?names=other:v1")
     if status == 200 and isinstance(data, bytes):
         w.try_call("POST", "/images/load", data, "application/x-tar")
-    if w.try_call("DELETE", "/images/other:v1")[0] == 200:
-        sure.pop("tag", None)
+    sure.pop("tag", None)  # from here on it may be gone, answered or not
+    w.try_call("DELETE", "/images/other:v1")
+    w.try_call("POST", "/images/create?fromSrc=-&repo=second:latest", second, "application/x-tar")
+    if w.try_call("DELETE", "/images/second")[0] == 200:
+        sure["no second"] = True
     return sure
 
 
@@ -223,6 +226,8 @@ def judge_promises(w, sure, by_id):
         bad.append("--rm was not honoured: %s" % by_id[sure["rm"]]["Status"])
     if "removed" in sure and any("/gone" in c["Names"] for c in by_id.values()):
         bad.append("an acknowledged removal came back")
+    if "no second" in sure and w.call("GET", "/images/second/json")[0] != 404:
+        bad.append("an acknowledged removal of an image came back")
     if "tag" in sure and w.call("GET", "/images/other:v1/json")[0] != 200:
         bad.append("an acknowledged tag is lost")
     return bad
@@ -255,12 +260,12 @@ def goes_on(w, tar):
     return bad
 
 
-def one(build, point, nth, tar):
+def one(build, point, nth, tar, second):
     """@return (reached, sentences)"""
     w = World(build)
     try:
         first = w.start("%s#%d:kill" % (point, nth))
-        sure = scenario(w, tar) if first is not None else {}
+        sure = scenario(w, tar, second) if first is not None else {}
         reached = os.path.exists(w.fault_log)
         if first is None and not reached:
             return True, ["the daemon did not start, and not because of the fault"]
@@ -268,13 +273,13 @@ def one(build, point, nth, tar):
             w.stop()
             return False, []
         time.sleep(0.1)
-        if w.proc.poll() is None:
-            took = 0  # a shim or worker died, not the daemon
-        else:
-            took = w.start()
-            if took is None:
-                with open(w.dir + "/log") as f:
-                    return True, ["the daemon does not start again: " + f.read()[-300:]]
+        if w.proc.poll() is None:  # a shim or a worker died, not the daemon: take the fault away with the daemon
+            w.proc.kill()
+            w.proc.wait()
+        took = w.start()
+        if took is None:
+            with open(w.dir + "/log") as f:
+                return True, ["the daemon does not start again: " + f.read()[-300:]]
         # the ends of processes that were under way are seen a moment later
         for _ in range(30):
             bad = judge(w, sure, took)
@@ -289,6 +294,16 @@ def one(build, point, nth, tar):
         for pid, _ in w.processes("gorae-shim"):
             os.kill(pid, signal.SIGKILL)
         w.clean()
+
+
+def tiny_tar():
+    """A root file system of one file: an image whose layer nobody shares."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        info = tarfile.TarInfo("alone")
+        info.size = 5
+        t.addfile(info, io.BytesIO(b"alone"))
+    return out.getvalue()
 
 
 def points():
@@ -306,10 +321,11 @@ def main(argv):
     if rest[:1] == ["--most"]:
         most, rest = int(rest[1]), rest[2:]
     tar = subprocess.run([REPO + "/tests/payload/make-busybox.sh"], check=True, stdout=subprocess.PIPE).stdout
+    second = tiny_tar()
     n = failed = 0
     for point in rest or points():
         for nth in range(1, most + 1):
-            reached, bad = one(build, point, nth, tar)
+            reached, bad = one(build, point, nth, tar, second)
             if not reached and nth > 1:
                 break
             n += 1

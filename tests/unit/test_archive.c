@@ -767,6 +767,29 @@ START_TEST(layers_hide_each_other)
 }
 END_TEST
 
+/* What this layer deleted first does not shine through where it makes folders of the same names. */
+START_TEST(deleted_folders_lend_nothing)
+{
+    static const struct tar_entry below[] = {
+        {.name = "a/b", .type = '5', .mode = 0700, .uid = 5}, {.name = "a/l", .type = '2', .link = "/elsewhere"}, {0}};
+    static const struct tar_entry entries[] = {{.name = ".wh.a"},
+                                               {.name = "a/b/new", .data = "n"},
+                                               {.name = "a/l/new", .data = "n"},
+                                               {.name = "a/.wh.b"},
+                                               {0}};
+    struct lower l = make_lower("below", below);
+    struct layer_result r = above(&l, 1, entries);
+    struct stat st = look("a/b");
+    ck_assert(st.st_mode == (S_IFDIR | 0755) && st.st_uid == 0);
+    ck_assert_str_eq(text_of("a/l/new"), "n");
+    ck_assert(!exists("elsewhere"));
+    ck_assert_uint_eq(r.opaque.n, 1);
+    ck_assert_str_eq(r.opaque.v[0], "a");
+    strv_release(&r.opaque);
+    drop(&l, 1);
+}
+END_TEST
+
 /* What it is all for: overlayfs shows the same tree as unpacking one above the other would. */
 START_TEST(overlayfs_agrees)
 {
@@ -910,6 +933,7 @@ int main(void)
     tcase_add_test(t, links_of_a_lower_layer_are_followed);
     tcase_add_test(t, deletions_become_marks);
     tcase_add_test(t, layers_hide_each_other);
+    tcase_add_test(t, deleted_folders_lend_nothing);
     tcase_add_test(t, overlayfs_agrees);
     if (geteuid() == 0)
         suite_add_tcase(s, t);

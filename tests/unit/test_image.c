@@ -243,6 +243,62 @@ START_TEST(the_worker_is_shut_in)
 }
 END_TEST
 
+/* Wait until the worker, which is waiting for input, has shut itself in; then die as a daemon dies. */
+static pid_t *told; /* shared with the parent */
+
+static void die_with_worker_at_work(void)
+{
+    struct err e;
+    if (++peeks < 3)
+        return;
+    for (int i = 0; i < 1000; i++) {
+        find_worker();
+        autofree char *path = str_printf("/proc/%d/status", (int)worker_pid);
+        autofree char *text = file_read(AT_FDCWD, path, 1 << 16, NULL, &e);
+        if (text && strstr(text, "CapEff:\t000000008800001b\n"))
+            break;
+        usleep(5000);
+    }
+    usleep(50000); /* asking for the signal is its last step */
+    *told = worker_pid;
+    kill(getpid(), SIGKILL);
+}
+
+/* Gone, or only waiting for init to notice. */
+static bool is_dead(pid_t pid)
+{
+    struct err e;
+    autofree char *path = str_printf("/proc/%d/status", (int)pid);
+    autofree char *text = file_read(AT_FDCWD, path, 1 << 16, NULL, &e);
+    return !text || strstr(text, "State:\tZ") || !strstr(text, "Name:\t" WORKER_NAME "\n");
+}
+
+START_TEST(a_killed_daemon_takes_its_worker_along)
+{
+    struct err e;
+    int status;
+    autostr t = STR_INIT;
+    small_tar(&t, "f", "content");
+    told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct feed f = {.p = t.s, .left = t.len, .step = 300, .peek = die_with_worker_at_work};
+        image_import(st, feed_read, &f, "", NULL, NULL, NULL, NULL, &e);
+        _exit(1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_gt(*told, 0);
+    for (int i = 0; i < 400 && !is_dead(*told); i++)
+        usleep(10000);
+    ck_assert(is_dead(*told));
+    ck_assert_uint_eq(count_in("store/staging"), 1);
+    reopen();
+    ck_assert_uint_eq(count_in("store/staging"), 0);
+}
+END_TEST
+
 /* ---- changes ---- */
 
 static const struct {
@@ -1151,6 +1207,11 @@ START_TEST(spoiled_state_is_set_aside)
     case 6: ck_assert_int_eq(unlink(record) | symlink("/dev/zero", record), 0); break;
     case 7: ck_assert_int_eq(unlink(blob), 0); break;
     case 8: spoil(blob, "{}"); break;
+    case 11: { /* the same configuration in other bytes */
+        autofree char *config = file_read(AT_FDCWD, blob, 1 << 20, NULL, &e), *other = str_printf(" %s", config);
+        spoil(blob, other);
+        break;
+    }
     case 9: ck_assert_int_eq(truncate(record, 1LL << 30), 0); break;
     case 10: ck_assert_int_eq(rename(record, "store/records/strange.json"), 0); break;
     default: break;
@@ -1314,6 +1375,7 @@ static void add_root_tests(TCase *t)
     tcase_add_test(t, import_refuses_what_it_should);
     tcase_add_loop_test(t, import_takes_every_compression, 0, 4);
     tcase_add_test(t, the_worker_is_shut_in);
+    tcase_add_test(t, a_killed_daemon_takes_its_worker_along);
     tcase_add_test(t, the_list_has_dockers_shape);
     tcase_add_test(t, filters);
     tcase_add_test(t, inspect_has_every_field);
@@ -1333,7 +1395,7 @@ static void add_root_tests(TCase *t)
     tcase_add_test(t, ambiguous_documents);
     tcase_add_test(t, clients_that_go_away);
     tcase_add_test(t, leftovers_are_removed_at_start);
-    tcase_add_loop_test(t, spoiled_state_is_set_aside, 0, 11);
+    tcase_add_loop_test(t, spoiled_state_is_set_aside, 0, 12);
     tcase_add_test(t, spoiled_references);
     tcase_add_test(t, many_threads);
     tcase_add_test(t, overlays);

@@ -1,4 +1,4 @@
-/* A container's streams: the loop. See stream.h for the picture.
+/* A container's streams: the loop. See session.h for the picture.
  *
  * One thread, one poll(2) over everything that may happen. Three rules keep it from standing still:
  *
@@ -11,7 +11,7 @@
  *
  * How it fails: when the connection breaks, the container lives on; the caller says so and exits 1.
  * Read next: run.c and attach.c, which set it up. */
-#include "cli/stream.h"
+#include "cli/session.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -35,7 +35,7 @@
 
 /* ---- handshake ---- */
 
-int stream_attach(struct stream *s, bool in, bool out, bool error, bool logs, const char *detach_keys, struct err *e)
+int session_attach(struct session *s, bool in, bool out, bool error, bool logs, const char *detach_keys, struct err *e)
 {
     autostr path = STR_INIT;
     path_start(&path, "/containers/%s/attach", s->id);
@@ -54,7 +54,7 @@ int stream_attach(struct stream *s, bool in, bool out, bool error, bool logs, co
     return 0;
 }
 
-int stream_wait(struct stream *s, const char *condition, struct reply *ret, struct err *e)
+int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
 {
     autostr path = STR_INIT;
     path_start(&path, "/containers/%s/wait", s->id);
@@ -65,7 +65,7 @@ int stream_wait(struct stream *s, const char *condition, struct reply *ret, stru
     return 0;
 }
 
-int stream_open(struct stream *s, struct err *e)
+int session_open(struct session *s, struct err *e)
 {
     signal(SIGPIPE, SIG_IGN); /* a pager that quits must not end us before the terminal is restored */
     s->signals = signals_take(e);
@@ -81,13 +81,13 @@ int stream_open(struct stream *s, struct err *e)
     return 0;
 }
 
-static void hang_up(struct stream *s)
+static void hang_up(struct session *s)
 {
     fd_close(s->hijack.fd);
     s->hijack.fd = -1;
 }
 
-void stream_close(struct stream *s)
+void session_close(struct session *s)
 {
     term_restore(&s->term);
     hang_up(s);
@@ -103,7 +103,7 @@ void stream_close(struct stream *s)
 
 /* ---- signals and size ---- */
 
-static void hand_on(struct stream *s, const char *name)
+static void hand_on(struct session *s, const char *name)
 {
     struct err e;
     autostr path = STR_INIT;
@@ -114,7 +114,7 @@ static void hand_on(struct stream *s, const char *name)
         log_debug("signal %s not handed on: %s", name, e.msg);
 }
 
-static int take_signals(struct stream *s, struct err *e)
+static int take_signals(struct session *s, struct err *e)
 {
     for (int sig; (sig = signals_next(s->signals)) != 0;) {
         if (sig == SIGWINCH) {
@@ -132,13 +132,13 @@ static int take_signals(struct stream *s, struct err *e)
     return 0;
 }
 
-static int send_size(struct stream *s, int rows, int columns, struct err *e)
+static int send_size(struct session *s, int rows, int columns, struct err *e)
 {
     autofree char *path = str_printf("%s?h=%d&w=%d", s->resize, rows, columns);
     return client_call(&s->cli->client, "POST", path, NULL, e);
 }
 
-static void try_resize(struct stream *s)
+static void try_resize(struct session *s)
 {
     struct err e;
     int rows, columns;
@@ -158,7 +158,7 @@ static void try_resize(struct stream *s)
 }
 
 /* Milliseconds until the next try, or -1. */
-static int until_resize(const struct stream *s)
+static int until_resize(const struct session *s)
 {
     if (s->resize_tries == 0)
         return -1;
@@ -168,7 +168,7 @@ static int until_resize(const struct stream *s)
 
 /* ---- output ---- */
 
-static int put(struct stream *s, int fd, const char *p, size_t n, struct err *e)
+static int put(struct session *s, int fd, const char *p, size_t n, struct err *e)
 {
     while (n > 0) {
         struct pollfd f[] = {{.fd = fd, .events = POLLOUT}, {.fd = s->signals, .events = POLLIN}};
@@ -188,14 +188,14 @@ static int put(struct stream *s, int fd, const char *p, size_t n, struct err *e)
 }
 
 struct sink {
-    struct stream *s;
+    struct session *s;
     struct err *e;
 };
 
 static int put_frame(void *arg, int stream, const void *p, size_t n)
 {
     struct sink *to = arg;
-    struct stream *s = to->s;
+    struct session *s = to->s;
     if (stream == FRAME_ERROR) {
         err_set(to->e, ERR_SYSTEM, "the daemon ended the stream: %.*s", (int)(n < 512 ? n : 512), (const char *)p);
         return -2;
@@ -206,7 +206,7 @@ static int put_frame(void *arg, int stream, const void *p, size_t n)
     return put(s, stream == FRAME_STDERR ? STDERR_FILENO : STDOUT_FILENO, p, n, to->e) < 0 ? -2 : 0;
 }
 
-int stream_print(struct stream *s, const void *p, size_t n, struct err *e)
+int session_print(struct session *s, const void *p, size_t n, struct err *e)
 {
     struct sink to = {s, e};
     int r = s->tty ? put_frame(&to, FRAME_STDOUT, p, n) : frame_feed(&s->frames, p, n, put_frame, &to);
@@ -216,12 +216,12 @@ int stream_print(struct stream *s, const void *p, size_t n, struct err *e)
 }
 
 /* @return 0, also when the other side has ended (then the connection is closed), or -1 */
-static int from_container(struct stream *s, struct err *e)
+static int from_container(struct session *s, struct err *e)
 {
     char part[16384];
     ssize_t n = read(s->hijack.fd, part, sizeof(part));
     if (n > 0)
-        return stream_print(s, part, (size_t)n, e);
+        return session_print(s, part, (size_t)n, e);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0 && errno != ECONNRESET)
@@ -232,7 +232,7 @@ static int from_container(struct stream *s, struct err *e)
 
 /* ---- input ---- */
 
-static void end_input(struct stream *s)
+static void end_input(struct session *s)
 {
     s->in = -1;
     if (s->hijack.fd >= 0 && s->out_pos == s->out_len)
@@ -240,7 +240,7 @@ static void end_input(struct stream *s)
 }
 
 /* @return 1 when the detach keys are complete, 0, -1 */
-static int from_keyboard(struct stream *s, struct err *e)
+static int from_keyboard(struct session *s, struct err *e)
 {
     unsigned char part[8192];
     ssize_t n = read(s->in, part, sizeof(part));
@@ -256,7 +256,7 @@ static int from_keyboard(struct stream *s, struct err *e)
     return keys_feed(&s->keys, part, (size_t)n, s->out, &s->out_len);
 }
 
-static int to_container(struct stream *s, struct err *e)
+static int to_container(struct session *s, struct err *e)
 {
     ssize_t n = send(s->hijack.fd, s->out + s->out_pos, s->out_len - s->out_pos, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -275,13 +275,13 @@ static int to_container(struct stream *s, struct err *e)
 
 /* ---- the loop ---- */
 
-static bool is_over(const struct stream *s)
+static bool is_over(const struct session *s)
 {
     return s->hijack.fd < 0 && (!s->wait || reply_pending(s->wait));
 }
 
 /* @return 0 to go on, 1 detached, -1 */
-static int once(struct stream *s, struct err *e)
+static int once(struct session *s, struct err *e)
 {
     bool unsent = s->out_pos < s->out_len;
     int wait_fd = s->wait && s->hijack.fd < 0 ? reply_fd(s->wait) : -1;
@@ -309,22 +309,22 @@ static int once(struct stream *s, struct err *e)
     return f[3].revents ? 2 : 0;
 }
 
-int stream_copy(struct stream *s, struct err *e)
+int session_copy(struct session *s, struct err *e)
 {
     struct span span = trace_begin(4, "copy the container's streams");
     int r = 0;
     if (s->hijack.rest_len > 0)
-        r = stream_print(s, s->hijack.rest, s->hijack.rest_len, e);
+        r = session_print(s, s->hijack.rest, s->hijack.rest_len, e);
     while (r == 0 && !is_over(s))
         r = once(s, e);
     if (s->bytes > 0)
         trace_end(&span, "%llu bytes, which begin:\n%s", (unsigned long long)s->bytes, s->sample.s ? s->sample.s : "");
     else
         trace_end(&span, "no output");
-    return r == 2 ? STREAM_ENDED : r;
+    return r == 2 ? SESSION_ENDED : r;
 }
 
-int stream_exit_code(struct stream *s, struct err *e)
+int session_exit_code(struct session *s, struct err *e)
 {
     json_auto_t *j = reply_json(s->wait, e);
     if (!j)

@@ -10,14 +10,14 @@
  * before start, or a container that ends at once and is removed takes its exit code with it. The answer to `wait` comes
  * in two parts: its head at once, which tells that the daemon is watching, its body at the end.
  */
-#ifndef GORAE_CLI_STREAM_H
-#define GORAE_CLI_STREAM_H
+#ifndef GORAE_CLI_SESSION_H
+#define GORAE_CLI_SESSION_H
 
 #include "cli/cli.h"
 #include "cli/term.h"
 #include "wire/frame.h"
 
-struct stream {
+struct session {
     struct cli *cli;
     const char *id;       /**< the container; borrowed */
     const char *resize;   /**< path of the resize call, "/containers/ID/resize"; NULL: never */
@@ -42,29 +42,29 @@ struct stream {
     uint64_t bytes;
 };
 
-enum stream_end { STREAM_ENDED = 0, STREAM_DETACHED = 1 };
+enum session_end { SESSION_ENDED = 0, SESSION_DETACHED = 1 };
 
 /** Connect: POST /containers/ID/attach with these streams, and take the connection. */
-int stream_attach(struct stream *s, bool in, bool out, bool error, bool logs, const char *detach_keys, struct err *e);
+int session_attach(struct session *s, bool in, bool out, bool error, bool logs, const char *detach_keys, struct err *e);
 
 /** Send `wait` and read its head. @param condition "next-exit", "removed" or NULL @param ret must outlive the stream */
-int stream_wait(struct stream *s, const char *condition, struct reply *ret, struct err *e);
+int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e);
 
 /** Take over signals, and the terminal's mode where `tty` and standard input are attached. Call it before `start`. */
-int stream_open(struct stream *s, struct err *e);
-/** Copy until the connection and `wait` are over, or the detach keys were typed. @return enum stream_end, or -1 */
-int stream_copy(struct stream *s, struct err *e);
+int session_open(struct session *s, struct err *e);
+/** Copy until the connection and `wait` are over, or the detach keys were typed. @return enum session_end, or -1 */
+int session_copy(struct session *s, struct err *e);
 /** Restore the terminal, close. Safe on a stream that was never opened. */
-void stream_close(struct stream *s);
+void session_close(struct session *s);
 
 /** The exit code from the answer to `wait`. A daemon's error in it is printed, and gives 125. @return the code, or -1
  */
-int stream_exit_code(struct stream *s, struct err *e);
+int session_exit_code(struct session *s, struct err *e);
 
 /** Write frames or raw bytes to standard output and error: for `logs`. @return 0 or -1 */
-int stream_print(struct stream *s, const void *p, size_t n, struct err *e);
+int session_print(struct session *s, const void *p, size_t n, struct err *e);
 
-#define STREAM_INIT                                                        \
+#define SESSION_INIT                                                       \
     {                                                                      \
         .in = -1, .hijack = {.fd = -1}, .signals = -1, .term = {.fd = -1 } \
     }
