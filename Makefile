@@ -37,18 +37,24 @@ objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(wi
 PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-archive
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 
+# One line a file; `make V=1` shows the whole commands.
+quiet := $(if $(V),,@)
+say   := @$(if $(V),true,echo)
+
 .PHONY: all help clean
 all: $(BINARIES)
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -c $< -o $@
+	$(say) "CC    $<"
+	$(quiet)$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -c $< -o $@
 
 define module
 $(BUILD)/lib/$(1).a: $(call objects,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(say) "AR    $$@"
+	$$(quiet)ar rcs $$@ $$^
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
@@ -56,7 +62,8 @@ $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 define program
 $(BUILD)/bin/$(1): $(BUILD)/obj/$(2)/main.o $(foreach m,$(3),$(BUILD)/lib/$(m).a)
 	@mkdir -p $$(@D)
-	$(CC) $$(CFLAGS) $$< $(foreach m,$(3),$(BUILD)/lib/$(m).a) $(5) $(4) -o $$@
+	$$(say) "LINK  $$@"
+	$$(quiet)$(CC) $$(CFLAGS) $$< $(foreach m,$(3),$(BUILD)/lib/$(m).a) $(5) $(4) -o $$@
 endef
 $(eval $(call program,gorae,cli,cli wire base,-ljansson,$$(LDFLAGS_ALL)))
 $(eval $(call program,goraed,api,api engine image net wire base,-ljansson -lnettle -lpthread,$$(LDFLAGS_ALL)))

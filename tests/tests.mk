@@ -45,13 +45,15 @@ PAYLOADS     := $(patsubst tests/payload/%.c,$(BUILD)/payload/%,$(wildcard tests
 
 $(BUILD)/test/test_%: tests/unit/test_%.c $(TEST_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wno-conversion -Wno-missing-prototypes -Itests/unit -MF $@.d $< $(call test_libs,$<) \
+	$(say) "TEST  $@"
+	$(quiet)$(CC) $(CFLAGS) -Wno-conversion -Wno-missing-prototypes -Itests/unit -MF $@.d $< $(call test_libs,$<) \
 		-lcheck -lsubunit -ljansson -larchive -lnettle -lseccomp -lcap -lpthread -lrt -lm $(if $(SAN),-fsanitize=$(SAN)) -o $@
 
 # What runs inside containers: small static programs that need nothing of an image.
 $(BUILD)/payload/%: tests/payload/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
+	$(say) "STATIC $@"
+	$(quiet)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
 
 -include tests/fuzz/fuzz.mk
 

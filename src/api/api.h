@@ -62,8 +62,8 @@ int reply_chunk(struct request *r, const void *p, size_t n, struct err *e);
 int reply_end(struct request *r, struct err *e);
 /** One object of a JSON stream, a chunk of its own, ended by `eol`. Begins the answer if need be. */
 int reply_object(struct request *r, const json_t *j, const char *eol, struct err *e);
-/** The head of a hijacked stream, as a segment of its own, straight onto `fd`. */
-int reply_hijack(int fd, bool upgrade, const char *type, struct err *e);
+/** The head of a hijacked stream, byte for byte as Docker's clients expect it. @return the caller's */
+char *reply_hijack(bool upgrade, const char *type);
 /** The HTTP status of an error kind. */
 int reply_status(enum err_kind kind);
 

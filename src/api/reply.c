@@ -4,7 +4,6 @@
  * to go on; a JSON error must have exactly the type application/json, or the stock client prints it raw
  * (spec 2.1, 2.5). */
 #include "api/api.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/trace.h"
@@ -115,13 +114,9 @@ int reply_object(struct request *r, const json_t *j, const char *eol, struct err
     return reply_chunk(r, line, strlen(line), e);
 }
 
-int reply_hijack(int fd, bool upgrade, const char *type, struct err *e)
+char *reply_hijack(bool upgrade, const char *type)
 {
-    autofree char *head =
-        upgrade ? str_printf("HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
-                             type)
-                : str_printf("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n", type);
-    if (fd_write_all(fd, head, strlen(head)) < 0)
-        return err_sys(e, "write the head of the stream");
-    return 0;
+    if (!upgrade)
+        return str_printf("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n", type);
+    return str_printf("HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", type);
 }

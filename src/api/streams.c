@@ -1,8 +1,8 @@
 /* Handlers whose answer is a stream of bytes: attach and logs (spec 3).
  *
- * attach leaves HTTP: once the head is out, the connection belongs to the container's shim, together with whatever
- * bytes the client sent after its request. The head is written as a segment of its own before the connection is passed
- * on, and so before the process can write: some clients read the head through a buffer and the stream past it. */
+ * attach leaves HTTP: the connection belongs to the container's shim from then on, together with whatever bytes the
+ * client sent after its request. The last of HTTP, the head of the answer, is written by the engine, which alone can
+ * see to it that nothing comes between the head and the attachment (engine/attach.c). */
 #include "api/api.h"
 #include "base/mem.h"
 #include "wire/frame.h"
@@ -38,13 +38,11 @@ int streams_attach(struct request *r, struct err *e)
         return -1;
     size_t nrest;
     autofree char *rest = NULL;
+    autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty));
     int fd = http_take(r->http, &rest, &nrest);
+    const struct attach_client client = {fd, head, rest, nrest};
     r->taken = true;
-    if (reply_hijack(fd, r->head->upgrade, stream_type(r, tty), e) < 0) {
-        fd_close(fd);
-        return -1;
-    }
-    return engine_attach(r->engine, r->name, &o, fd, rest, nrest, e);
+    return engine_attach(r->engine, r->name, &o, &client, e);
 }
 
 /* ---- logs ---- */

@@ -35,13 +35,19 @@ struct layer_done {
     struct layer_result result;
 };
 
+/* Layers of an image so far, lowest first. */
+struct chain {
+    struct layer_done *layer[IMAGE_LAYERS_MAX];
+    size_t n;
+};
+
 struct load {
     int root;
     int layers; /* of the store */
     char *known;
     struct spool spool;
     struct manifest manifest;
-    struct layer_done *done;
+    struct layer_done **done;
     size_t ndone;
 };
 
@@ -148,8 +154,8 @@ static int plain_tar(struct load *l, const char *name, const char *diff, struct 
 static struct layer_done *find_done(struct load *l, const char *chain)
 {
     for (size_t i = 0; i < l->ndone; i++)
-        if (str_eq(l->done[i].chain, chain))
-            return &l->done[i];
+        if (str_eq(l->done[i]->chain, chain))
+            return l->done[i];
     return NULL;
 }
 
@@ -188,14 +194,14 @@ static void close_lowers(struct lower *lower, size_t n)
     }
 }
 
-static int unpack_above(struct load *l, int tar, struct layer_done *d, const struct strv *below, struct err *e)
+static int unpack_above(struct load *l, int tar, struct layer_done *d, const struct chain *below, struct err *e)
 {
     struct lower lower[IMAGE_LAYERS_MAX];
     size_t n = 0;
     int r = 0;
     for (; n < below->n && r == 0; n++) {
         lower[n] = (struct lower){.fd = -1};
-        r = open_lower(l, find_done(l, below->v[below->n - 1 - n]), &lower[n], e);
+        r = open_lower(l, below->layer[below->n - 1 - n], &lower[n], e);
     }
     if (r == 0)
         r = load_unpack(l->root, tar, d->diff, d->chain, lower, n, &d->result, e);
@@ -205,30 +211,33 @@ static int unpack_above(struct load *l, int tar, struct layer_done *d, const str
 
 /* --- one image ---------------------------------------------------------------------------------------------- */
 
-/* @param below chain ids of the layers below, lowest first; the new one is added */
-static int load_layer(struct load *l, const char *name, const char *diff, struct strv *below, struct err *e)
+static int make_layer(struct load *l, const char *name, struct layer_done *d, const struct chain *below, struct err *e)
 {
-    char chain[DIGEST_SIZE];
-    digest_chain(below->n ? below->v[below->n - 1] : NULL, diff, chain);
-    if (!find_done(l, chain)) {
-        struct layer_done d = {.known = strstr(l->known, chain) != NULL};
-        memcpy(d.diff, diff, DIGEST_SIZE);
-        memcpy(d.chain, chain, DIGEST_SIZE);
-        if (!d.known) {
-            struct stat st;
-            autoclose int tar = plain_tar(l, name, diff, e);
-            if (tar < 0 || fstat(tar, &st) < 0)
-                return tar < 0 ? -1 : err_sys(e, "stat layer %.12s", diff);
-            d.tar = st.st_size;
-            if (unpack_above(l, tar, &d, below, e) < 0) {
-                strv_release(&d.result.opaque);
-                return -1;
-            }
-        }
-        l->done = mem_resize(l->done, l->ndone + 1, sizeof(*l->done));
-        l->done[l->ndone++] = d;
+    struct stat st;
+    autoclose int tar = plain_tar(l, name, d->diff, e);
+    if (tar < 0 || fstat(tar, &st) < 0)
+        return tar < 0 ? -1 : err_sys(e, "stat layer %.12s", d->diff);
+    d->tar = st.st_size;
+    return unpack_above(l, tar, d, below, e);
+}
+
+/* Put the layer `diff` on top of `c`. */
+static int load_layer(struct load *l, const char *name, const char *diff, struct chain *c, struct err *e)
+{
+    char id[DIGEST_SIZE];
+    digest_chain(c->n ? c->layer[c->n - 1]->chain : NULL, diff, id);
+    struct layer_done *d = find_done(l, id);
+    if (!d) {
+        d = mem_alloc(sizeof(*d));
+        memcpy(d->diff, diff, DIGEST_SIZE);
+        memcpy(d->chain, id, DIGEST_SIZE);
+        d->known = strstr(l->known, id) != NULL;
+        l->done = mem_resize(l->done, l->ndone + 1, sizeof(struct layer_done *));
+        l->done[l->ndone++] = d; /* the load owns it; a failure ends the load */
+        if (!d->known && make_layer(l, name, d, c, e) < 0)
+            return -1;
     }
-    strv_add(below, chain);
+    c->layer[c->n++] = d;
     return 0;
 }
 
@@ -250,11 +259,11 @@ static int check_config(const json_t *config, size_t layers, struct err *e)
     return 0;
 }
 
-static json_t *image_json(struct load *l, const struct manifest_image *image, const struct strv *chains)
+static json_t *image_json(const struct manifest_image *image, const struct chain *c)
 {
     json_t *layers = json_array(), *tags = json_array();
-    for (size_t i = 0; i < chains->n; i++) {
-        const struct layer_done *d = find_done(l, chains->v[i]);
+    for (size_t i = 0; i < c->n; i++) {
+        const struct layer_done *d = c->layer[i];
         json_array_append_new(layers, d->known ? json_pack("{s:s, s:s}", "diff", d->diff, "chain", d->chain)
                                                : load_layer_json(d->diff, d->chain, d->tar, &d->result));
     }
@@ -274,13 +283,13 @@ static json_t *load_image(struct load *l, const struct manifest_image *image, st
         err_wrap(e, "configuration %s", path_show(image->config->name, shown));
         return NULL;
     }
-    autostrv chains = {NULL, 0};
+    struct chain c = {.n = 0}; /* check_config() has bounded it */
     json_array_foreach(json_at(config, "rootfs.diff_ids"), i,
                        id) if (load_layer(l, image->layers.v[i], digest_parse(json_string_value(id)), &chains, e) <
                                0) return NULL;
     if (spool_keep(&l->spool, image->config, image->config->hex, e) < 0)
         return NULL;
-    return image_json(l, image, &chains);
+    return image_json(image, &c);
 }
 
 static int load_images(struct load *l, int in, struct err *e)
@@ -308,8 +317,10 @@ int load_run(int root, int layers, struct err *e)
     struct load l = {.root = root, .layers = layers, .spool = {.root = root}};
     l.known = file_read(root, "known", KNOWN_MAX, NULL, e);
     int r = l.known ? load_images(&l, STDIN_FILENO, e) : -1;
-    for (size_t i = 0; i < l.ndone; i++)
-        strv_release(&l.done[i].result.opaque);
+    for (size_t i = 0; i < l.ndone; i++) {
+        strv_release(&l.done[i]->result.opaque);
+        free(l.done[i]);
+    }
     free(l.done);
     free(l.known);
     manifest_release(&l.manifest);

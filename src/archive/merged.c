@@ -19,8 +19,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define HOLD_DIR (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define HOLD_ANY (O_PATH | O_NOFOLLOW | O_CLOEXEC)
+/* The folder `name` of a folder that is held; never through a link. */
+static int hold_folder(int at, const char *name)
+{
+    return openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
 
 /* A walk in progress: `at` is where it stands, `todo` what is still to go. */
 struct walk {
@@ -55,10 +58,10 @@ static size_t next_part(const char **text)
  * where one is something else */
 int merged_open_dir(int root, const char *path)
 {
-    int fd = openat(root, ".", HOLD_DIR);
+    int fd = hold_folder(root, ".");
     for (size_t n; fd >= 0 && (n = next_part(&path)) > 0; path += n) {
         autofree char *part = mem_strndup(path, n);
-        int next = openat(fd, part, HOLD_DIR);
+        int next = hold_folder(fd, part);
         fd_close(fd);
         fd = next;
     }
@@ -85,7 +88,7 @@ static int find_below(const struct merged *m, const char *folder, const char *na
         autoclose int dir = merged_open_dir(m->lower[i].fd, folder);
         if (dir < 0 && errno != ENOENT)
             return -1;
-        autoclose int fd = dir < 0 ? -1 : openat(dir, name, HOLD_ANY);
+        autoclose int fd = dir < 0 ? -1 : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0) {
             struct stat st;
             return fstat(fd, &st) == 0 && !merged_is_whiteout(&st) ? take_fd(&fd) : -1;
@@ -127,7 +130,7 @@ static int enter(struct walk *w, const char *part, struct err *e)
 {
     if (parts_in(w->at.s) >= DEPTH_MAX)
         return err_set(e, ERR_INVALID, "it lies deeper than %d folders", DEPTH_MAX);
-    int fd = openat(w->fd, part, HOLD_DIR);
+    int fd = hold_folder(w->fd, part);
     if (fd < 0)
         return err_sys(e, "open folder %s", part);
     fd_close(w->fd);
@@ -265,7 +268,7 @@ int merged_place(struct merged *m, const char *path, bool make, struct place *re
     str_reset(&w.at);
     str_reset(&w.todo);
     str_addn(&w.todo, path, (size_t)(name - path));
-    w.fd = openat(m->root, ".", HOLD_DIR);
+    w.fd = hold_folder(m->root, ".");
     int r = w.fd < 0 ? err_sys(e, "open the layer's root folder") : walk_all(&w, e);
     if (r == 0 && parts_in(w.at.s) >= DEPTH_MAX)
         r = err_set(e, ERR_INVALID, "it lies deeper than %d folders", DEPTH_MAX);

@@ -72,7 +72,7 @@ char *path_follow(const char *from, const char *text)
 char *path_show(const char *name, char out[PATH_SHOWN])
 {
     size_t i = 0;
-    for (; name[i] && i < PATH_SHOWN - 4; i++)
+    for (; i < PATH_SHOWN - 4 && name[i]; i++)
         out[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
     memcpy(out + i, name[i] ? "..." : "", name[i] ? 4 : 1);
     return out;

@@ -181,7 +181,7 @@ static int put_image(struct save *s, const json_t *image, struct err *e)
     json_auto_t *paths = json_array();
     json_auto_t *manifest = json_pack("{s:i, s:s, s:n, s:[]}", "schemaVersion", 2, "mediaType",
                                       "application/vnd.oci.image.manifest.v1+json", "config", "layers");
-    int64_t size;
+    int64_t size = 0;
     size_t i;
     json_t *layer;
     if (!str_is_hex(config, DIGEST_HEX))

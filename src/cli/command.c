@@ -86,6 +86,26 @@ static const struct group {
 };
 #define GROUPS (sizeof(groups) / sizeof(*groups))
 
+/* ---- options before the command ---- */
+
+#define GLOBAL(member) offsetof(struct global_options, member)
+const struct flag global_flags[] = {
+    {"debug", 'D', FLAG_BOOL, GLOBAL(debug), "Tell about failures that are otherwise passed over", NULL, NULL},
+    {"explain", 0, FLAG_OPTIONAL, GLOBAL(explain),
+     "Tell the story of this command after its output. =json prints it for programs, =dot as a figure for graphviz, "
+     "=dot-shape likewise without times and pids; these three print nothing else on standard output",
+     "how", "text"},
+    {"host", 'H', FLAG_STRING, GLOBAL(host), "Daemon to talk to, unix:///path or tcp://host:port", NULL, NULL},
+    {"log-level", 'l', FLAG_STRING, GLOBAL(log_level), "As --debug where it is debug", NULL, NULL},
+    {"tls", 0, FLAG_BOOL, GLOBAL(tls), NULL, NULL, NULL},
+    {"tlsverify", 0, FLAG_BOOL, GLOBAL(tlsverify), NULL, NULL, NULL},
+    {"tlscacert", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
+    {"tlscert", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
+    {"tlskey", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
+    {"version", 'v', FLAG_BOOL, GLOBAL(version), "Print the version and quit", NULL, NULL},
+    {.type = FLAG_END},
+};
+
 /* ---- finding ---- */
 
 /* Whether `name` is one of the blank-separated `names`. */

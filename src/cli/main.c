@@ -21,24 +21,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define AT(member) offsetof(struct global_options, member)
-const struct flag global_flags[] = {
-    {"debug", 'D', FLAG_BOOL, AT(debug), "Tell about failures that are otherwise passed over", NULL, NULL},
-    {"explain", 0, FLAG_OPTIONAL, AT(explain),
-     "Tell the story of this command after its output. =json prints it for programs, =dot as a figure for graphviz, "
-     "=dot-shape likewise without times and pids; these three print nothing else on standard output",
-     "how", "text"},
-    {"host", 'H', FLAG_STRING, AT(host), "Daemon to talk to, unix:///path or tcp://host:port", NULL, NULL},
-    {"log-level", 'l', FLAG_STRING, AT(log_level), "As --debug where it is debug", NULL, NULL},
-    {"tls", 0, FLAG_BOOL, AT(tls), NULL, NULL, NULL},
-    {"tlsverify", 0, FLAG_BOOL, AT(tlsverify), NULL, NULL, NULL},
-    {"tlscacert", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
-    {"tlscert", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
-    {"tlskey", 0, FLAG_STRING, AT(tls_file), NULL, NULL, NULL},
-    {"version", 'v', FLAG_BOOL, AT(version), "Print the version and quit", NULL, NULL},
-    {.type = FLAG_END},
-};
-
 static int wrong(const char *why)
 {
     fprintf(stderr, "gorae: %s\n\nUsage:  gorae [OPTIONS] COMMAND [ARG...]\n\nSee 'gorae --help'.\n", why);

@@ -4,6 +4,7 @@
  * restart of the daemon does not touch them. A client may also attach before there is a process: `run` always does, so
  * as not to miss a byte. Such a connection is parked, with the bytes that came with it, until the next start. */
 #include "engine/model.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -27,6 +28,45 @@ int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, stru
     return r;
 }
 
+static void parked_free(struct parked *p)
+{
+    fd_close(p->client.fd);
+    json_decref(p->request);
+    free(p->rest);
+    free(p);
+}
+
+static struct parked *take_parked(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    struct parked *all = c->parked;
+    c->parked = NULL;
+    pthread_mutex_unlock(&en->lock);
+    return all;
+}
+
+void parked_drop(struct engine *en, struct container *c)
+{
+    for (struct parked *next, *p = take_parked(en, c); p; p = next) {
+        next = p->next;
+        parked_free(p);
+    }
+}
+
+int parked_hand_over(struct engine *en, struct container *c, struct err *e)
+{
+    int r = 0;
+    for (struct parked *next, *p = take_parked(en, c); p; p = next) {
+        next = p->next;
+        if (r == 0) {
+            r = shim_attach(c, p->request, &p->client, e);
+            p->client.fd = -1;
+        }
+        parked_free(p);
+    }
+    return r;
+}
+
 /* Forget parked clients that have gone away. POLLHUP needs both directions closed, so a client that has merely
  * half-closed (as the stock one does at once when it has no stdin to send) stays. Call with the lock held. @return how
  * many are left */
@@ -35,13 +75,10 @@ static size_t sweep(struct container *c)
     size_t n = 0;
     for (struct parked **at = &c->parked; *at;) {
         struct parked *p = *at;
-        struct pollfd f = {.fd = p->fd};
+        struct pollfd f = {.fd = p->client.fd};
         if (poll(&f, 1, 0) > 0 && (f.revents & (POLLHUP | POLLERR))) {
             *at = p->next;
-            fd_close(p->fd);
-            json_decref(p->request);
-            free(p->rest);
-            free(p);
+            parked_free(p);
             continue;
         }
         n++;
@@ -50,49 +87,59 @@ static size_t sweep(struct container *c)
     return n;
 }
 
-static int park(struct container *c, json_t *request, int fd, const char *rest, size_t nrest, struct err *e)
+static int park(struct container *c, json_t *request, const struct attach_client *client, struct err *e)
 {
     if (sweep(c) >= PARKED_MAX) {
-        fd_close(fd);
+        fd_close(client->fd);
         return err_set(e, ERR_UNAVAILABLE, "container %.12s has %d clients waiting for it already", c->id, PARKED_MAX);
     }
     struct parked *p = mem_alloc(sizeof(*p)), **at = &c->parked;
-    *p = (struct parked){NULL, fd, json_incref(request), nrest ? mem_strndup(rest, nrest) : NULL, nrest};
+    p->client = *client;
+    p->client.rest = p->rest = client->nrest ? mem_strndup(client->rest, client->nrest) : NULL;
+    p->request = json_incref(request);
     while (*at)
         at = &(*at)->next;
     *at = p;
     return 0;
 }
 
-/* Between "does it run?" and "pass it on" the process may end; then the shim is gone and the connection is closed,
+/* The head goes out first, as a segment of its own: some clients read it through a buffer and the stream past it. `op`
+ * is held, so that no start, and so no output, can come between the head and the attachment: a client that has read it
+ * sends start at once, and its container may live for a millisecond.
+ *
+ * Between "does it run?" and "pass it on" the process may end; then the shim is gone and the connection is closed,
  * which is what the client of an ended container sees anyway. */
-static int attach_locked(struct engine *en, struct container *c, json_t *request, int fd, const char *rest,
-                         size_t nrest, struct err *e)
+static int attach_locked(struct engine *en, struct container *c, json_t *request, const struct attach_client *client,
+                         struct err *e)
 {
+    if (fd_write_all(client->fd, client->head, strlen(client->head)) < 0) {
+        err_sys(e, "write the head of the stream");
+        fd_close(client->fd);
+        return -1;
+    }
     pthread_mutex_lock(&en->lock);
     bool running = c->state == STATE_RUNNING;
-    int r = running ? 0 : park(c, request, fd, rest, nrest, e);
+    int r = running ? 0 : park(c, request, client, e);
     pthread_mutex_unlock(&en->lock);
-    return running ? shim_attach(c, request, fd, rest, nrest, e) : r;
+    return running ? shim_attach(c, request, client, e) : r;
 }
 
-int engine_attach(struct engine *en, const char *name, const struct attach_options *opt, int fd, const char *rest,
-                  size_t nrest, struct err *e)
+int engine_attach(struct engine *en, const char *name, const struct attach_options *opt,
+                  const struct attach_client *client, struct err *e)
 {
     struct container *c = container_get(en, name, e);
     if (!c) {
-        fd_close(fd);
+        fd_close(client->fd);
         return -1;
     }
     bool in = opt->in && json_is(c->config, "OpenStdin");
     json_auto_t *request = json_pack("{s:s, s:b, s:b, s:b, s:b, s:I}", "op", "attach", "stdin", in, "stdout", opt->out,
-                                     "stderr", opt->err, "logs", opt->logs, "rest", (json_int_t)nrest);
+                                     "stderr", opt->err, "logs", opt->logs, "rest", (json_int_t)client->nrest);
     if (!str_empty(opt->detach_keys))
         json_object_set_new(request, "detach_keys", json_string(opt->detach_keys));
     event_container(en, c, "attach", NULL);
-    /* `op` keeps a start from slipping between the look at the state and the parking. */
     pthread_mutex_lock(&c->op);
-    int r = attach_locked(en, c, request, fd, rest, nrest, e);
+    int r = attach_locked(en, c, request, client, e);
     pthread_mutex_unlock(&c->op);
     container_put(en, c);
     return r;

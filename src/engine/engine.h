@@ -88,9 +88,17 @@ struct attach_options {
 };
 /** May the container be attached to now? Also tells whether it has a TTY, which decides the media type. */
 int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);
-/** Hand a client's connection over: `fd` is taken in every case. @param rest bytes the client sent already */
-int engine_attach(struct engine *en, const char *name, const struct attach_options *opt, int fd, const char *rest,
-                  size_t nrest, struct err *e);
+/** A client's connection on its way out of HTTP. */
+struct attach_client {
+    int fd;           /**< taken in every case */
+    const char *head; /**< what the client is told before the first byte of the stream */
+    const char *rest; /**< bytes that the client sent already */
+    size_t nrest;
+};
+/** Tell the client that the stream begins, and hand its connection over. No start of the container can fall between the
+ * two: when the client has read `head`, it is attached. */
+int engine_attach(struct engine *en, const char *name, const struct attach_options *opt,
+                  const struct attach_client *client, struct err *e);
 
 struct logs_options {
     bool out, err, follow, timestamps, details;

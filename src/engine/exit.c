@@ -129,7 +129,10 @@ int container_signal(struct engine *en, struct container *c, int signal, struct 
     autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0 || start_time_of(pid) != starttime)
         return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
-    if (syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) < 0)
+    struct span span = trace_begin(3, "send a signal");
+    int r = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+    trace_end(&span, "pidfd_send_signal(%d) to pid %d", signal, pid);
+    if (r < 0)
         return errno == ESRCH ? err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id)
                               : err_sys(e, "send signal %d to container %.12s", signal, c->id);
     return 0;

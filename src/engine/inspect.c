@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 static json_t *state_json(const struct snapshot *s)
 {
@@ -92,7 +93,9 @@ json_t *engine_inspect(struct engine *en, const char *name, bool size, struct er
     struct container *c = container_get(en, name, e);
     if (!c)
         return NULL;
+    struct span span = trace_begin(3, "collect what is known of the container");
     json_t *out = inspect(en, c, size);
+    trace_end(&span, "%s", c->id);
     container_put(en, c);
     return out;
 }

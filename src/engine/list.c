@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <regex.h>
 #include <stdlib.h>
@@ -271,6 +272,7 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
         find_bound(en, opt->filters, "before", &b.before, e) < 0 ||
         find_bound(en, opt->filters, "since", &b.since, e) < 0)
         return NULL;
+    struct span span = trace_begin(3, "list the containers");
     json_t *out = json_array();
     int64_t now = clock_real();
     autofree struct container **all = all_containers(en);
@@ -282,5 +284,6 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
             json_array_append_new(out, element(en, all[i], &s, opt->size, now));
         container_put(en, all[i]);
     }
+    trace_end(&span, "%zu shown, each copied under the lock", json_array_size(out));
     return out;
 }

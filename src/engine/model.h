@@ -25,10 +25,9 @@
 /** A client that attached before there was a process (or between two): kept until the next start. */
 struct parked {
     struct parked *next;
-    int fd;
+    struct attach_client client;
     json_t *request; /**< the "attach" packet for the shim */
-    char *rest;
-    size_t nrest;
+    char *rest;      /**< what client.rest points to */
 };
 
 struct container {
@@ -138,8 +137,8 @@ int files_make(struct engine *en, struct container *c, struct err *e);
 
 /** Start the shim and see the container created; on success c->shim is the control socket. */
 int shim_create(struct engine *en, struct container *c, struct err *e);
-/** Pass an attachment on. Takes `fd`. */
-int shim_attach(struct container *c, const json_t *request, int fd, const char *rest, size_t nrest, struct err *e);
+/** Pass an attachment on. Takes client->fd. */
+int shim_attach(struct container *c, json_t *request, const struct attach_client *client, struct err *e);
 /** Run the start step; c->started_by_shim is when it happened. */
 int shim_start(struct container *c, struct err *e);
 int shim_resize(struct container *c, int rows, int columns, struct err *e);
@@ -156,6 +155,8 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
 int container_destroy(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
+/** Pass every parked connection to the shim (attach.c). */
+int parked_hand_over(struct engine *en, struct container *c, struct err *e);
 /** Close every parked connection. */
 void parked_drop(struct engine *en, struct container *c);
 

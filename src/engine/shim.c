@@ -150,10 +150,10 @@ static int send_packet(struct container *c, json_t *msg, int fd, const char *res
     return r;
 }
 
-int shim_attach(struct container *c, const json_t *request, int fd, const char *rest, size_t nrest, struct err *e)
+int shim_attach(struct container *c, json_t *request, const struct attach_client *client, struct err *e)
 {
-    int r = send_packet(c, (json_t *)request, fd, rest, nrest, e);
-    fd_close(fd);
+    int r = send_packet(c, request, client->fd, client->rest, client->nrest, e);
+    fd_close(client->fd);
     return r;
 }
 
@@ -189,7 +189,8 @@ json_t *shim_adopt(struct engine *en, struct container *c)
     autoclose int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (at < 0)
         return NULL; /* it was not running */
-    /* The address of a unix socket has room for 107 bytes, and an exec root may be deep: go by way of the open folder. */
+    /* The address of a unix socket has room for 107 bytes, and an exec root may be deep: go by way of the open folder.
+     */
     autofree char *path = str_printf("/proc/self/fd/%d/shim.sock", at);
     int fd = sock_dial_unix(path, SOCK_SEQPACKET, &e);
     if (fd < 0) {

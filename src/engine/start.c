@@ -54,43 +54,6 @@ static int write_bundle(struct engine *en, struct container *c, const char *root
     return 0;
 }
 
-static int hand_over_parked(struct engine *en, struct container *c, struct err *e)
-{
-    pthread_mutex_lock(&en->lock);
-    struct parked *p = c->parked;
-    c->parked = NULL;
-    pthread_mutex_unlock(&en->lock);
-    int r = 0;
-    while (p) {
-        struct parked *next = p->next;
-        if (r == 0)
-            r = shim_attach(c, p->request, p->fd, p->rest, p->nrest, e);
-        else
-            fd_close(p->fd);
-        json_decref(p->request);
-        free(p->rest);
-        free(p);
-        p = next;
-    }
-    return r;
-}
-
-void parked_drop(struct engine *en, struct container *c)
-{
-    pthread_mutex_lock(&en->lock);
-    struct parked *p = c->parked;
-    c->parked = NULL;
-    pthread_mutex_unlock(&en->lock);
-    while (p) {
-        struct parked *next = p->next;
-        fd_close(p->fd);
-        json_decref(p->request);
-        free(p->rest);
-        free(p);
-        p = next;
-    }
-}
-
 /* 127: no such program; 126: there, but it cannot be run; 128: anything else (spec 6.4). */
 static int failure_code(const char *why)
 {
@@ -124,7 +87,7 @@ static int bring_up(struct engine *en, struct container *c, struct err *e)
     if (shim_create(en, c, e) < 0)
         return -1;
     FAULT("start.created");
-    if (hand_over_parked(en, c, e) < 0)
+    if (parked_hand_over(en, c, e) < 0)
         return -1;
     FAULT("start.clients-handed-over");
     if (shim_start(c, e) < 0)

@@ -375,7 +375,10 @@ static int change_volume(json_t *config, const char *rest, struct err *e)
     json_auto_t *list = json_form(rest);
     size_t i;
     json_t *x;
-    json_array_foreach(list, i, x) strv_add(&words, json_string_value(x));
+    json_array_foreach(list, i, x)
+    {
+        strv_add(&words, json_string_value(x));
+    }
     if (!list && read_words(config, rest, &words, e) < 0)
         return -1;
     for (i = 0; i < words.n; i++)
@@ -395,7 +398,7 @@ static char *single_word(const json_t *config, const char *rest, struct err *e)
     autostrv words = {NULL, 0};
     if (read_words(config, rest, &words, e) < 0)
         return NULL;
-    if (words.n > 1 || !*words.v[0]) {
+    if (words.n != 1 || !*words.v[0]) {
         err_set(e, ERR_INVALID, "exactly one argument is needed");
         return NULL;
     }

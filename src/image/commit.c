@@ -274,7 +274,10 @@ static struct image *make_image(const struct commit *c, const struct incoming *i
         memcpy(im->parent, old->parent, DIGEST_SIZE);
     im->tagged = in->keys.n > 0 ? now : old ? old->tagged : 0;
     im->layer = mem_alloc((json_array_size(in->list) + 1) * sizeof(struct layer *));
-    json_array_foreach(in->list, i, layer) im->layer[im->layers++] = table_layer(c->st, json_str(layer, "chain", ""));
+    json_array_foreach(in->list, i, layer)
+    {
+        im->layer[im->layers++] = table_layer(c->st, json_str(layer, "chain", ""));
+    }
     record_digest_config(im, in->config);
     return im;
 }

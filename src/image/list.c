@@ -191,7 +191,7 @@ static int read_moment(struct image_store *st, const json_t *filters, const char
 static int read_query(struct image_store *st, const json_t *filters, struct query *q, struct err *e)
 {
     static const char *const keys[] = {"before", "since", "until", "dangling", "label", "reference", NULL};
-    bool dangling;
+    bool dangling = false;
     if (filter_check(filters, keys, e) < 0 || filter_until(filters, &q->until, e) < 0)
         return -1;
     if (read_moment(st, filters, "before", INT64_MAX, &q->before, e) < 0 ||

@@ -39,7 +39,10 @@ static void tell(struct image_store *st, const struct load_progress *p, const js
 {
     size_t i, k;
     json_t *x, *tag;
-    json_array_foreach(moved, i, x) say(p, "The image ", json_str(x, "tag", ""), json_str(x, "was", ""));
+    json_array_foreach(moved, i, x)
+    {
+        say(p, "The image ", json_str(x, "tag", ""), json_str(x, "was", ""));
+    }
     json_array_foreach(images, i, x)
     {
         const char *id = json_str(x, "config", "");

@@ -95,6 +95,8 @@ static int mount_held(char *const *lower, size_t n, const char *upper, const cha
             return -1;
         strv_add(&names, name);
     }
+    if (!names.v)
+        return err_set(e, ERR_SYSTEM, "mount overlay at %s: no folders", target);
     autofree char *options = plain_options(names.v, n, upper ? names.v[n] : NULL, upper ? names.v[n + 1] : NULL);
     if (strlen(options) > OPTIONS_MAX)
         return err_set(e, ERR_SYSTEM, "mount overlay at %s: too many layers for one mount", target);

@@ -262,7 +262,7 @@ size_t reference_name_length(const char *key)
 const char *store_show(const char *s, char out[SHOW_MAX])
 {
     size_t i = 0;
-    for (; s[i] && i < SHOW_MAX - 4; i++)
+    for (; i < SHOW_MAX - 4 && s[i]; i++)
         out[i] = s[i] >= ' ' && s[i] <= '~' ? s[i] : '?';
     memcpy(out + i, s[i] ? "..." : "", s[i] ? 4 : 1);
     return out;

@@ -126,6 +126,9 @@ int image_save(struct image_store *st, const struct strv *names, image_sink *sin
     store_idle(st);
     if (r < 0)
         return -1;
-    json_array_foreach(images, i, x) store_event(st, "save", json_str(x, "config", ""), NULL);
+    json_array_foreach(images, i, x)
+    {
+        store_event(st, "save", json_str(x, "config", ""), NULL);
+    }
     return 0;
 }

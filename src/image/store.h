@@ -159,8 +159,8 @@ void staging_remove(struct image_store *st, struct staging *s);
 
 struct worker_job {
     const char *verb;
-    int work, layers; /**< borrowed; layers may be -1 */
-    image_source *src;
+    int work, layers;  /**< borrowed; layers may be -1 */
+    image_source *src; /**< or NULL: nothing goes in */
     void *src_arg;
     image_sink *sink; /**< or NULL */
     void *sink_arg;

@@ -98,7 +98,7 @@ static int refill(struct pump *p, struct err *e)
 {
     if (p->in < 0 || p->from < p->to)
         return 0;
-    ssize_t n = p->job->src(p->job->src_arg, p->buf, COPY_BYTES, e);
+    ssize_t n = !p->job->src ? 0 : p->job->src(p->job->src_arg, p->buf, COPY_BYTES, e);
     if (n < 0)
         return -1;
     p->from = 0;

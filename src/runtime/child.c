@@ -8,7 +8,8 @@
  *   devices      after mounts, because /dev usually is one of them
  *   console      after mounts: the terminal lives in the container's own devpts
  *   stdio        after devices: /dev/null inside replaces the host's
- *   the parent   now runs hooks that must see the finished mounts, and has moved us into our control groups
+ *   the parent   now runs hooks that must see the finished mounts. That it has moved us into our control groups is
+ *                waited for only where it matters, at the latest here: it works while we mount
  *   work folder  before the root becomes read-only
  *   sysctls      before /proc/sys is covered by a read-only mount
  *   hide         masks last among the mounts, so that none can be mounted over
@@ -108,24 +109,35 @@ static int wait_for_go(struct child *c, struct err *e)
     return kind < 0 ? -1 : kind == SYNC_GO ? 0 : err_set(e, ERR_SYSTEM, "expected GO from the parent");
 }
 
-/* Where the cgroup namespace or the user namespace depends on what the parent does first. */
-static int step_wait_first(struct child *c, struct err *e)
+int child_wait_placed(struct child *c, struct err *e)
 {
-    return c->user_ns || (c->plan->ns[NS_CGROUP].own && c->cgroup->version == 1) ? wait_for_go(c, e) : 0;
+    if (!c->placed && wait_for_go(c, e) < 0)
+        return -1;
+    c->placed = true;
+    return 0;
 }
 
-/* The root of a cgroup namespace is the group that its maker is in at that moment, hence not by clone3(2): that would
- * make it the parent's. */
+static int step_wait_for_maps(struct child *c, struct err *e)
+{
+    return c->user_ns ? child_wait_placed(c, e) : 0;
+}
+
+/* The root of a cgroup namespace is the group that its maker is in at that moment, hence not by clone3(2), which would
+ * make it the parent's; and on version 1 not before the parent has moved us. */
 static int step_cgroup_namespace(struct child *c, struct err *e)
 {
-    if (plan_new(c->plan, NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
-        return err_sys(e, "make a cgroup namespace");
-    return 0;
+    if (!plan_new(c->plan, NS_CGROUP))
+        return 0;
+    if (c->cgroup->version == 1 && child_wait_placed(c, e) < 0)
+        return -1;
+    return unshare(CLONE_NEWCGROUP) < 0 ? err_sys(e, "make a cgroup namespace") : 0;
 }
 
 static int step_meet_parent(struct child *c, struct err *e)
 {
-    return sync_send(c->sync, SYNC_PREPARED, NULL, -1, e) < 0 ? -1 : wait_for_go(c, e);
+    if (child_wait_placed(c, e) < 0 || sync_send(c->sync, SYNC_PREPARED, NULL, -1, e) < 0)
+        return -1;
+    return wait_for_go(c, e);
 }
 
 static int step_hooks(struct child *c, struct err *e)
@@ -162,7 +174,7 @@ static int step_join(struct child *c, struct err *e)
 }
 
 static const struct step create_steps[] = {
-    {"wait for the id maps", step_wait_first, "recvmsg"},
+    {"wait for the id maps", step_wait_for_maps, "recvmsg"},
     {"start a session", step_session, "setsid, keyctl(JOIN_SESSION_KEYRING)"},
     {"become root of the user namespace", step_become_root, "setresgid, setresuid"},
     {"make the cgroup namespace", step_cgroup_namespace, "unshare(CLONE_NEWCGROUP)"},

@@ -29,11 +29,11 @@ struct child {
     int preserve;  /**< descriptors 3 … 2+preserve are the container's */
     int rootfs;    /**< detached copy of the root file system's mount */
     int null_tree; /**< in a user namespace: the host's /dev/null, detached; else -1 */
-    int group_trees[CGROUP_TREES_MAX]; /**< version 1: our folder in each tree, detached; or -1 */
-    int pidfd;                         /**< exec: the container's first process */
-    int ns_flags;                      /**< exec: the namespaces to join */
-    bool user_ns;                      /**< a user namespace of its own */
+    int pidfd;     /**< exec: the container's first process */
+    int ns_flags;  /**< exec: the namespaces to join */
+    bool user_ns;  /**< a user namespace of its own */
     /* Found on the way. */
+    bool placed;      /**< the parent has said that we are in our control groups */
     int root;         /**< O_PATH of the container's root */
     int proc;         /**< a mount of procfs that we made ourselves */
     int pts;          /**< the container's devpts, or -1 */
@@ -50,6 +50,8 @@ void child_run_create(struct child *c) __attribute__((noreturn));
 /** A further process. Never returns. */
 void child_run_exec(struct child *c) __attribute__((noreturn));
 
+/** Wait, unless it was said before, until the parent has mapped our ids and moved us into our control groups. */
+child_step child_wait_placed;
 /** Tell the parent something that is no failure. */
 void child_warn(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -2,7 +2,7 @@
  *
  * Version 2, or version 1 with a cgroup namespace: the file system itself, whose root the namespace moves to our group.
  * Version 1 without one (Docker's default there): a tmpfs with one folder a tree, each a bind mount of our group's
- * folder, which the parent has cloned before we existed. Read-only matters more on version 1: its release_agent file
+ * folder. Read-only matters more on version 1: its release_agent file
  * names a program that the kernel runs as root on the host (CVE-2022-0492). */
 #include "runtime/child.h"
 #include "runtime/mnt.h"
@@ -30,12 +30,10 @@ static int mount_tree(struct child *c, size_t i, const struct plan_mount *m, int
     const struct cgroup_dir *d = &c->cgroup->dir[i];
     const char *name = strrchr(d->mount, '/') + 1, *const options[] = {d->controllers, NULL};
     bool own = c->plan->ns[NS_CGROUP].own;
-    if (!own && c->group_trees[i] < 0)
-        return 0;
-    autoclose int made = own ? mnt_make("cgroup", "cgroup", options, m->set & ~(uint64_t)MOUNT_ATTR_RDONLY, e) : -1;
-    int tree = own ? made : c->group_trees[i];
+    autoclose int tree = own ? mnt_make("cgroup", "cgroup", options, m->set & ~(uint64_t)MOUNT_ATTR_RDONLY, e)
+                             : mnt_clone(AT_FDCWD, d->path, false);
     if (tree < 0)
-        return -1;
+        return own ? -1 : err_sys(e, "clone the mount of %s", d->path);
     /* The tmpfs is new and ours: its names need no resolving. */
     autoclose int target = mkdirat(tmpfs, name, 0755) < 0 ? -1 : openat(tmpfs, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
@@ -50,6 +48,8 @@ int child_mount_cgroup(struct child *c, const struct plan_mount *m, int target, 
 {
     static const char *const options[] = {"mode=755", NULL};
     uint64_t writable = m->set & ~(uint64_t)MOUNT_ATTR_RDONLY;
+    if (child_wait_placed(c, e) < 0) /* before, the folders may not be there */
+        return -1;
     if (c->cgroup->version == 2) {
         autoclose int fd = mnt_make("cgroup2", "cgroup", NULL, writable, e);
         if (fd < 0)

@@ -3,11 +3,11 @@
  *     1. read the bundle (plan.c)                    nothing has changed yet
  *     2. reserve the id: the folder and state.json    from here on `delete --force` can clean up whatever is left
  *     3. the filter (seccomp.c)
- *     4. the control groups
+ *     4. the control group, on version 2: the child is born in it
  *     5. open what the child needs from the host      bind sources, the root, devices: as detached mounts
  *     6. join namespaces that exist, clone with new ones
- *     7. while the child mounts: write id maps, set limits, move it into its groups (version 1; on version 2 it was
- * born there). Limits first: a cpuset must be complete before a process can enter
+ *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 move it in.
+ * Limits first: a cpuset must be complete before a process can enter. GO
  *     8. the child is prepared: run the prestart and createRuntime hooks; GO
  *     9. the child is ready: limits that need our rights, then record its pid
  *
@@ -58,14 +58,6 @@ static int open_sources(struct plan *p, struct err *e)
     return 0;
 }
 
-static bool mounts_cgroups(const struct plan *p)
-{
-    for (size_t i = 0; i < p->nmounts; i++)
-        if (!p->mounts[i].bind && str_starts(p->mounts[i].type, "cgroup"))
-            return true;
-    return false;
-}
-
 static int open_for_child(struct child *c, struct plan *p, struct err *e)
 {
     c->rootfs = mnt_clone(AT_FDCWD, p->rootfs, true);
@@ -73,10 +65,6 @@ static int open_for_child(struct child *c, struct plan *p, struct err *e)
         return err_sys(e, "clone the mount of the root file system %s", p->rootfs);
     if (plan_new(p, NS_USER) && (c->null_tree = mnt_clone(AT_FDCWD, "/dev/null", false)) < 0)
         return err_sys(e, "clone the mount of /dev/null");
-    bool groups = c->cgroup->version == 1 && !p->ns[NS_CGROUP].own && mounts_cgroups(p);
-    for (size_t i = 0; groups && i < c->cgroup->n; i++)
-        if ((c->group_trees[i] = mnt_clone(AT_FDCWD, c->cgroup->dir[i].path, false)) < 0)
-            return err_sys(e, "clone the mount of %s", c->cgroup->dir[i].path);
     return open_sources(p, e);
 }
 
@@ -137,6 +125,16 @@ static int write_map(pid_t pid, const char *file, const json_t *list, struct err
     return file_put(AT_FDCWD, path, text.s, e) < 0 ? err_wrap(e, "map ids of the user namespace") : 0;
 }
 
+static int make_groups(const struct cgroup *cg, struct err *e)
+{
+    struct span s = trace_begin(3, "make the control groups");
+    if (cgroup_create(cg, e) < 0)
+        return -1;
+    trace_end(&s, "mkdir x %zu; version %d", cg->n, cg->version);
+    FAULT("runtime.cgroups-made");
+    return 0;
+}
+
 static int limit(const struct runtime *rt, const struct cgroup *cg, const json_t *resources, struct err *e)
 {
     struct span s = trace_begin(3, "limit the control groups");
@@ -155,14 +153,14 @@ static int settle(const struct runtime *rt, const struct child *c, const struct 
     if (plan_new(p, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
                                  write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
         return -1;
-    if (limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
+    if ((c->cgroup->version == 1 && make_groups(c->cgroup, e) < 0) ||
+        limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
     struct span s = trace_begin(3, "move it into its control groups");
     if (cgroup_enter(c->cgroup, pid, e) < 0)
         return -1;
     trace_end(&s, "write(cgroup.procs) x %zu", c->cgroup->version == 1 ? c->cgroup->n : 0);
-    bool waits = c->user_ns || (p->ns[NS_CGROUP].own && c->cgroup->version == 1); /* child.c, step_wait_first() */
-    return waits ? sync_send(sock, SYNC_GO, NULL, -1, e) : 0;
+    return sync_send(sock, SYNC_GO, NULL, -1, e);
 }
 
 /* Step 8. */
@@ -178,7 +176,11 @@ static int run_hooks(const struct child *c, pid_t pid, struct err *e)
 
 static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid_t pid, int sock, struct err *e)
 {
-    if (settle(rt, c, p, pid, sock, e) < 0 || launch_await(rt, sock, SYNC_PREPARED, e) < 0)
+    if (settle(rt, c, p, pid, sock, e) < 0) {
+        launch_blame(sock, e);
+        return -1;
+    }
+    if (launch_await(rt, sock, SYNC_PREPARED, e) < 0)
         return -1;
     FAULT("runtime.prepared");
     if (run_hooks(c, pid, e) < 0 || sync_send(sock, SYNC_GO, NULL, -1, e) < 0 ||
@@ -225,8 +227,6 @@ static void close_all(struct child *c)
     const int fds[] = {c->barrier, c->console, c->rootfs, c->null_tree};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         fd_close(fds[i]);
-    for (size_t i = 0; i < CGROUP_TREES_MAX; i++)
-        fd_close(c->group_trees[i]);
     json_decref(c->state);
 }
 
@@ -249,8 +249,6 @@ static void begin_child(struct child *c, const struct plan *p, const struct stat
                         .root = -1,
                         .proc = -1,
                         .pts = -1};
-    for (size_t i = 0; i < CGROUP_TREES_MAX; i++)
-        c->group_trees[i] = -1;
 }
 
 /* Steps 4 to 9; the groups are removed again on failure. */
@@ -260,10 +258,7 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
     autofree char *barrier = state_socket_path(s, STATE_BARRIER);
     if (launch_prepare(c, o, e) < 0)
         return -1;
-    struct span span = trace_begin(3, "make the control groups");
-    int r = cgroup_create(&s->cgroup, e);
-    trace_end(&span, "mkdir x %zu; version %d", s->cgroup.n, s->cgroup.version);
-    FAULT("runtime.cgroups-made");
+    int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, e) : 0;
     if (r == 0)
         r = open_for_child(c, p, e);
     if (r == 0)

@@ -121,7 +121,11 @@ static int ns_flags(const struct state *s)
 static int attend(const struct runtime *rt, const struct state *s, const struct child *c, const struct exec_options *o,
                   pid_t pid, int sock, struct err *e)
 {
-    if (cgroup_enter(&s->cgroup, pid, e) < 0 || launch_await(rt, sock, SYNC_READY, e) < 0)
+    if (cgroup_enter(&s->cgroup, pid, e) < 0) {
+        launch_blame(sock, e);
+        return -1;
+    }
+    if (launch_await(rt, sock, SYNC_READY, e) < 0)
         return -1;
     launch_limits(rt, pid, c);
     if (launch_write_pid(&o->launch, pid, e) < 0 || sync_send(sock, SYNC_GO, NULL, -1, e) < 0)

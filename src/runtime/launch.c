@@ -97,6 +97,18 @@ int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct
     }
 }
 
+/* A child that has ended makes our own calls fail too (there is no such process to move). Closing our direction ends
+ * one that still waits for us, so this loop ends. */
+void launch_blame(int sock, struct err *e)
+{
+    struct err what;
+    int got;
+    shutdown(sock, SHUT_WR);
+    while ((got = sync_recv(sock, &what, NULL, NULL)) > SYNC_END)
+        if (got == SYNC_ERROR)
+            *e = what;
+}
+
 /* Raising a limit of somebody else's process takes CAP_SYS_RESOURCE; so does all of it where the user differs, so the
  * child sets its limits itself (child_creds.c). Only in a user namespace it has no right to raise any, whatever we may.
  */

@@ -28,6 +28,9 @@ pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct c
 /** Receive until `kind` comes; warnings go to the log, anything else is an error. */
 int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e);
 
+/** Our half failed, and *e says how. If the child had failed before, that was the cause: put its error into *e. */
+void launch_blame(int sock, struct err *e);
+
 /** Set what needs the host's rights, on a child that is ready: the OOM score, and in a user namespace resource limits.
  * What cannot be raised is a warning. */
 void launch_limits(const struct runtime *rt, pid_t pid, const struct child *c);

@@ -4,7 +4,8 @@
  * A SOCK_SEQPACKET socket: one send is one receive. Both ends are this same program, started moments apart from the
  * same file, so a message is a plain struct.
  *
- *     create:  child → PREPARED   its mounts are made; the parent runs hooks and moves it into its control groups
+ *     create:  parent → GO        ids are mapped, the child is in its control groups
+ *              child → PREPARED   its mounts are made; the parent runs hooks
  *              parent → GO
  *              child → READY      everything is done but the exec; it now waits on the start barrier
  *     start:   start → GO         on a connection to the barrier, a trace descriptor beside it

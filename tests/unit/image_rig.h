@@ -14,7 +14,7 @@
 
 static char folder[] = "/tmp/test-image-XXXXXX";
 static struct image_store *st;
-static struct strv events;         /* "action id name" each, digests cut to 12 digits */
+static struct strv events; /* "action id name" each, digests cut to 12 digits */
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct image_user users[4]; /* what the engine would say */
 static size_t nusers;
