@@ -254,8 +254,11 @@ static int check_config(const json_t *config, size_t layers, struct err *e)
     if (json_array_size(ids) != layers)
         return err_set(e, ERR_INVALID, "the configuration names %zu layers, the archive %zu", json_array_size(ids),
                        layers);
-    json_array_foreach(ids, i, id) if (!digest_parse(json_string_value(id))) return err_set(
-        e, ERR_INVALID, "diff id %zu is not a sha256 digest", i);
+    json_array_foreach(ids, i, id)
+    {
+        if (!digest_parse(json_string_value(id)))
+            return err_set(e, ERR_INVALID, "diff id %zu is not a sha256 digest", i);
+    }
     return 0;
 }
 
@@ -284,9 +287,11 @@ static json_t *load_image(struct load *l, const struct manifest_image *image, st
         return NULL;
     }
     struct chain c = {.n = 0}; /* check_config() has bounded it */
-    json_array_foreach(json_at(config, "rootfs.diff_ids"), i,
-                       id) if (load_layer(l, image->layers.v[i], digest_parse(json_string_value(id)), &chains, e) <
-                               0) return NULL;
+    json_array_foreach(json_at(config, "rootfs.diff_ids"), i, id)
+    {
+        if (load_layer(l, image->layers.v[i], digest_parse(json_string_value(id)), &c, e) < 0)
+            return NULL;
+    }
     if (spool_keep(&l->spool, image->config, image->config->hex, e) < 0)
         return NULL;
     return image_json(image, &c);

@@ -119,7 +119,11 @@ static int read_docker(const struct spool *s, const struct spool_file *f, struct
         return -1;
     if (!json_is_array(list) || json_array_size(list) == 0)
         return err_set(e, ERR_INVALID, "manifest.json: not a list of images");
-    json_array_foreach(list, i, j) if (read_docker_image(s, j, m, e) < 0) return -1;
+    json_array_foreach(list, i, j)
+    {
+        if (read_docker_image(s, j, m, e) < 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -219,7 +219,11 @@ static int put_all(struct save *s, const json_t *request, struct err *e)
 {
     size_t i;
     json_t *image;
-    json_array_foreach(json_object_get(request, "images"), i, image) if (put_image(s, image, e) < 0) return -1;
+    json_array_foreach(json_object_get(request, "images"), i, image)
+    {
+        if (put_image(s, image, e) < 0)
+            return -1;
+    }
     json_auto_t *index = json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType",
                                    "application/vnd.oci.image.index.v1+json", "manifests", s->index);
     json_auto_t *layout = json_pack("{s:s}", "imageLayoutVersion", "1.0.0");

@@ -59,7 +59,7 @@ int rootpath_make_dirs(int rootfd, const char *path, mode_t mode, struct err *e)
         mem_freep(&name);
         name = NULL;
         autoclose int parent = rootpath_parent(rootfd, path, true, &name, e);
-        if (parent < 0)
+        if (parent < 0 || !name)
             return -1;
         int fd = step(parent, name, mode);
         if (fd >= 0)
@@ -106,7 +106,7 @@ int rootpath_mount_target(int rootfd, const char *path, bool want_dir, struct er
         return rootpath_make_dirs(rootfd, path, 0755, e);
     autofree char *name = NULL;
     autoclose int parent = rootpath_parent(rootfd, path, true, &name, e);
-    if (parent < 0)
+    if (parent < 0 || !name)
         return -1;
     autoclose int made = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0755);
     if (made < 0)

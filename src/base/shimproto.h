@@ -31,16 +31,16 @@
  *     {"ev":"created","pid":N,"starttime":T}    `runtime create` is done; T is field 22 of /proc/N/stat
  *     {"ev":"started","at":ns}                  real-time ns since 1970
  *     {"ev":"failed","error":{kind,sys,message}}  create or start failed; all is undone, and the shim ends
- *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends when its
- *         clients have all output. Where "error" stands beside these, the record could not be written: the disk is full
+ *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends when
+ * its clients have all output. Where "error" stands beside these, the record could not be written: the disk is full
  *     {"ev":"detach","keys":b}                  an attachment ended while the container runs on
  *     {"ev":"hello","version":1,"phase":"creating"|"created"|"running"|"exited"|"failed","pid":N,"starttime":T,
  *         "started":ns,"at":ns,"code":N,"oom":b}   "at" is when it exited, before that when it started; 0: not yet
  *     {"ev":"error","op":…,"error":{…}}         a request that makes no sense now; nothing has changed
  *
  * A shim whose container is only created, and whose daemon goes away, undoes the container and ends. Once started, a
- * container does not depend on the daemon. The exit record is {"code":N,"at":ns,"oom":b,"started":ns}; "started" is for a
- * daemon that died before it heard of the start. Deleting the ended container from the runtime (`runtime delete`) is
+ * container does not depend on the daemon. The exit record is {"code":N,"at":ns,"oom":b,"started":ns}; "started" is for
+ * a daemon that died before it heard of the start. Deleting the ended container from the runtime (`runtime delete`) is
  * the daemon's, after the exit event or the record.
  */
 #ifndef GORAE_BASE_SHIMPROTO_H

@@ -52,7 +52,7 @@ void str_addc(struct str *b, char c)
     str_addn(b, &c, 1);
 }
 
-static void addv(struct str *b, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void addv(struct str *b, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);

@@ -132,7 +132,10 @@ static json_t *json_form(const char *rest)
     json_t *x;
     json_t *list = *rest == '[' ? json_parse(rest, strlen(rest), &ignored) : NULL;
     bool strings = json_is_array(list);
-    json_array_foreach(list, i, x) strings &= json_is_string(x);
+    json_array_foreach(list, i, x)
+    {
+        strings &= json_is_string(x);
+    }
     if (!strings) {
         json_decref(list);
         return NULL;

@@ -207,8 +207,11 @@ static int move_blobs(struct commit *c, struct err *e)
     for (size_t k = 0; k < c->n; k++) {
         size_t i;
         json_t *layer;
-        json_array_foreach(c->in[k].list, i,
-                           layer) if (is_fresh(layer) && move_blob(c, json_str(layer, "diff", ""), e) < 0) return -1;
+        json_array_foreach(c->in[k].list, i, layer)
+        {
+            if (is_fresh(layer) && move_blob(c, json_str(layer, "diff", ""), e) < 0)
+                return -1;
+        }
         if (move_blob(c, c->in[k].id, e) < 0)
             return -1;
     }
@@ -256,7 +259,11 @@ static int move_layers(struct commit *c, struct err *e)
     for (size_t k = 0; k < c->n; k++) {
         size_t i;
         json_t *layer;
-        json_array_foreach(c->in[k].list, i, layer) if (move_layer(c, layer, e) < 0) return -1;
+        json_array_foreach(c->in[k].list, i, layer)
+        {
+            if (move_layer(c, layer, e) < 0)
+                return -1;
+        }
     }
     return dir_sync(c->st->rootfd, "layers", e);
 }

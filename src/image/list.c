@@ -139,8 +139,11 @@ static bool reference_matches(const json_t *patterns, const char *key)
     json_t *x;
     const char *whole = reference_familiar(key);
     autofree char *name = mem_strndup(whole, reference_name_length(key) - (size_t)(whole - key));
-    json_array_foreach(patterns, i, x) if (json_is_string(x) && (matches(json_string_value(x), whole) ||
-                                                                 matches(json_string_value(x), name))) return true;
+    json_array_foreach(patterns, i, x)
+    {
+        if (json_is_string(x) && (matches(json_string_value(x), whole) || matches(json_string_value(x), name)))
+            return true;
+    }
     return false;
 }
 

@@ -15,7 +15,11 @@ static json_t *entry_of(struct image_store *st, json_t *images, const char *id, 
     size_t i;
     json_t *x;
     struct image_facts f;
-    json_array_foreach(images, i, x) if (str_eq(json_str(x, "config", ""), id)) return x;
+    json_array_foreach(images, i, x)
+    {
+        if (str_eq(json_str(x, "config", ""), id))
+            return x;
+    }
     if (!table_facts(st, id, &f)) {
         err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id);
         return NULL;
@@ -32,7 +36,11 @@ static void add_tag(json_t *entry, const char *key)
 {
     json_t *tags = json_object_get(entry, "tags"), *x;
     size_t i;
-    json_array_foreach(tags, i, x) if (str_eq(json_string_value(x), key)) return;
+    json_array_foreach(tags, i, x)
+    {
+        if (str_eq(json_string_value(x), key))
+            return;
+    }
     json_array_append_new(tags, json_string(key));
 }
 

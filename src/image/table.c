@@ -119,7 +119,11 @@ void table_refs_of(const struct image_store *st, const char *id, struct strv *re
 {
     const char *key;
     json_t *v;
-    json_object_foreach(st->refs, key, v) if (str_eq(json_string_value(v), id)) strv_add(ret, key);
+    json_object_foreach(st->refs, key, v)
+    {
+        if (str_eq(json_string_value(v), id))
+            strv_add(ret, key);
+    }
     if (ret->n > 1)
         qsort(ret->v, ret->n, sizeof(*ret->v), by_text);
 }

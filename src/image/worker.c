@@ -129,12 +129,12 @@ static int receive_bytes(struct pump *p, struct err *e)
 {
     char *bytes = p->buf + COPY_BYTES; /* not on the stack: the daemon's threads have small ones */
     ssize_t n = read(p->out, bytes, COPY_BYTES);
-    if (n > 0)
+    if (n > 0 && p->job->sink)
         return p->job->sink(p->job->sink_arg, bytes, (size_t)n) == 0 ? 0 : gone(e);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     shut(&p->out);
-    return n == 0 ? 0 : err_sys(e, "read from " ARCHIVE_PROGRAM);
+    return n >= 0 ? 0 : err_sys(e, "read from " ARCHIVE_PROGRAM);
 }
 
 static int take_message(struct pump *p, const char *text, size_t n, struct err *e)

@@ -28,23 +28,25 @@
 #define RULE_LENGTH 10 /* instructions of a rule, at most */
 
 struct rule {
-    bool allow;
-    char type; /* 'a', 'b', 'c' */
     int64_t major, minor;
     unsigned access; /* BPF_DEVCG_ACC_… */
+    char type;       /* 'a', 'b', 'c' */
+    bool allow;
 };
 
+#define ALL_ACCESS (BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE | BPF_DEVCG_ACC_MKNOD)
+
 static const struct rule always[] = {
-    {true, 'c', ANY, ANY, BPF_DEVCG_ACC_MKNOD},
-    {true, 'b', ANY, ANY, BPF_DEVCG_ACC_MKNOD},
-    {true, 'c', 1, 3, 7},
-    /* null */ {true, 'c', 1, 5, 7}, /* zero */
-    {true, 'c', 1, 7, 7},
-    /* full */ {true, 'c', 1, 8, 7}, /* random */
-    {true, 'c', 1, 9, 7},
-    /* urandom */ {true, 'c', 5, 0, 7}, /* tty */
-    {true, 'c', 5, 2, 7},
-    /* ptmx */ {true, 'c', 136, ANY, 7}, /* pts */
+    {ANY, ANY, BPF_DEVCG_ACC_MKNOD, 'c', true},
+    {ANY, ANY, BPF_DEVCG_ACC_MKNOD, 'b', true},
+    {1, 3, ALL_ACCESS, 'c', true},
+    /* null */ {1, 5, ALL_ACCESS, 'c', true}, /* zero */
+    {1, 7, ALL_ACCESS, 'c', true},
+    /* full */ {1, 8, ALL_ACCESS, 'c', true}, /* random */
+    {1, 9, ALL_ACCESS, 'c', true},
+    /* urandom */ {5, 0, ALL_ACCESS, 'c', true}, /* tty */
+    {5, 2, ALL_ACCESS, 'c', true},
+    /* ptmx */ {136, ANY, ALL_ACCESS, 'c', true}, /* pts */
 };
 #define ALWAYS (sizeof(always) / sizeof(always[0]))
 
@@ -78,7 +80,7 @@ static bool same(const struct rule *a, const struct rule *b)
 /* A rule for everything makes what stands before it void. */
 static bool is_all(const struct rule *r)
 {
-    return r->type == 'a' && r->access == 7;
+    return r->type == 'a' && r->access == ALL_ACCESS;
 }
 
 /* The effective list, first to last, without what a later rule makes void. @return its length, or -1 */
@@ -87,7 +89,7 @@ static int read_rules(struct rule *out, const json_t *list, struct err *e)
     size_t n = 0, given = json_array_size(list);
     if (given > RULES_MAX)
         return err_set(e, ERR_INVALID, "more than %d device rules", RULES_MAX);
-    out[n++] = (struct rule){false, 'a', ANY, ANY, 7};
+    out[n++] = (struct rule){ANY, ANY, ALL_ACCESS, 'a', false};
     for (size_t i = 0; i < given; i++) {
         struct rule r;
         if (read_rule(&r, json_array_get(list, i), e) < 0)
@@ -185,7 +187,7 @@ static void emit_rule(struct program *p, const struct rule *r)
         emit(p, BPF_JMP32 | BPF_JNE | BPF_K, tests[i].reg, 0, 0, (int32_t)tests[i].value);
     }
     if (r->allow) {
-        emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, (int32_t)(~r->access & 7));
+        emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, (int32_t)(~r->access & ALL_ACCESS));
         emit(p, BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_3, 0, 2, 0);
     } else {
         emit(p, BPF_JMP32 | BPF_JSET | BPF_K, BPF_REG_3, 0, 1, (int32_t)r->access);

@@ -58,14 +58,12 @@ static int version(void)
  * container as its standard output. */
 static int fill_stdio(struct err *e)
 {
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd < 0)
-        return err_sys(e, "open /dev/null");
-    close(fd);
-    return 0;
+    autoclose int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fcntl(take_fd(&fd), F_SETFD, 0); /* it stays, for children too */
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    }
+    return fd < 0 ? err_sys(e, "open /dev/null") : 0;
 }
 
 static int open_log(struct runtime *rt, const char *path, const char *format, struct err *e)

@@ -103,7 +103,7 @@ static int read_args(const json_t *list, struct scmp_arg_cmp *out, unsigned *n, 
         return err_set(e, ERR_INVALID, "more than %d conditions", ARGS_MAX);
     json_array_foreach(list, i, v)
     {
-        uint32_t op;
+        uint32_t op = 0;
         int64_t index = json_int(v, "index", -1);
         if (index < 0 || index >= ARGS_MAX)
             return err_set(e, ERR_INVALID, "argument index is not between 0 and %d", ARGS_MAX - 1);
@@ -134,7 +134,7 @@ static int add_call(scmp_filter_ctx ctx, uint32_t action, int nr, const struct s
 
 static int add_rule(scmp_filter_ctx ctx, uint32_t def, const json_t *rule, struct err *e)
 {
-    uint32_t action;
+    uint32_t action = 0;
     unsigned nargs = 0;
     struct scmp_arg_cmp args[ARGS_MAX];
     size_t i;
@@ -172,7 +172,7 @@ static int read_archs(const json_t *profile, scmp_filter_ctx ctx, uint32_t *out,
         return err_set(e, ERR_INVALID, "more than %d architectures", ARCHS_MAX - 1);
     json_array_foreach(list, i, v)
     {
-        uint32_t arch;
+        uint32_t arch = 0;
         if (look_up(archs, json_is_string(v) ? json_string_value(v) : "", &arch, e) < 0)
             return -1;
         int r = seccomp_arch_add(ctx, arch);
@@ -280,13 +280,13 @@ static int compile(struct filter *f, scmp_filter_ctx ctx, const json_t *profile,
 
 int filter_compile(struct filter *f, const json_t *profile, struct err *e)
 {
-    uint32_t def;
+    uint32_t def = 0;
     size_t i;
     json_t *v;
     *f = (struct filter){0};
     json_array_foreach(json_object_get(profile, "flags"), i, v)
     {
-        uint32_t flag;
+        uint32_t flag = 0;
         if (look_up(flags, json_is_string(v) ? json_string_value(v) : "", &flag, e) < 0)
             return err_wrap(e, "linux.seccomp.flags");
         f->flags |= flag;

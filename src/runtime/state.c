@@ -151,11 +151,18 @@ uint64_t process_starttime(pid_t pid)
     return p ? strtoull(p, NULL, 10) : 0;
 }
 
+/* 0 is the answer for a process that is gone, and must not equal a 0 from a damaged file. */
+static bool is_alive(const struct state *s)
+{
+    uint64_t now = process_starttime(s->pid);
+    return now != 0 && now == s->starttime;
+}
+
 int state_pidfd(const struct state *s, struct err *e)
 {
     autoclose int fd = s->pid > 0 ? (int)syscall(SYS_pidfd_open, s->pid, 0) : -1;
     /* Opened first, checked second: what the descriptor names can no longer change. */
-    if (fd < 0 || process_starttime(s->pid) != s->starttime)
+    if (fd < 0 || !is_alive(s))
         return err_set(e, ERR_NOT_FOUND, "container %s is not running", s->id);
     return take_fd(&fd);
 }
@@ -164,7 +171,7 @@ enum status state_status(const struct state *s)
 {
     if (s->pid == 0)
         return STATUS_CREATING;
-    if (process_starttime(s->pid) != s->starttime)
+    if (!is_alive(s))
         return STATUS_STOPPED;
     if (faccessat(s->dir, STATE_BARRIER, F_OK, 0) == 0)
         return STATUS_CREATED;

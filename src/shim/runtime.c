@@ -37,7 +37,10 @@ static int call(struct shim *s, const char *what, const struct strv *verb, const
     size_t i;
     json_t *v;
     strv_add(&argv, s->task.runtime);
-    json_array_foreach(s->task.runtime_args, i, v) strv_add(&argv, json_string_value(v));
+    json_array_foreach(s->task.runtime_args, i, v)
+    {
+        strv_add(&argv, json_string_value(v));
+    }
     strv_add(&argv, "--root");
     strv_add(&argv, s->task.runtime_root);
     strv_add(&argv, "--log");

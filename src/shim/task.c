@@ -40,8 +40,11 @@ static int arguments(struct task *t, struct err *e)
         return 0;
     if (!json_is_array(t->runtime_args))
         return err_set(e, ERR_INVALID, "shim.json: \"runtime_args\" must be a list");
-    json_array_foreach(t->runtime_args, i, v) if (!json_is_string(v)) return err_set(
-        e, ERR_INVALID, "shim.json: \"runtime_args\" must hold strings");
+    json_array_foreach(t->runtime_args, i, v)
+    {
+        if (!json_is_string(v))
+            return err_set(e, ERR_INVALID, "shim.json: \"runtime_args\" must hold strings");
+    }
     return 0;
 }
 

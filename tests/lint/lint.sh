@@ -25,11 +25,15 @@ analyzer() {
 check_cppcheck() {
     cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -j "$(nproc)" \
         --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=nullPointerRedundantCheck \
+        --include=tests/lint/cppcheck-macros.h \
         -D_GNU_SOURCE '-DGORAE_VERSION="lint"' '-DGORAE_COMMIT="lint"' -Isrc src
 }
 tidy() {
-    printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 4 clang-tidy-14 --quiet --warnings-as-errors='*' \
-        --checks="$(paste -sd, tests/lint/tidy-checks)" -- "${flags[@]}" 2>&1 | grep -vE '^[0-9]+ warnings? |^Suppressed|^Use -' | grep . && return 1
+    local checks
+    checks=$(paste -sd, tests/lint/tidy-checks)
+    # shellcheck disable=SC2016 # the inner shell expands them
+    printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 4 sh -c 'checks=$1; shift; clang-tidy-14 --quiet --checks="$checks" "$@" -- '"$(printf "'%s' " "${flags[@]}")" _ "$checks" 2>/dev/null |
+        grep . && return 1
     return 0
 }
 

@@ -71,7 +71,8 @@ int main(int argc, char **argv)
     copy_self();
     clock_gettime(CLOCK_MONOTONIC, &a);
     int pid = clone(child, stack + sizeof(stack),
-                    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD, NULL);
+                    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD,
+                    NULL);
     if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
         die("container");
     clock_gettime(CLOCK_MONOTONIC, &b);

@@ -1,5 +1,5 @@
-/* What does a process in a container see? Prints one JSON object, for tests to compare: between two runtimes, or with what
- * was promised. Static, so it needs nothing of the image, and it reports rather than judges.
+/* What does a process in a container see? Prints one JSON object, for tests to compare: between two runtimes, or with
+ * what was promised. Static, so it needs nothing of the image, and it reports rather than judges.
  *
  * Usage: peek [PATH…]; each PATH is probed too: what it is, and whether it opens for reading and for writing. */
 #include <dirent.h>
@@ -82,9 +82,9 @@ static void lines(const char *name, char *s)
 /* Lines of /proc/self/status that begin with one of these. */
 static void status(void)
 {
-    static const char *const wanted[] = {"Uid:",    "Gid:",    "Groups:", "CapInh:", "CapPrm:",     "CapEff:",
-                                         "CapBnd:", "CapAmb:", "Seccomp:", "NoNewPrivs:", "SigBlk:", "SigIgn:",
-                                         "Umask:",  "NSpid:"};
+    static const char *const wanted[] = {
+        "Uid:",    "Gid:",     "Groups:",     "CapInh:", "CapPrm:", "CapEff:", "CapBnd:",
+        "CapAmb:", "Seccomp:", "NoNewPrivs:", "SigBlk:", "SigIgn:", "Umask:",  "NSpid:"};
     char *all = slurp("/proc/self/status");
     for (char *p = all; *p;) {
         char *end = strchrnul(p, '\n'), *colon;
@@ -175,11 +175,12 @@ static void probe(const char *path)
         return;
     }
     int r = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), r_err = errno;
-    int w = S_ISDIR(st.st_mode) ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY), w_err = S_ISDIR(st.st_mode) ? EISDIR : errno;
+    int w = S_ISDIR(st.st_mode) ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY),
+        w_err = S_ISDIR(st.st_mode) ? EISDIR : errno;
     char byte;
     ssize_t got = r >= 0 && !S_ISDIR(st.st_mode) ? read(r, &byte, 1) : -2;
-    snprintf(line, sizeof(line), "%o read %s (%zd) write %s", st.st_mode & S_IFMT, r >= 0 ? "yes" : strerrorname_np(r_err), got,
-             w >= 0 ? "yes" : strerrorname_np(w_err));
+    snprintf(line, sizeof(line), "%o read %s (%zd) write %s", st.st_mode & S_IFMT,
+             r >= 0 ? "yes" : strerrorname_np(r_err), got, w >= 0 ? "yes" : strerrorname_np(w_err));
     if (S_ISDIR(st.st_mode)) {
         char *list[512];
         snprintf(line + strlen(line), sizeof(line) - strlen(line), " entries %zu", names(path, list, 512));
@@ -221,7 +222,9 @@ static void itself(void)
     long ring = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, -3 /* the session's */, 0);
     if (ring >= 0)
         syscall(SYS_keyctl, KEYCTL_DESCRIBE, ring, description, sizeof(description) - 1);
-    string("keyring", ring < 0 ? strerrorname_np(errno) : strrchr(description, ';') ? strrchr(description, ';') + 1 : "");
+    string("keyring", ring < 0                    ? strerrorname_np(errno)
+                      : strrchr(description, ';') ? strrchr(description, ';') + 1
+                                                  : "");
 }
 
 int main(int argc, char **argv)

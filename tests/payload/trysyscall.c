@@ -1,8 +1,8 @@
 /* Try system calls with arguments that do no harm, and print what each answered: "NAME ERRNO" a line.
  *
- * EPERM from a filter and EPERM from the kernel look alike, so the arguments are chosen to be refused for another reason
- * (a bad descriptor, a bad pointer, a bad flag) where the call gets through: EFAULT, EBADF, EINVAL mean "reached the
- * kernel". Calls that would do something with bad arguments as well are made in a child of their own.
+ * EPERM from a filter and EPERM from the kernel look alike, so the arguments are chosen to be refused for another
+ * reason (a bad descriptor, a bad pointer, a bad flag) where the call gets through: EFAULT, EBADF, EINVAL mean "reached
+ * the kernel". Calls that would do something with bad arguments as well are made in a child of their own.
  *
  * Usage: trysyscall NAME|NUMBER…; without any, the whole table. NAME=A,B,C… gives other arguments. "i386:NUMBER" enters
  * through int 0x80. */
@@ -22,7 +22,13 @@ static const struct {
     long nr;
     long a[6];
 } table[] = {
-#define CALL(n, ...) {#n, SYS_##n, {__VA_ARGS__}}
+#define CALL(n, ...)    \
+    {                   \
+#n, SYS_##n,    \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
     CALL(acct, 1),
     CALL(add_key, 1, 1, 1, 1, BAD),
     CALL(bpf, BAD, 0, 0),
@@ -90,7 +96,10 @@ static long through_i386(long nr)
 {
 #ifdef __x86_64__
     long r;
-    __asm__ volatile("int $0x80" : "=a"(r) : "a"(nr), "b"(-1L), "c"(1L), "d"(1L), "S"(0L), "D"(0L) : "memory", "r8", "r9", "r10", "r11");
+    __asm__ volatile("int $0x80"
+                     : "=a"(r)
+                     : "a"(nr), "b"(-1L), "c"(1L), "d"(1L), "S"(0L), "D"(0L)
+                     : "memory", "r8", "r9", "r10", "r11");
     errno = (int)r < 0 ? -(int)r : 0;
     return (int)r < 0 ? -1 : r;
 #else

@@ -118,8 +118,12 @@ static inline void rt_create(const char *bundle, const char *console, const char
         usleep(500000);
     fflush(NULL);
     pid_t pid = fork();
+    if (pid == 0 && rt_asked(bundle, "die-early"))
+        rt_exit(7);
     if (pid == 0)
         rt_init(bundle, console);
+    if (rt_asked(bundle, "die-early"))
+        usleep(200000);
     snprintf(text, sizeof(text), "%d", (int)pid);
     if (file_replace_volatile(AT_FDCWD, rt_file(root, "pid"), text, strlen(text), 0600, &e) < 0)
         rt_exit(61);

@@ -217,6 +217,20 @@ START_TEST(init_dies_before_the_start)
 }
 END_TEST
 
+/* Its status waits for us although we learn only later that it was init. */
+START_TEST(init_dies_before_create_is_done)
+{
+    struct box b;
+    box_new(&b, "echo never");
+    box_put(&b, "bundle/die-early", "");
+    box_write_task(&b);
+    box_launch(&b);
+    box_expect(&b, "created");
+    fails(&b, ERR_SYSTEM, "the container ended with status 7 before it was started", true);
+    box_free(&b);
+}
+END_TEST
+
 /* ---- the daemon comes and goes ---- */
 
 START_TEST(daemon_lost_before_the_start_undoes)
@@ -566,6 +580,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, no_runtime);
     tcase_add_test(t, a_bad_task_is_refused_whole);
     tcase_add_test(t, init_dies_before_the_start);
+    tcase_add_test(t, init_dies_before_create_is_done);
     tcase_add_test(t, usage);
     t = shim_case(s, "daemon");
     tcase_add_test(t, daemon_lost_before_the_start_undoes);
