@@ -38,6 +38,7 @@ struct folder_time {
     struct timespec mtime;
 };
 
+/* The state of one unpacking. */
 struct layer {
     int root;
     const struct layer_options *o;
@@ -63,6 +64,7 @@ static void forget_last(struct layer *l)
     place_release(&l->last);
 }
 
+/* @param path the folder's own path; "" is the root */
 static int remember_time(struct layer *l, const char *path, struct timespec mtime, struct err *e)
 {
     l->time_bytes += (int64_t)strlen(path) + (int64_t)sizeof(*l->time);
@@ -74,6 +76,7 @@ static int remember_time(struct layer *l, const char *path, struct timespec mtim
     return 0;
 }
 
+/* merged.c copied a folder of a layer below; what is made in it would change the copied time. */
 static int folder_implied(void *arg, const char *path, const struct stat *like, struct err *e)
 {
     return remember_time(arg, path, like->st_mtim, e);
@@ -100,6 +103,7 @@ static char *path_of(const struct place *p)
     return *p->path ? str_printf("%s/%s", p->path, p->name) : mem_strdup(p->name);
 }
 
+/* Do the layers below show a folder at this place? Only then is there something that a mark could hide. */
 static bool folder_below(const struct layer *l, const struct place *p)
 {
     struct stat st;
@@ -144,6 +148,7 @@ static int apply_folder(struct layer *l, const struct place *p, struct archive_e
     return remember_time(l, path, at->mtime, e);
 }
 
+/* "./": most tars begin with it. It sets what the container's "/" will be. */
 static int apply_root(struct layer *l, struct archive_entry *entry, const struct attributes *at, struct err *e)
 {
     if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry))
@@ -153,6 +158,9 @@ static int apply_root(struct layer *l, struct archive_entry *entry, const struct
     return remember_time(l, "", at->mtime, e);
 }
 
+/* The target is looked for in this layer alone: a link into a layer below would have to copy the file up, and no
+ * builder writes one, because overlayfs itself copies the file up when a container makes such a link. linkat(2) without
+ * AT_SYMLINK_FOLLOW links a symbolic link itself, never what it names. */
 static int apply_hardlink(struct layer *l, const struct place *p, const char *text, struct err *e)
 {
     autofree char *target = path_clean(text, e);
@@ -178,6 +186,7 @@ static int apply_hardlink(struct layer *l, const struct place *p, const char *te
     return 0;
 }
 
+/* An entry that is not a deletion. A hard link comes first: its type field says what its target is. */
 static int apply_at(struct layer *l, const struct place *p, struct archive_entry *entry, struct err *e)
 {
     struct attributes at;
@@ -241,6 +250,7 @@ static bool folder_marked(const char *path, const char *mark)
     return false;
 }
 
+/* What kind of entry is it? Names decide before types: a whiteout is one whatever its type, as in Docker. */
 static int apply_path(struct layer *l, const char *path, struct archive_entry *entry, struct err *e)
 {
     const char *slash = strrchr(path, '/');
@@ -299,6 +309,7 @@ static int finish_times(struct layer *l, struct err *e)
     return 0;
 }
 
+/* A folder that was marked and later replaced by a file needs no mark: the file hides what is below by itself. */
 static void finish_opaque(struct layer *l, struct strv *ret)
 {
     for (size_t i = 0; i < l->m.opaque.n; i++) {

@@ -64,6 +64,8 @@ static int report(void *arg, int64_t bytes, struct err *e)
     return message_progress(p->diff, bytes < p->total ? bytes : p->total - 1, p->total, e);
 }
 
+/* diff/ becomes the container's "/" where the tar does not say otherwise, hence its mode; the folder around it is
+ * closed, so that nobody reaches setuid files from the host. @return fd of diff/ */
 static int make_folders(int root, const char *chain, struct err *e)
 {
     autofree char *layer = str_printf("layers/%s", chain);
@@ -97,6 +99,7 @@ int load_unpack(int root, int fd, const char *diff, const char *chain, const str
     return message_progress(diff, st.st_size, st.st_size, e);
 }
 
+/* Even where nothing is compressed the bytes are copied: they come through a pipe. */
 int load_tar(int root, int fd, char *hex, int64_t *ret_size, struct err *e)
 {
     static const char tmp[] = "blobs/incoming";
@@ -241,6 +244,7 @@ static int load_layer(struct load *l, const char *name, const char *diff, struct
     return 0;
 }
 
+/* The configuration was written by whoever made the archive. What is read from it here is all that load believes. */
 static int check_config(const json_t *config, size_t layers, struct err *e)
 {
     const json_t *ids = json_at(config, "rootfs.diff_ids");

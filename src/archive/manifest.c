@@ -90,6 +90,7 @@ static int add_strings(struct strv *v, const json_t *list, size_t max, const cha
     return 0;
 }
 
+/* One element of manifest.json. "Layers" may be absent or null: an image of settings only. */
 static int read_docker_image(const struct spool *s, const json_t *j, struct manifest *m, struct err *e)
 {
     const char *config = json_str(j, "Config", NULL);
@@ -163,6 +164,7 @@ static void add_annotated_tag(struct manifest_image *image, const json_t *descri
         strv_add(&image->tags, ref);
 }
 
+/* @param descriptor what led here; it carries the image's name */
 static int read_oci_manifest(const struct spool *s, const json_t *j, const json_t *descriptor, struct manifest *m,
                              struct err *e)
 {
@@ -200,6 +202,7 @@ static const char *machine(void)
 #endif
 }
 
+/* Variants of arm are not told apart: all arm64 machines run v8. */
 static bool fits(const json_t *descriptor)
 {
     const json_t *p = json_object_get(descriptor, "platform");

@@ -125,7 +125,8 @@ static size_t parts_in(const char *path)
     return n;
 }
 
-/* Step into `part`, which is a folder of this layer. */
+/* Step into `part`, which is a folder of this layer. Depth is counted on the path without links: a path of few parts
+ * can lead through links into a tree of any depth, and who removes the tree needs a descriptor for each level. */
 static int enter(struct walk *w, const char *part, struct err *e)
 {
     if (parts_in(w->at.s) >= DEPTH_MAX)
@@ -141,6 +142,7 @@ static int enter(struct walk *w, const char *part, struct err *e)
     return 0;
 }
 
+/* Take hold of `at` again, from the root. */
 static int go_to_at(struct walk *w, struct err *e)
 {
     fd_close(w->fd);
@@ -148,6 +150,8 @@ static int go_to_at(struct walk *w, struct err *e)
     return w->fd >= 0 ? 0 : err_sys(e, "open folder /%s", w->at.s);
 }
 
+/* ".." in the text of a link. The folder above is found by its path, never by opening "..": between the two somebody
+ * could have moved the folder elsewhere, and its parent with it. At the root it stays, as in a chroot. */
 static int go_up(struct walk *w, struct err *e)
 {
     char *slash = w->at.len ? memrchr(w->at.s, '/', w->at.len) : NULL;
@@ -224,6 +228,7 @@ static int step_below(struct walk *w, const char *part, bool hidden, struct err 
     return make_folder(w, part, fd >= 0 && S_ISDIR(st.st_mode) ? &st : NULL, hidden, e);
 }
 
+/* One part of the path: what this layer has under the name decides, and only where it has nothing, those below. */
 static int step(struct walk *w, const char *part, struct err *e)
 {
     struct stat st;

@@ -70,6 +70,7 @@ static int set_attributes(int fd, struct archive_entry *entry, const struct attr
     return set_xattrs(fd, entry, e);
 }
 
+/* pwrite(2) until all is written; it may write less than asked, and a signal may interrupt it. */
 static int write_at(int fd, const void *data, size_t n, int64_t offset, struct err *e)
 {
     const char *p = data;
@@ -108,6 +109,8 @@ static int write_content(int fd, struct archive *a, int64_t size, struct err *e)
     return ftruncate(fd, size) == 0 ? 0 : err_sys(e, "set length");
 }
 
+/* The length is charged before a byte is written, from the header: a sparse file costs its length, because the first
+ * write to it in a container copies it up whole. */
 int place_file(const struct place *p, struct archive *a, struct archive_entry *entry, const struct attributes *at,
                int64_t *budget, struct err *e)
 {
@@ -136,6 +139,7 @@ int place_folder_attributes(int parent, const char *name, struct archive_entry *
     return set_attributes(fd, entry, at, e);
 }
 
+/* Owner and time of what cannot be opened without a side effect: a FIFO would wait for a reader, a device would act. */
 static int finish_named(const struct place *p, const struct attributes *at, struct err *e)
 {
     const struct timespec times[2] = {at->mtime, at->mtime};

@@ -74,6 +74,7 @@ static bool first_time(struct save *s, const char *hex)
     return true;
 }
 
+/* Exactly `size` bytes, as the header has promised; a file that changed its length meanwhile is an error. */
 static int copy_hashed(struct save *s, int fd, int64_t size, char *hex, struct err *e)
 {
     autofree char *buf = mem_alloc(SAVE_COPY);
@@ -126,6 +127,7 @@ static const char *familiar(const char *canonical)
     return canonical;
 }
 
+/* repositories: {"busybox":{"latest":"<layer>"}}. Only readers older than 2016 look at it. */
 static void add_repository(struct save *s, const char *tag, const char *top)
 {
     const char *name = familiar(tag);
@@ -139,6 +141,7 @@ static void add_repository(struct save *s, const char *tag, const char *top)
     json_object_set_new(tags, colon + 1, json_string(top));
 }
 
+/* Enter the image in all tables of contents. An OCI index has one entry a name, or one without a name. */
 static void add_tables(struct save *s, const json_t *image, json_t *layers, const char *top, json_t *manifest)
 {
     json_t *names = json_array(), *tag;

@@ -73,6 +73,7 @@ static int add_regular(struct spool *s, char *name, struct archive *a, int64_t *
     return 0;
 }
 
+/* Folders are skipped: names alone count here. Devices and FIFOs have no place in an archive of images. */
 static int add_entry(struct spool *s, struct archive *a, struct archive_entry *entry, int64_t *total, struct err *e)
 {
     mode_t type = archive_entry_filetype(entry);
@@ -163,6 +164,7 @@ void spool_release(struct spool *s)
     s->n = s->cap = 0;
 }
 
+/* Old archives name a shared layer by a link to another image's copy; chains of links end after LINKS_MAX. */
 const struct spool_file *spool_find(const struct spool *s, const char *name)
 {
     for (int i = 0; i <= LINKS_MAX && s->n > 0; i++) {

@@ -8,6 +8,10 @@
  * Decoding fails on anything that is not exactly a record. A damaged line is no reason to stop reading a log, so there
  * is no error text; callers count or skip.
  *
+ * The decoder is written for lines from outside: a container's root may edit its own log through a bind mount, and a
+ * power cut may leave anything. It never reads behind the line, needs no terminator, keeps no more state than its
+ * position, and its only allocation is bounded by the length of the line.
+ *
  * Read next: shim/log.c, which writes the file, and the engine's logs, which reads it. */
 #include "base/jsonlog.h"
 #include "base/clock.h"
@@ -73,6 +77,7 @@ static void add_escape(struct str *out, unsigned char c)
     }
 }
 
+/* Copy in runs: [from, i) holds bytes that need no change and are not copied yet. */
 static void add_text(struct str *out, const unsigned char *p, size_t n)
 {
     size_t from = 0, i = 0;
@@ -96,6 +101,7 @@ static void add_text(struct str *out, const unsigned char *p, size_t n)
     str_addn(out, p + from, n - from);
 }
 
+/* All records of a batch carry the same time, and making its text costs more than the rest of a short record. */
 static const char *time_text(int64_t t)
 {
     static _Thread_local int64_t known;
@@ -117,7 +123,12 @@ void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, int64_
     str_add(out, "\"}\n");
 }
 
-/* ---- decoding ---- */
+/* ---- decoding ----
+ *
+ *     line   = { member , … }          member = "log": string | "stream": "stdout" or "stderr" | "time": RFC 3339
+ *                                              | "attrs": { … } | "anything else": any value
+ *
+ * Each function below reads one piece at `scan.p` and steps behind it, or returns false. */
 
 struct scan {
     const char *p;
@@ -366,6 +377,7 @@ static int member_named(const char *key, size_t n)
     return 0;
 }
 
+/* A key that stands twice is refused: two readers might believe different ones. */
 static bool member(struct scan *s, struct jsonlog_record *r, int *seen)
 {
     const char *text;
@@ -374,7 +386,7 @@ static bool member(struct scan *s, struct jsonlog_record *r, int *seen)
         return false;
     int bit = member_named(text, n);
     if (bit & *seen)
-        return false; /* said twice: which one would be true? */
+        return false;
     *seen |= bit;
     switch (bit) {
     case HAS_LOG: return text_string(s, r);

@@ -335,6 +335,10 @@ bool format_is_function(const char *name)
 json_t *format_call(const char *name, json_t *const *v, size_t n, struct err *e)
 {
     const struct function *f = find(name);
+    if (!f || !f->call) {
+        err_set(e, ERR_INVALID, "is not a function");
+        return NULL;
+    }
     if (n < f->least || n > f->most) {
         err_set(e, ERR_INVALID, "takes %s%zu arguments, not %zu", f->least == f->most ? "" : "at least ", f->least, n);
         return NULL;

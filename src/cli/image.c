@@ -169,14 +169,12 @@ static json_t *history_row(const json_t *step, const struct history_options *o)
     int64_t created = json_int(step, "Created", 0), bytes = json_int(step, "Size", 0);
     json_t *r = json_object();
     json_object_set_new(r, "Comment", json_string(json_str(step, "Comment", "")));
-    clock_format(created * NS_PER_S, text);
-    size_t n = strcspn(text, "."); /* whole seconds */
+    clock_format(created > 0 && created < INT64_MAX / NS_PER_S ? created * NS_PER_S : 0, text);
+    size_t n = strcspn(text, ".Z"); /* whole seconds */
     snprintf(text + n, sizeof(text) - n, "Z");
     json_object_set_new(r, "CreatedAt", json_string(text));
     json_object_set_new(r, "CreatedBy", json_take(step_text(json_str(step, "CreatedBy", ""), o->no_trunc)));
-    if (o->human)
-        human_ago(created, text);
-    json_object_set_new(r, "CreatedSince", json_string(text));
+    json_object_set_new(r, "CreatedSince", json_string(human_ago(created, text)));
     json_object_set_new(r, "ID", *id == '<' ? json_string(id) : json_take(o->no_trunc ? mem_strdup(id) : human_id(id)));
     if (o->human)
         human_size((double)bytes, 3, size);
@@ -189,8 +187,9 @@ static json_t *history_row(const json_t *step, const struct history_options *o)
 static int history(struct cli *cli, void *options, const struct args *args)
 {
     const struct history_options *o = options;
-    static const struct list_kind kind = {"{{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}",
-                                          history_headings};
+    const struct list_kind kind = {o->human ? "{{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}"
+                                            : "{{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}",
+                                   history_headings};
     struct err e;
     autostr path = STR_INIT;
     path_start(&path, "/images/%s/history", args->v[0]);

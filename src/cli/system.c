@@ -154,7 +154,7 @@ static void print_event(const struct cli *cli, const json_t *event)
 {
     autostr text = STR_INIT, safe = STR_INIT;
     int64_t ns = json_int(event, "timeNano", 0);
-    add_local_time(&text, ns ? ns : json_int(event, "time", 0) * NS_PER_S);
+    add_local_time(&text, ns ? ns : json_int(event, "time", 0) % (INT64_MAX / NS_PER_S) * NS_PER_S);
     str_addf(&text, " %s %s %s", json_str(event, "Type", ""), json_str(event, "Action", ""),
              json_str(event, "Actor.ID", ""));
     add_attributes(&text, json_at(event, "Actor.Attributes"));

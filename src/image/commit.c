@@ -70,6 +70,7 @@ static int check_layers(const struct incoming *in, struct err *e)
     return 0;
 }
 
+/* Tags come as the archive has them, in any of the forms that people write; keys are canonical. */
 static int check_tags(struct incoming *in, const json_t *tags, struct err *e)
 {
     size_t i;
@@ -113,6 +114,7 @@ static int read_incoming(struct commit *c, const json_t *image, struct incoming 
 
 /* --- completing what is in staging ---------------------------------------------------------------------------- */
 
+/* A layer that the worker unpacked has sizes; one that the store had already has none. */
 static bool is_fresh(const json_t *layer)
 {
     return json_object_get(layer, "size") != NULL;
@@ -145,6 +147,7 @@ static int mark_opaque(struct commit *c, const json_t *layer, struct err *e)
     return 0;
 }
 
+/* The folder and the tar are there, and layer.json is put beside them: after the rename it is all or nothing. */
 static int complete_layer(struct commit *c, const json_t *layer, const char *parent, struct err *e)
 {
     struct stat st;
@@ -270,6 +273,7 @@ static int move_layers(struct commit *c, struct err *e)
 
 /* --- records and references -------------------------------------------------------------------------------------- */
 
+/* The image as the table will hold it. One that is loaded again keeps what only this store knows: its parent. */
 static struct image *make_image(const struct commit *c, const struct incoming *in, int64_t now)
 {
     struct image *im = mem_alloc(sizeof(*im));
@@ -309,6 +313,7 @@ static int write_records(struct commit *c, struct err *e)
     return 0;
 }
 
+/* All names of all images in one replacement of the file: a reader sees none of them or all. */
 static int write_refs(struct commit *c, json_t **ret_moved, struct err *e)
 {
     json_t *refs = json_copy(c->st->refs);

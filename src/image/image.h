@@ -98,7 +98,8 @@ json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *fi
  */
 json_t *image_usage(struct image_store *st);
 /** Forget images that were removed by force while a stopped container still needed their layers, and that no container
- * needs any more. To be called after containers were removed, and at start when all containers are known. */
+ * needs any more. Each image_remove() and image_prune() does it too; to have the space at once, call it after
+ * containers were removed. Costs nothing where there are none. */
 void image_collect(struct image_store *st);
 /** Apply one line of a Dockerfile (those of image_import()) to the "config" object of an image configuration. Variables
  * are taken from its Env. */

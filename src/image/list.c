@@ -229,6 +229,7 @@ static bool take_refs(const struct image_store *st, const struct query *q, const
     return q->all || !table_has_children(st, im->id);
 }
 
+/* @param api_minor before 1.43 a nameless image was shown with names that look like "<none>" */
 static json_t *element(const struct image *im, json_t *tags, json_t *digests, int api_minor)
 {
     int64_t size = 0;
@@ -246,6 +247,8 @@ static json_t *element(const struct image *im, json_t *tags, json_t *digests, in
                      im->labels ? json_deep_copy(im->labels) : json_null());
 }
 
+/* What the image itself says, before its names are looked at. Times are compared strictly, as Docker does: an image is
+ * not "before" itself. */
 static bool wanted(const struct query *q, const struct image *im)
 {
     return !im->detached && im->created < q->before && im->created > q->since && im->created <= q->until &&

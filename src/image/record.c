@@ -56,6 +56,8 @@ static bool is_there(const struct image_store *st, const char *path, mode_t type
     return fstatat(st->rootfd, path, &s, AT_SYMLINK_NOFOLLOW) == 0 && (s.st_mode & S_IFMT) == type;
 }
 
+/* @param below chain id of the layer below, or NULL: the chain is derived again, so a layer.json that was copied from
+ * elsewhere does not pass */
 static struct layer *read_layer(const struct image_store *st, const char *chain, const char *below, struct err *e)
 {
     size_t len;
@@ -108,6 +110,7 @@ static int read_layers(struct image_store *st, struct image *im, const json_t *l
     return 0;
 }
 
+/* The configuration is hashed and thereby sure; the record is only a file. */
 static int compare_layers(const struct image *im, const json_t *config, struct err *e)
 {
     const json_t *ids = json_at(config, "rootfs.diff_ids");

@@ -10,7 +10,8 @@
  *
  * On disk: refs.json first, then the record; then the image is gone, and sweep.c collects what it leaves. A container
  * that was only stopped needs its layers to start again, though its image was removed by force: the record then stays,
- * marked "detached" and seen by nobody, until no container is left (image_collect()). Next: sweep.c. */
+ * marked "detached" and seen by nobody, until no container is left; each removal and prune looks for such (collect()).
+ * Next: sweep.c. */
 #include "image/store.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -185,12 +186,14 @@ static int detach(struct removal *r, struct image *im, struct err *e)
     return -1;
 }
 
-static int delete_record(struct removal *r, struct image *im, struct err *e)
+/* @param told whether the layers that go with it belong into the answer */
+static int delete_record(struct removal *r, struct image *im, bool told, struct err *e)
 {
     if (table_remove_record(r->st, im->id, e) < 0)
         return -1;
     FAULT("image.remove.record-removed");
-    note_unused_layers(r, im);
+    if (told)
+        note_unused_layers(r, im);
     pthread_mutex_lock(&r->st->lock);
     table_drop_image(r->st, im);
     r->st->garbage = true;
@@ -208,7 +211,7 @@ static int delete_one(struct removal *r, struct image *im, struct err *e)
         return -1;
     note_event(r, "delete", im->id);
     note(r, "Deleted", whole);
-    return find_user(r, im->id, false) ? detach(r, im, e) : delete_record(r, im, e);
+    return find_user(r, im->id, false) ? detach(r, im, e) : delete_record(r, im, true, e);
 }
 
 /* Remove image `start` and, where asked, the nameless images it was built on.
@@ -237,6 +240,8 @@ static int delete_image(struct removal *r, const char *start, bool quiet, struct
 
 /* --- the two ways of naming -------------------------------------------------------------------------------------- */
 
+/* A container that uses the image is in the way only if this is the last name: with another one left, nothing but a
+ * name goes. */
 static int remove_by_reference(struct removal *r, const char *id, const char *key, struct err *e)
 {
     autostrv keys = {NULL, 0}, going = {NULL, 0};
@@ -263,6 +268,7 @@ static int remove_by_reference(struct removal *r, const char *id, const char *ke
     return keys.n > going.n ? 0 : delete_image(r, id, true, e);
 }
 
+/* An id takes all names with it, where there is no doubt which image is meant by them (or with force). */
 static int remove_by_id(struct removal *r, const char *id, struct err *e)
 {
     autostrv keys = {NULL, 0};
@@ -284,8 +290,20 @@ static void begin(struct removal *r, struct image_store *st)
     r->user = store_users(st, &r->users);
 }
 
+/* Forget images that were only kept for containers which are gone by now. */
+static void collect(struct removal *r)
+{
+    for (size_t i = r->st->images; i > 0; i--) {
+        struct err later; /* it stays, and is tried again */
+        struct image *im = r->st->image[i - 1];
+        if (im->detached && !find_user(r, im->id, true) && !find_user(r, im->id, false))
+            delete_record(r, im, false, &later);
+    }
+}
+
 static void end(struct removal *r)
 {
+    collect(r);
     pthread_mutex_unlock(&r->st->writer);
     for (size_t i = 0; i + 1 < r->events.n; i += 2)
         store_event(r->st, r->events.v[i], r->events.v[i + 1], NULL);
@@ -371,6 +389,7 @@ struct prune_query {
     const json_t *labels, *not_labels;
 };
 
+/* May this image go? Children first: see prune_all(). */
 static bool wants(const struct prune_query *q, const struct removal *r, const struct image *im)
 {
     autostrv keys = {NULL, 0};
@@ -446,7 +465,6 @@ json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *fi
 void image_collect(struct image_store *st)
 {
     struct removal r = {.prune_parents = false};
-    struct err e;
     pthread_mutex_lock(&st->lock);
     bool any = false;
     for (size_t i = 0; i < st->images; i++)
@@ -455,11 +473,6 @@ void image_collect(struct image_store *st)
     if (!any)
         return;
     begin(&r, st);
-    for (size_t i = st->images; i > 0; i--) {
-        struct image *im = st->image[i - 1];
-        if (im->detached && !find_user(&r, im->id, true) && !find_user(&r, im->id, false))
-            delete_record(&r, im, &e);
-    }
     end(&r);
     json_decref(r.records);
 }

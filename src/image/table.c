@@ -130,6 +130,7 @@ void table_refs_of(const struct image_store *st, const char *id, struct strv *re
 
 /* --- facts -------------------------------------------------------------------------------------------------- */
 
+/* Copy, so that the caller may go on without the lock while the image is removed. */
 static void fill_facts(const struct image_store *st, const struct image *im, struct image_facts *f)
 {
     memcpy(f->id, im->id, DIGEST_SIZE);
@@ -208,6 +209,8 @@ static bool find_locked(const struct image_store *st, const char *name, char *ke
     return true;
 }
 
+/* The order of Docker: a reference that exists wins over an id that begins alike, so nobody can hide an image by a tag,
+ * except one that is 64 hex digits, which the grammar of references excludes. */
 int table_find(struct image_store *st, const char *name, struct found *ret, struct err *e)
 {
     struct err why;

@@ -108,6 +108,7 @@ static int refill(struct pump *p, struct err *e)
     return 0;
 }
 
+/* EPIPE: the worker has what it wants, or is dead; its messages tell which. */
 static int send_some(struct pump *p, struct err *e)
 {
     ssize_t n = send(p->in, p->buf + p->from, p->to - p->from, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -137,6 +138,7 @@ static int receive_bytes(struct pump *p, struct err *e)
     return n >= 0 ? 0 : err_sys(e, "read from " ARCHIVE_PROGRAM);
 }
 
+/* One line. Progress is passed on at once; of all others the last is kept, which says how it ended. */
 static int take_message(struct pump *p, const char *text, size_t n, struct err *e)
 {
     json_t *j = json_parse(text, n, e);
@@ -232,6 +234,7 @@ static int open_ends(struct ends *x, bool out, struct err *e)
     return 0;
 }
 
+/* The worker gets exactly the descriptors of base/archiveproto.h: posix_spawn closes all others. */
 static pid_t start(const struct worker_job *job, const struct ends *x, struct err *e)
 {
     autostrv env = {NULL, 0};

@@ -136,7 +136,7 @@ static int add_rule(scmp_filter_ctx ctx, uint32_t def, const json_t *rule, struc
 {
     uint32_t action = 0;
     unsigned nargs = 0;
-    struct scmp_arg_cmp args[ARGS_MAX];
+    struct scmp_arg_cmp args[ARGS_MAX] = {0};
     size_t i;
     json_t *v;
     const json_t *names = json_object_get(rule, "names");

@@ -4,12 +4,19 @@
  * client and shim, and the daemon may come and go. Towards the client they are frames of stdout and stderr, or with a
  * terminal the bare bytes; from it they are bare input.
  *
- * The hard part is what each kind of ending means (Engine API, attach). A client that shuts down its write side has
- * finished its input and still wants output; docker's does so at once where it has no input to give. Only where it is
- * attached to stdin does it matter: end of file for the container with StdinOnce and no terminal, else the end of this
- * attachment. A client that is gone altogether is noticed by a hang-up, or over TCP only when a write fails; the
- * container runs on. When the container ends, each client gets the rest of the output, then our FIN, and we read until
- * its own: closing a TCP socket with unread input sends a reset, which can destroy output that is still on its way.
+ * The hard part is what each kind of ending means (Engine API, attach):
+ *
+ *     the client shuts down its write side, and is …
+ *         not attached to stdin          nothing: it still wants output. docker's client does so at once
+ *         attached, StdinOnce, no tty    end of file for the container; output goes on
+ *         attached otherwise             the attachment ends; the container keeps its stdin and runs on
+ *     the client closes                  the attachment ends, after the input that it left behind has been passed on
+ *     the detach keys, on a tty          the attachment ends; the keys and what follows them are dropped
+ *     the container ends                 the rest of the output, our FIN, then the client's
+ *
+ * Over a unix socket a close shows as POLLHUP. Over TCP it cannot be told from a half-close until a write is answered
+ * by a reset, so such a client is found out by the next output. At the container's end we read until the client's FIN:
+ * closing a TCP socket to which input is still coming sends a reset, and that can destroy output on its way.
  *
  * A client that does not read delays the container once OUTPUT_PENDING_MAX bytes wait for it, as under Docker. That
  * bounds memory and loses nothing. After the container's end there is nobody to delay: a client that takes nothing for
@@ -45,12 +52,13 @@ static void set_state(struct client *c, enum client_state state)
 
 static void tell_detach(struct shim *s, struct client *c, bool keys)
 {
-    if (c->told || s->phase > PHASE_RUNNING)
+    if (c->told || s->phase != PHASE_RUNNING)
         return;
     c->told = true;
     control_event(s, json_pack("{s:s, s:b}", "ev", "detach", "keys", keys));
 }
 
+/* The attachment ends and the container runs on: what is pending is still sent, then our FIN. */
 static void detach(struct shim *s, struct client *c, bool keys)
 {
     tell_detach(s, c, keys);
@@ -89,6 +97,8 @@ void client_queue(const struct shim *s, struct client *c, int stream, const char
     str_addn(&c->out, p, n);
 }
 
+/* The buffer is given back whenever it runs empty, so that an idle shim is small. A client that always lags never lets
+ * it run empty; then the part that is sent is cut off now and again. */
 void client_flush(struct shim *s, struct client *c)
 {
     if (client_pending(c) == 0)
@@ -130,10 +140,11 @@ static void send_live(struct shim *s, struct client *c, int stream, const char *
     str_addn(&c->out, p + (done - of_head), n - (done - of_head));
 }
 
+/* Whoever is being shown the log is passed over: this output is in the log already, and is found there. */
 void attach_output(struct shim *s, int stream, const char *p, size_t n)
 {
     for (struct client *c = s->clients; c; c = c->next)
-        if (c->state == CLIENT_LIVE && c->wants[stream] && !c->replay) /* whoever is shown the log finds it there */
+        if (c->state == CLIENT_LIVE && c->wants[stream] && !c->replay)
             send_live(s, c, stream, p, n);
 }
 
@@ -148,6 +159,7 @@ bool attach_room(const struct shim *s, int stream)
 
 /* ---- input ---- */
 
+/* Input goes to the container as it is. Several clients may give some; it is mixed as it comes. */
 static void input(struct shim *s, struct client *c, const char *p, size_t n)
 {
     if (!s->task.tty) {
@@ -175,6 +187,8 @@ static void input_ended(struct shim *s, struct client *c)
         detach(s, c, false);
 }
 
+/* Input for the container is left in the socket until the container takes it: the kernel then holds up the client. Who
+ * is not attached to stdin is read all the same, and what comes is dropped, so that its FIN is seen. */
 static bool may_read(const struct shim *s, const struct client *c)
 {
     return !c->input_over && (!c->wants[0] || stdin_ready(s));
@@ -276,6 +290,8 @@ void attach_end(struct shim *s)
             set_state(c, c->replay ? CLIENT_LIVE : CLIENT_FLUSHING);
 }
 
+/* What time alone changes. Note the order: a client may go from live to lingering in one turn, and one more turn later,
+ * when its FIN has been read, it is dead. */
 static void sweep(struct shim *s, struct client *c)
 {
     bool ending = s->phase >= PHASE_RECORDING;

@@ -5,9 +5,17 @@
  * which the kernel reports them does not matter: a container that ends before `runtime start` has returned is started
  * first and ended next, all the same.
  *
- * The order at the end is what the daemon builds on. The log has all output; then the exit record is on disk; then
- * shim.sock is gone, so that a successor may take the name; then the daemon is told. Whatever instant the machine or
- * one of us dies at, the daemon finds either a shim that answers or a record that is true.
+ * The order at the end is what the daemon builds on:
+ *
+ *     1. init's status is collected, and the orphans that it left are killed
+ *     2. the last output is read, and is in the log
+ *     3. the exit record is on disk (file_replace)
+ *     4. shim.sock is gone, so that a successor may take the name: `docker restart` need not wait for step 6
+ *     5. the daemon is told
+ *     6. the clients have got the rest, and the shim ends
+ *
+ * Whatever instant the machine or one of us dies at, the daemon finds a shim that answers, or a record that is true, or
+ * after the death of the shim itself neither; then the exit status is lost for good, because only a parent gets it.
  *
  * Deleting the container from the runtime (its cgroup, its state) is the daemon's, which must be able to do it anyway
  * for a container whose shim was killed. Only what never started is undone here.
@@ -98,6 +106,9 @@ static bool kill_orphans(const struct shim *s)
 
 /* ---- undoing what never ran ---- */
 
+/* The way back from every phase before RUNNING, for whatever reason: kill init, let the runtime clear away what it has
+ * made (cgroup, state), see that nobody is left, and say why. It is asked for no success: a runtime that cannot delete
+ * has its reasons in runtime.log, and the daemon deletes once more. */
 static void undo(struct shim *s, const struct err *why)
 {
     struct err e;
@@ -111,6 +122,8 @@ static void undo(struct shim *s, const struct err *why)
     runtime_delete(s, &e);
 }
 
+/* The last thing that anybody hears of this container from us. The name of the socket goes before the message: who has
+ * read it may at once start a new shim in this folder. */
 static void end(struct shim *s, json_t *event)
 {
     control_unlisten(s);
@@ -190,6 +203,7 @@ static void after_create(struct shim *s)
         s, json_pack("{s:s, s:i, s:I}", "ev", "created", "pid", (int)s->init, "starttime", (json_int_t)s->starttime));
 }
 
+/* Between create and start a container belongs to its daemon: nobody else knows that it was to be started. */
 static void while_created(struct shim *s)
 {
     struct err e;
@@ -265,6 +279,7 @@ static void after_drain(struct shim *s)
     bool orphans = kill_orphans(s);
     if ((orphans || stdio_live(s)) && clock_mono() < s->deadline)
         return;
+    stdio_drain(s);
     stdio_close(s);
     logger_finish(&s->log, clock_real());
     attach_end(s);
@@ -273,6 +288,7 @@ static void after_drain(struct shim *s)
     FAULT("shim.drained");
 }
 
+/* Times are of the real-time clock, in nanoseconds; the daemon turns them into the API's text. */
 static int record(struct shim *s, struct err *e)
 {
     struct span span = trace_begin(3, "write the exit record");
@@ -318,6 +334,8 @@ static void step(struct shim *s)
     }
 }
 
+/* A step may make the next one due at once (a container that was over before it was started), so steps are taken until
+ * the phase stays as it is. */
 void child_advance(struct shim *s)
 {
     enum phase before;

@@ -6,6 +6,11 @@
  * daemon, when it wakes, dials again and asks how things stand ("hello"). An event that nobody gets is no loss for the
  * same reason.
  *
+ * An attach request carries the client's connection beside its JSON (SCM_RIGHTS). Where the client had sent input
+ * behind its request, the daemon has read that already, and it follows as a packet of raw bytes; until it is here
+ * nothing else of this connection is looked at. SOCK_SEQPACKET keeps both the order and the borders of packets
+ * (unix(7)).
+ *
  * Only root, and the user that the shim runs as, may talk to it: the kernel says who dialled (SO_PEERCRED), whatever
  * the permissions of the socket's file have become.
  *
@@ -77,6 +82,8 @@ static void refuse(struct conn *c, const char *op, const struct err *e)
 
 /* ---- requests ---- */
 
+/* The protocol's names are fewer than our phases: STARTING is "created" until it has succeeded, and a container whose
+ * end is not on record yet is still "running", because its exit event is still to come. */
 static const char *phase_name(const struct shim *s)
 {
     switch (s->phase) {
@@ -115,6 +122,7 @@ static void resize(struct shim *s, struct conn *c, const json_t *msg)
     answer(c, reply);
 }
 
+/* `fd` is left to the caller to close unless it is taken. */
 static void attach(struct shim *s, struct conn *c, json_t *msg, int *fd)
 {
     struct err e;
@@ -187,6 +195,7 @@ static void conn_ready(struct shim *s, void *arg, short revents)
 
 /* ---- connections ---- */
 
+/* One connection a turn; poll(2) reports the next one again. */
 static void listener_ready(struct shim *s, void *arg, short revents)
 {
     struct err e;
@@ -216,6 +225,7 @@ void control_watch(struct shim *s, struct watch *w)
         watch_fd(w, s->conns[i].fd, POLLIN, conn_ready, &s->conns[i]);
 }
 
+/* Slots move only here, between turns: the handlers of a turn hold pointers to them. */
 void control_sweep(struct shim *s)
 {
     size_t n = 0;

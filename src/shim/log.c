@@ -72,11 +72,12 @@ static size_t put(struct logger *l, const char *p, size_t n)
     return whole;
 }
 
+/* Newlines inside the text of a record are escaped, so each one counted is the end of a record. */
 static void lose(struct logger *l, const char *p, size_t n)
 {
     l->lost_why = errno;
     for (size_t i = 0; i < n; i++)
-        l->lost += p[i] == '\n'; /* newlines inside the text are escaped */
+        l->lost += p[i] == '\n';
 }
 
 /* Say in the log that records are missing here. @return true where there is nothing (more) to say */
@@ -94,6 +95,8 @@ static bool tell_lost(struct logger *l, int64_t at)
     return true;
 }
 
+/* A disk that was full is tried with the note about the loss first. While that does not fit either, all that comes is
+ * lost too, and counted: the note must stand where the records are missing. */
 static void flush(struct logger *l, int64_t at)
 {
     if (l->batch.len == 0)
@@ -123,6 +126,9 @@ static size_t fill_partial(struct str *part, const char *p, size_t n)
     return k;
 }
 
+/* Docker's rule: a record for each line, one more whenever JSONLOG_TEXT_MAX bytes have come without a newline, and the
+ * rest is kept until it has grown into one of these. So a prompt without a newline is not in the log yet, but it is at
+ * the clients. */
 void logger_feed(struct logger *l, int stream, const char *p, size_t n, int64_t at)
 {
     struct str *part = &l->partial[stream - JSONLOG_STDOUT];

@@ -111,6 +111,7 @@ int runtime_delete(struct shim *s, struct err *e)
     return call(s, "runtime delete", &verb, nowhere, e);
 }
 
+/* The code of a call that was killed is 128 and the signal's number, so it is a failure too. */
 void runtime_done(struct shim *s, int code)
 {
     char detail[64];
@@ -147,6 +148,8 @@ static bool error_in_line(const char *line, size_t n, struct err *e)
     return true;
 }
 
+/* The last error counts: helpers may log theirs first, and at its end a runtime sums up why it failed. Only what this
+ * call wrote is looked at, because all calls share the file. */
 static bool error_in_log(off_t from, struct err *e)
 {
     autoclose int fd = open(RUNTIME_LOG, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

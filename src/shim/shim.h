@@ -135,6 +135,8 @@ void stdio_last_words(struct shim *s, char *out, size_t size);
 void stdio_watch(struct shim *s, struct watch *w);
 /** True where output may still come. */
 bool stdio_live(const struct shim *s);
+/** Read what lies in the pipes at this moment, whoever lags; at most DRAIN_PENDING_MAX bytes of each stream. */
+void stdio_drain(struct shim *s);
 /** Stop reading and writing. */
 void stdio_close(struct shim *s);
 /** True where a client's input may be read now: all that came before it has been taken. */

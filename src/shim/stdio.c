@@ -127,7 +127,9 @@ static void close_output(struct shim *s, struct output *o)
     o->retry_at = 0;
 }
 
-static void read_output(struct shim *s, struct output *o)
+/* The log first: replay.c counts on finding there all that a client might have been sent. One time stamp serves for a
+ * whole chunk; it says when the shim read it. @return true where there was something */
+static bool read_output(struct shim *s, struct output *o)
 {
     char buf[OUTPUT_CHUNK];
     ssize_t n = read(o->fd, buf, sizeof(buf));
@@ -135,14 +137,23 @@ static void read_output(struct shim *s, struct output *o)
         logger_feed(&s->log, o->stream, buf, (size_t)n, clock_real());
         attach_output(s, o->stream, buf, (size_t)n);
     } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+        return false;
     } else if (n < 0 && errno == EIO && s->task.tty && !s->init_ended) {
         o->retry_at = clock_mono() + TERMINAL_RETRY;
     } else {
         close_output(s, o);
     }
+    return n > 0;
 }
 
+void stdio_drain(struct shim *s)
+{
+    for (int i = 0; i < 2; i++)
+        for (size_t n = 0; n < DRAIN_PENDING_MAX && s->io.out[i].fd >= 0 && read_output(s, &s->io.out[i]);)
+            n += OUTPUT_CHUNK;
+}
+
+/* Write what is pending, as far as the container takes it; at the end of it comes the end of file, if asked for. */
 static void stdin_flush(struct shim *s)
 {
     struct stdio *io = &s->io;
@@ -165,6 +176,7 @@ static void stdin_flush(struct shim *s)
     }
 }
 
+/* For the terminal both ways meet here, because it is one descriptor. */
 static void output_ready(struct shim *s, void *arg, short revents)
 {
     struct output *o = arg;

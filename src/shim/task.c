@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+/* @param needed it must be there; @param path it must be absolute, since the shim and the runtime change folder */
 static int text(const struct task *t, const char *key, bool needed, bool path, const char **ret, struct err *e)
 {
     const json_t *v = json_object_get(t->json, key);
@@ -61,6 +62,7 @@ static int console_size(struct task *t, struct err *e)
     return 0;
 }
 
+/* Members that this version does not know are passed over, so that a newer daemon may start an older shim. */
 int task_load(struct task *t, const char *dir, struct err *e)
 {
     t->dir = realpath(dir, NULL);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The stock docker client against goraed, as people use it. Skipped where there is no docker client (CI has one).
+bats_require_minimum_version 1.5.0
 load ../e2e/lib
 
 setup_file() {

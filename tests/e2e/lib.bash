@@ -89,7 +89,7 @@ judge_empty() {
     if grep -F "$T" /proc/self/mounts; then echo "mounts were left"; found=1; fi
     for p in /proc/[0-9]*; do
         [ "$p" != "/proc/$$" ] && [ "$p" != "/proc/$BASHPID" ] || continue
-        if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -F "$T" | grep -E 'gorae-|goraed'; then echo "process ${p#/proc/} was left"; found=1; fi
+        if { tr "\0" " " <"$p/cmdline"; } 2>/dev/null | grep -F "$T" | grep -E 'gorae-|goraed'; then echo "process ${p#/proc/} was left"; found=1; fi
     done
     if find /sys/fs/cgroup -maxdepth 3 -type d -name "${CGROUP#/}" 2>/dev/null | grep .; then echo "cgroups were left"; found=1; fi
     [ ! -d "$T/exec/containers" ] || [ -z "$(ls -A "$T/exec/containers")" ] || { ls "$T/exec/containers"; echo "run folders were left"; found=1; }

@@ -456,6 +456,33 @@ START_TEST(a_pipe_held_open_outside_does_not_hold_the_end)
 }
 END_TEST
 
+/* Stopped in the middle of its last reading until all time is up, it still reads what lies in the pipe. */
+START_TEST(a_stopped_shim_loses_nothing)
+{
+    struct box b;
+    size_t n;
+    char path[64], more[40001];
+    memset(more, 'm', sizeof(more));
+    box_new(&b, "while ! [ -e $BOX/go ]; do sleep .05; done; echo last");
+    box_run(&b);
+    snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)b.init);
+    int held = open(path, O_WRONLY | O_CLOEXEC);
+    box_put(&b, "go", "");
+    while (alive(b.init))
+        usleep(10000);
+    usleep(100000);
+    kill(b.shim, SIGSTOP);
+    ck_assert_int_eq(write(held, more, sizeof(more)), sizeof(more));
+    usleep(1200000);
+    kill(b.shim, SIGCONT);
+    box_exit_code(&b, 0);
+    autofree char *text = log_text(&b, 0, &n, NULL);
+    ck_assert_uint_eq(n, 5 + sizeof(more));
+    close(held);
+    box_free(&b);
+}
+END_TEST
+
 START_TEST(out_of_memory_is_told)
 {
     static const struct {
@@ -568,6 +595,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, the_end_may_come_before_the_start_is_done);
     tcase_add_test(t, orphans_die_with_init);
     tcase_add_test(t, a_pipe_held_open_outside_does_not_hold_the_end);
+    tcase_add_test(t, a_stopped_shim_loses_nothing);
     tcase_add_test(t, out_of_memory_is_told);
     tcase_add_test(t, the_record_is_tried_until_it_is_written);
     tcase_add_test(t, a_daemon_is_told_even_without_the_record);

@@ -188,7 +188,8 @@ START_TEST(logs_go_over_into_live_output)
 {
     struct box b;
     int fd[6];
-    box_new(&b, "printf 000; sleep .3; echo 0001; seq -w 2 " NUMBERS_TEXT);
+    box_new(&b, "printf 000; sleep .3; echo 0001; seq 2 600000 | sed 's/^/000000/; s/.*\\(.......\\)$/\\1/';" WAIT_GO
+                "seq -w 600001 " NUMBERS_TEXT);
     box_run(&b);
     pid_t readers[6];
     for (int i = 0; i < 6; i++) {
@@ -204,8 +205,9 @@ START_TEST(logs_go_over_into_live_output)
             _exit(0);
         }
         close(fd[i]);
-        usleep(i == 0 ? 100000 : 150000);
+        usleep(i == 0 ? 100000 : 120000);
     }
+    box_put(&b, "go", "");
     for (int i = 0; i < 6; i++) {
         int status;
         ck_assert_int_eq(waitpid(readers[i], &status, 0), readers[i]);
