@@ -161,7 +161,7 @@ static json_t *sorted(json_t *spans)
 
 static void tell(const struct explain *x, const struct story *s)
 {
-    FILE *out = x->mode == EXPLAIN_TEXT ? stderr : fdopen(dup(x->out), "w");
+    FILE *out = x->mode == EXPLAIN_TEXT ? stderr : fdopen(fcntl(x->out, F_DUPFD_CLOEXEC, 3), "w");
     if (!out)
         return;
     if (x->mode == EXPLAIN_TEXT) {
