@@ -243,10 +243,10 @@ static int write_out(struct engine *en, struct container *c, struct err *e)
     if (files_make(en, c, e) < 0)
         return -1;
     FAULT("create.files-made");
-    if (container_save(en, c, true, e) < 0)
+    if (container_save(en, c, !container_ephemeral(c), e) < 0)
         return -1;
     FAULT("create.record-written");
-    return dir_sync(AT_FDCWD, en->containers_dir, e);
+    return container_ephemeral(c) ? 0 : dir_sync(AT_FDCWD, en->containers_dir, e);
 }
 
 /* An id whose first twelve digits are all decimal would look like a number to people and scripts. */
@@ -308,7 +308,8 @@ json_t *engine_create(struct engine *en, const char *name, const json_t *body, i
         name_release(en, c->name);
         goto fail;
     }
-    trace_end(&s, "containers/%.12s…/config.json: write, fsync, rename, fsync of the folder", c->id);
+    trace_end(&s, "containers/%.12s…/config.json: write, %srename%s", c->id, container_ephemeral(c) ? "" : "fsync, ",
+              container_ephemeral(c) ? " (--rm: no fsync)" : ", fsync of the folder");
     container_insert(en, c);
     event_container(en, c, "create", NULL);
     json_t *out = json_pack("{s:s, s:O}", "Id", id, "Warnings", warnings);

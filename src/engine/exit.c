@@ -23,20 +23,29 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* `runtime delete --force`: cgroups, the runtime's own state, whatever still lives. */
-static void runtime_delete(struct engine *en, struct container *c)
+/* `runtime delete --force`: cgroups, the runtime's own state, whatever still lives. It works while the daemon unmounts.
+ * @return its pid; 0 where there is nothing to delete */
+static pid_t begin_delete(struct engine *en, struct container *c)
 {
     const char *path = runtime_path(en, json_str(c->host, "Runtime", ""));
     autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *state = str_printf("%s/%s", root, c->id);
     struct err e = {0};
     struct stat st;
     if (!path || stat(state, &st) < 0)
-        return; /* never created, or already deleted */
-    struct span s = trace_begin(3, "runtime delete");
+        return 0; /* never created, or already deleted */
     char *const argv[] = {(char *)path, "--root", root, "delete", "--force", c->id, NULL};
     struct spawn sp = {.path = path, .argv = argv, .in = -1, .out = -1, .error = -1};
     pid_t pid = spawn_start(&sp, &e);
-    int code = pid < 0 ? -1 : spawn_wait(pid, &e);
+    if (pid < 0)
+        log_warn("container %.12s: %s", c->id, e.msg);
+    return pid;
+}
+
+static void finish_delete(struct container *c, pid_t pid)
+{
+    struct err e = {0};
+    struct span s = trace_begin(3, "runtime delete");
+    int code = pid > 0 ? spawn_wait(pid, &e) : 0;
     trace_end(&s, "cgroups and state removed, code %d", code);
     if (code != 0)
         log_warn("container %.12s: the runtime could not delete it (code %d) %s", c->id, code, e.msg);
@@ -46,11 +55,12 @@ void container_teardown(struct engine *en, struct container *c)
 {
     struct err e;
     autofree char *rootfs = container_path(en, c, "rootfs"), *run = container_run_path(en, c, NULL);
-    runtime_delete(en, c);
-    FAULT("exit.runtime-deleted");
+    pid_t deleting = begin_delete(en, c);
     if (overlay_unmount(rootfs, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.unmounted");
+    finish_delete(c, deleting);
+    FAULT("exit.runtime-deleted");
     if (tree_remove(AT_FDCWD, run, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.run-folder-removed");
@@ -73,7 +83,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, int64
     free(c->error);
     c->error = mem_strdup(error);
     pthread_mutex_unlock(&en->lock);
-    if (container_save(en, c, !json_is(c->host, "AutoRemove"), &e) < 0)
+    if (container_save(en, c, !container_ephemeral(c), &e) < 0)
         log_error("%s", e.msg);
     else
         unlink(record);
@@ -91,11 +101,10 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
         event_container(en, c, "oom", NULL);
     autofree char *text = str_printf("%d", code);
     event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
-    bool remove = json_is(c->host, "AutoRemove");
     pthread_mutex_lock(&en->lock);
     waiters_wake(c, ON_EXIT);
     pthread_mutex_unlock(&en->lock);
-    if (!remove)
+    if (!container_ephemeral(c))
         return;
     struct err e;
     pthread_mutex_lock(&c->op);

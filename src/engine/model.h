@@ -104,6 +104,8 @@ char *container_run_path(struct engine *en, const struct container *c, const cha
 
 /* ---- records (record.c) ---- */
 
+/** True for --rm: whatever becomes of it after a crash, it is removed, so nothing of it need be on disk for certain. */
+bool container_ephemeral(const struct container *c);
 /** Write config.json. @param durable false only for what a crash may forget (see record.c) */
 int container_save(struct engine *en, struct container *c, bool durable, struct err *e);
 /** Read config.json of the folder `id`. @return a new container, in no table */

@@ -4,9 +4,10 @@
  * What a running container needs only while it runs (pid, sockets) is not here but below the exec root, on a file
  * system that a reboot empties.
  *
- * Durable or not: an answer of 2xx promises that what it says is on disk, so `create` and `start` write durably. For
- * a container with --rm only its existence counts: after a crash it is removed whatever its state, so its later states
- * need no fsync. The file is replaced whole, so a reader finds an old state or a new one. */
+ * Durable or not: an answer of 2xx promises that what it says is on disk, so `create` and `start` write durably. A
+ * container with --rm is the exception: after a power cut it would be removed at once, so it makes no difference
+ * whether it came back, and nothing of it waits for the disk. The file is replaced whole, so a reader finds an old
+ * state or a new one. */
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -18,6 +19,11 @@
 
 #define RECORD_VERSION 1
 #define RECORD_MAX     (4u << 20)
+
+bool container_ephemeral(const struct container *c)
+{
+    return json_is(c->host, "AutoRemove");
+}
 
 static json_t *record_make(struct engine *en, struct container *c)
 {

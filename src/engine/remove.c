@@ -26,7 +26,7 @@ static int take_away(struct engine *en, struct container *c, struct err *e)
         return err_sys(e, "rename %s", dir);
     FAULT("remove.renamed");
     /* For --rm the fsync is spared: a record that a power cut brings back is removed at the next start. */
-    if (!json_is(c->host, "AutoRemove") && dir_sync(AT_FDCWD, en->containers_dir, e) < 0)
+    if (!container_ephemeral(c) && dir_sync(AT_FDCWD, en->containers_dir, e) < 0)
         return -1;
     return 0;
 }
@@ -53,19 +53,19 @@ int container_destroy(struct engine *en, struct container *c, struct err *e)
 {
     struct span s = trace_begin(3, "remove the container");
     set_state(en, c, ON_REMOVE);
-    container_teardown(en, c);
+    container_teardown(en, c); /* does nothing where its end has done it */
     if (take_away(en, c, e) < 0) {
         set_state(en, c, ON_REMOVE_FAILED);
         struct err ignored;
         container_save(en, c, true, &ignored);
         return -1;
     }
-    delete_rest(en, c);
     parked_drop(en, c);
     container_withdraw(en, c);
-    trace_end(&s, "folder renamed away, then deleted");
+    trace_end(&s, "folder renamed away; its files are deleted afterwards");
     event_container(en, c, "destroy", NULL);
-    set_state(en, c, ON_REMOVED);
+    set_state(en, c, ON_REMOVED); /* whoever waits need not wait for the deleting */
+    delete_rest(en, c);
     return 0;
 }
 

@@ -31,7 +31,7 @@ static int mount_rootfs(struct engine *en, struct container *c, const char *root
     autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
     if (image_layers(en->images, c->image, &lower, e) < 0)
         return err_wrap(e, "container %.12s", c->id);
-    if (overlay_mount(lower.v, lower.n, upper, work, rootfs, e) < 0)
+    if (overlay_mount(lower.v, lower.n, upper, work, rootfs, container_ephemeral(c), e) < 0)
         return -1;
     FAULT("start.rootfs-mounted");
     return 0;
@@ -136,7 +136,7 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     c->finished = 0;
     pthread_mutex_unlock(&en->lock);
     struct span s = trace_begin(3, "note that it runs");
-    if (container_save(en, c, !json_is(c->host, "AutoRemove"), e) < 0 || monitor_start(en, c, e) < 0) {
+    if (container_save(en, c, !container_ephemeral(c), e) < 0 || monitor_start(en, c, e) < 0) {
         struct err ignored;
         container_signal(en, c, SIGKILL, &ignored);
         container_ended(en, c, 128, clock_real(), false, e->msg);

@@ -123,8 +123,10 @@ char *image_import(struct image_store *st, image_source *src, void *src_arg, con
 /** GET /images/get: an archive that is both docker's and an OCI layout. */
 int image_save(struct image_store *st, const struct strv *names, image_sink *sink, void *arg, struct err *e);
 
-/** Mount an overlay: `lower` topmost first. `upper` and `work` NULL make it read-only. */
-int overlay_mount(char *const *lower, size_t n, const char *upper, const char *work, const char *target, struct err *e);
+/** Mount an overlay: `lower` topmost first. `upper` and `work` NULL make it read-only. @param ephemeral nobody will
+ * mount this upper again: the kernel need not write it to disk (overlayfs "volatile", Linux 5.10) */
+int overlay_mount(char *const *lower, size_t n, const char *upper, const char *work, const char *target, bool ephemeral,
+                  struct err *e);
 /** Unmount whatever is at `target`; nothing there is success. Never leaves a lazily detached mount without saying so.
  */
 int overlay_unmount(const char *target, struct err *e);

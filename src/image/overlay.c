@@ -28,14 +28,14 @@
 #define STACKED_MAX 16   /* mounts on top of each other at one place */
 #define BUSY_TRIES  20   /* a process that just ended may hold the mount for some milliseconds */
 
-static char *plain_options(char *const *lower, size_t n, const char *upper, const char *work)
+static char *plain_options(char *const *lower, size_t n, const char *upper, const char *work, bool ephemeral)
 {
     autostr s = STR_INIT;
     str_add(&s, OPTIONS ",lowerdir=");
     for (size_t i = 0; i < n; i++)
         str_addf(&s, "%s%s", i ? ":" : "", lower[i]);
     if (upper)
-        str_addf(&s, ",upperdir=%s,workdir=%s", upper, work);
+        str_addf(&s, ",upperdir=%s,workdir=%s%s", upper, work, ephemeral ? ",volatile" : "");
     return str_take(&s);
 }
 
@@ -85,7 +85,7 @@ static int mount_overlay(const char *target, const char *options, struct err *e)
 }
 
 static int mount_held(char *const *lower, size_t n, const char *upper, const char *work, const char *target,
-                      struct err *e)
+                      bool ephemeral, struct err *e)
 {
     __attribute__((cleanup(held_release))) struct held *h = mem_alloc(sizeof(*h));
     autostrv names = {NULL, 0};
@@ -97,7 +97,8 @@ static int mount_held(char *const *lower, size_t n, const char *upper, const cha
     }
     if (!names.v)
         return err_set(e, ERR_SYSTEM, "mount overlay at %s: no folders", target);
-    autofree char *options = plain_options(names.v, n, upper ? names.v[n] : NULL, upper ? names.v[n + 1] : NULL);
+    autofree char *options =
+        plain_options(names.v, n, upper ? names.v[n] : NULL, upper ? names.v[n + 1] : NULL, ephemeral);
     if (strlen(options) > OPTIONS_MAX)
         return err_set(e, ERR_SYSTEM, "mount overlay at %s: too many layers for one mount", target);
     return mount_overlay(target, options, e);
@@ -116,19 +117,20 @@ static int mount_single(const char *lower, const char *target, struct err *e)
     return 0;
 }
 
-int overlay_mount(char *const *lower, size_t n, const char *upper, const char *work, const char *target, struct err *e)
+int overlay_mount(char *const *lower, size_t n, const char *upper, const char *work, const char *target, bool ephemeral,
+                  struct err *e)
 {
     struct span span = trace_begin(3, "mount the overlay");
     if (n == 0 || n > LOWER_MAX || (upper && !work))
         return err_set(e, ERR_SYSTEM, "mount overlay at %s: %zu lower folders", target, n);
     int r;
-    autofree char *options = plain_options(lower, n, upper, work);
+    autofree char *options = plain_options(lower, n, upper, work, ephemeral);
     if (!upper && n == 1)
         r = mount_single(lower[0], target, e);
     else if (strlen(options) <= OPTIONS_MAX && all_plain(lower, n, upper, work))
         r = mount_overlay(target, options, e);
     else
-        r = mount_held(lower, n, upper, work, target, e);
+        r = mount_held(lower, n, upper, work, target, ephemeral, e);
     if (r == 0)
         trace_end(&span, "%zu layers below, %s, at %s", n, upper ? "one to write on top" : "read-only", target);
     return r;

@@ -141,7 +141,7 @@ EOF
     done
     api GET '/containers/json?all=1'
     [ "$BODY" = "[]" ]
-    [ -z "$(ls "$T/data/containers")" ]
+    eventually 20 sh -c "[ -z \"\$(ls $T/data/containers)\" ]"
 }
 
 @test "create: keys in any letter case, Cmd as a string, null as unset" {
@@ -307,7 +307,7 @@ EOF
     [ "$STATUS" = 400 ]
     api GET "/containers/$ID/json"
     [ "$STATUS" = 404 ]
-    [ -z "$(ls "$T/data/containers")" ]
+    eventually 20 sh -c "[ -z \"\$(ls $T/data/containers)\" ]"
 }
 
 @test "rename: taken, same, empty, and back by either name" {

@@ -80,6 +80,15 @@ os.waitpid(leader, 0)
 PY
 }
 
+# ended PID: wait for a background client, at most 20 s, and put its exit code into $status
+ended() {
+    local i
+    for i in $(seq 200); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$1" 2>/dev/null || true
+    status=0
+    wait "$1" || status=$?
+}
+
 # ---- help and usage ------------------------------------------------------------------------------------------------
 
 @test "help: the groups of docker, one line a command, and no socket is touched" {
@@ -260,8 +269,7 @@ PY
     pid=$!
     eventually 100 grep -q up "$T/out"
     gorae kill victim
-    status=0
-    wait $pid || status=$?
+    ended $pid
     [ "$status" = 137 ]
     run -127 gorae run --rm busybox nosuchprogram
     [[ $output == *"executable file not found"*"See 'gorae run --help'."* ]]
@@ -288,15 +296,15 @@ PY
     gorae run --rm busybox sh -c 'echo out; echo err >&2' >"$T/out" 2>"$T/err"
     [ "$(cat "$T/out")" = out ] && [ "$(cat "$T/err")" = err ]
     head -c 3000000 /dev/urandom >"$T/big"
-    gorae run --rm -i busybox cat <"$T/big" | cmp - "$T/big"
-    [ "$(gorae run --rm -i busybox sh -c 'cat >/dev/null; yes | head -c 3000000' <"$T/big" | wc -c)" = 3000000 ]
+    timeout 60 gorae run --rm -i busybox cat <"$T/big" | cmp - "$T/big"
+    [ "$(timeout 60 gorae run --rm -i busybox sh -c 'cat >/dev/null; yes | head -c 3000000' <"$T/big" | wc -c)" = 3000000 ]
     [ "$(gorae run --rm -a stdout busybox sh -c 'echo out; echo err >&2' 2>&1)" = out ]
     [ "$(gorae run --rm -a stderr busybox sh -c 'echo out; echo err >&2' 2>&1)" = err ]
 }
 
 @test "run: standard input ends when ours does, and is empty without -i" {
-    [ "$(printf 'a\nb\n' | gorae run --rm -i busybox wc -l | xargs)" = 2 ]
-    [ "$(printf 'a\nb\n' | gorae run --rm busybox wc -c | xargs)" = 0 ]
+    [ "$(printf 'a\nb\n' | timeout 20 gorae run --rm -i busybox wc -l | xargs)" = 2 ]
+    [ "$(printf 'a\nb\n' | timeout 20 gorae run --rm busybox wc -c | xargs)" = 0 ]
     run timeout 20 gorae run --rm -i busybox sh -c 'cat; echo end' </dev/null
     [ "$status" = 0 ] && [ "$output" = end ]
     # a container that does not read: we stop reading too, and it still ends
@@ -337,15 +345,13 @@ PY
     pid=$!
     eventually 100 grep -q ready "$T/out"
     kill -INT $pid
-    status=0
-    wait $pid || status=$?
+    ended $pid
     [ "$status" = 9 ] && grep -q "got INT" "$T/out"
     gorae run --rm --name deaf busybox sh -c 'trap "" INT; echo ready; sleep 100' >"$T/out" 2>"$T/err" 3>&- &
     pid=$!
     eventually 100 grep -q ready "$T/out"
     kill -INT $pid; sleep 0.2; kill -INT $pid; sleep 0.2; kill -INT $pid
-    status=0
-    wait $pid || status=$?
+    ended $pid
     [ "$status" = 1 ] && grep -q "third signal" "$T/err"
     [ "$(gorae inspect -f '{{.State.Running}}' deaf)" = true ]
 }
@@ -403,7 +409,7 @@ PY
     run gorae start -a s1 s1
     [ "$status" = 1 ]
     gorae create -i --name s2 busybox cat >/dev/null
-    [ "$(echo typed | gorae start -ai s2)" = typed ]
+    [ "$(echo typed | timeout 20 gorae start -ai s2)" = typed ]
 }
 
 @test "logs: both streams, --tail, -t, --since, -f until the end" {

@@ -816,7 +816,7 @@ START_TEST(overlayfs_agrees)
     autofree char *at = str_printf("%s/root/at", folder);
     autofree char *up = str_printf("%s/root/upper", folder), *low = str_printf("%s/root/below", folder);
     char *dirs[] = {up, low};
-    ck_assert_msg(overlay_mount(dirs, 2, NULL, NULL, at, &e) == 0, "%s", e.msg);
+    ck_assert_msg(overlay_mount(dirs, 2, NULL, NULL, at, false, &e) == 0, "%s", e.msg);
     close(root);
     root = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_str_eq(text_of("usr/lib/old"), "o");

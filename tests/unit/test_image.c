@@ -1306,7 +1306,7 @@ static void mount_and_check(char *const *lower, size_t n, const char *upper, con
 {
     struct err e;
     ck_assert(!overlay_mounted(at));
-    ck_assert_msg(overlay_mount(lower, n, upper, work, at, &e) == 0, "%s", e.msg);
+    ck_assert_msg(overlay_mount(lower, n, upper, work, at, false, &e) == 0, "%s", e.msg);
     ck_assert(overlay_mounted(at));
     autofree char *top = str_printf("%s/top", at), *bottom = str_printf("%s/bottom", at),
                   *fresh = str_printf("%s/fresh", at);
@@ -1343,9 +1343,9 @@ START_TEST(overlays)
     write_at(both, "b");
     mount_and_check(lower.v, 1, up, work, at);
     mount_and_check(lower.v, 1, NULL, NULL, at);
-    ck_assert_int_eq(overlay_mount(lower.v, 0, up, work, at, &e), -1);
+    ck_assert_int_eq(overlay_mount(lower.v, 0, up, work, at, false, &e), -1);
     autofree char *missing = str_printf("%s/missing", folder);
-    ck_assert_int_eq(overlay_mount(&missing, 1, up, work, at, &e), -1);
+    ck_assert_int_eq(overlay_mount(&missing, 1, up, work, at, false, &e), -1);
     ck_assert_int_eq(overlay_unmount(missing, &e), 0);
 }
 END_TEST
