@@ -77,6 +77,14 @@ root_or_skip() {
 }
 
 lane_e2e() { root_or_skip e2e && tap e2e bats --tap tests/e2e; }
+lane_figures() {
+    root_or_skip figures || return 0
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        echo "skipped: figures (they were recorded with cgroup v1, where the runtime takes two steps more)"
+        return 0
+    fi
+    if tests/figures.sh "$build" check; then good 1; else wrong "the committed figures"; fi
+}
 lane_compat() { root_or_skip compat && tap compat bats --tap tests/compat; }
 # The build with the fault points compiled in; how often each is tried is bounded (FAULT_MOST).
 lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/fault" --most "${FAULT_MOST:-2}"; }

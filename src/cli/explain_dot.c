@@ -164,7 +164,7 @@ static void box(const struct drawing *d, const char *name, const char *title, co
         str_addf(&label, " (pid %lld)", (long long)json_int(span, "pid", 0));
     add_work(&lines, d, a);
     if (lines.len > 0)
-        str_addf(&label, "\\n\\n%s", lines.s);
+        str_addf(&label, "\\n\\n%s%s", str_eq(name, "daemon") ? "3  does the work:\\l" : "", lines.s);
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
 }
 
