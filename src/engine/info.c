@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/sysinfo.h>
+#include <sys/vfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -46,6 +47,26 @@ static char *os_name(void)
     p += strlen("PRETTY_NAME=");
     p += *p == '"';
     return mem_strndup(p, strcspn(p, "\"\n"));
+}
+
+/* The file system below the data root, by the magic numbers of statfs(2). */
+static const char *backing(const char *path)
+{
+    static const struct {
+        unsigned long magic;
+        const char *name;
+    } known[] = {{0xef53, "extfs"},
+                 {0x58465342, "xfs"},
+                 {0x9123683e, "btrfs"},
+                 {0x01021994, "tmpfs"},
+                 {0x794c7630, "overlayfs"}};
+    struct statfs s;
+    if (statfs(path, &s) < 0)
+        return "unknown";
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].magic == (unsigned long)s.f_type)
+            return known[i].name;
+    return "unknown";
 }
 
 static int count_fds(void)
@@ -126,8 +147,8 @@ json_t *engine_info(struct engine *en)
     json_t *out =
         json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:[s,s]}, s:b, s:i, s:s, s:s, s:s}", "ID",
                   en->daemon_id, "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
-                  "Backing Filesystem", "as mounted", "Plugins", "Volume", "local", "Network", "host", "null",
-                  "Authorization", "Log", "json-file", "none", "Debug", en->opt.debug, "NEventsListener", 0,
+                  "Backing Filesystem", backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host",
+                  "null", "Authorization", "Log", "json-file", "none", "Debug", en->opt.debug, "NEventsListener", 0,
                   "LoggingDriver", "json-file", "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
         json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",

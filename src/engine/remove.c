@@ -66,6 +66,7 @@ int container_destroy(struct engine *en, struct container *c, struct err *e)
     event_container(en, c, "destroy", NULL);
     set_state(en, c, ON_REMOVED); /* whoever waits need not wait for the deleting */
     delete_rest(en, c);
+    image_collect(en->images); /* an image removed by force may have been kept for this container alone */
     return 0;
 }
 
