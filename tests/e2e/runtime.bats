@@ -186,7 +186,8 @@ profile() {
     local probes='"/proc/kcore", "/proc/keys", "/proc/acpi", "/proc/timer_list", "/sys/firmware", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/bus", "/dev/null"'
     # Named differences: where descriptors lead, namespace numbers, the order and numbers of mounts; masks are mounts of
     # one tmpfs of ours; the tmpfs of the cgroup trees is read-only; runc also enters the version 2 tree of a hybrid.
-    local normal='del(.fd, .ns) | .cgroup -= [.cgroup[] | select(startswith("0::"))]
+    # Signals 32 and 33 are the C library's own: ignored or not as the caller left them, but runc's Go resets one.
+    local normal='del(.fd, .ns) | .SigIgn |= .[8:] | .cgroup -= [.cgroup[] | select(startswith("0::"))]
         | .mountinfo |= ([.[] | split(" ") | (.[3:] | join(" ")) | sub("^/(empty|null) "; "/ ")
             | sub("ro,nosuid,noexec,relatime - tmpfs gorae-mask .*"; "MASK") | sub("rw,nosuid,noexec,relatime - tmpfs gorae-mask .*"; "MASK")
             | sub("ro,relatime - tmpfs tmpfs ro(,.*)?$"; "MASK") | sub("(?<p>^/ /proc/[a-z_]+) rw,nosuid - tmpfs .*"; "\(.p) MASK")
