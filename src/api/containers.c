@@ -14,6 +14,12 @@ int containers_list(struct request *r, struct err *e)
                              .size = http_query_bool(&r->target, "size", false)};
     json_auto_t *filters = input_filters(r, e);
     o.filters = filters;
+    static const char *const old[] = {"since", "before"}; /* how clients before 1.24 asked, and some still do */
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = http_query(&r->target, old[i], "");
+        if (filters && *name && !json_object_get(filters, old[i]))
+            json_object_set_new(filters, old[i], json_pack("[s]", name));
+    }
     if (!filters || input_int(r, "limit", 0, &o.limit, e) < 0)
         return -1;
     json_t *list = engine_list(r->engine, &o, e);

@@ -80,7 +80,7 @@ static void turn_away(int fd)
 {
     static const char full[] =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        "Content-Length: 47\r\n\r\n{\"message\":\"too many connections, try again soon\"}";
+        "Content-Length: 50\r\n\r\n{\"message\":\"too many connections, try again soon\"}";
     (void)!send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     fd_close(fd);
 }

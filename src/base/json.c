@@ -89,6 +89,12 @@ char *json_text(const json_t *j)
     return str_printf("%s\n", s);
 }
 
+char *json_valid_text(const char *s)
+{
+    json_auto_t *j = s ? json_string_lossy(s, strlen(s)) : NULL;
+    return mem_strdup(json_string_value(j));
+}
+
 static size_t utf8_length(const unsigned char *p, size_t n)
 {
     static const unsigned char lead[][2] = {{0x00, 0x7f}, {0xc2, 0xdf}, {0xe0, 0xef}, {0xf0, 0xf4}};

@@ -31,6 +31,10 @@ bool json_is(const json_t *j, const char *path);
 char *json_text(const json_t *j);
 /** As json_text() without the newline. */
 char *json_compact(const json_t *j);
+/** A copy of `s` with each byte that is not UTF-8 replaced by U+FFFD, so that it can become a JSON string. NULL stays
+ * NULL.
+ * @return the caller's */
+char *json_valid_text(const char *s);
 /** A JSON string from bytes that may not be UTF-8: each bad byte becomes U+FFFD. @return a new reference */
 json_t *json_string_lossy(const char *s, size_t n);
 

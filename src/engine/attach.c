@@ -112,6 +112,13 @@ static int park(struct container *c, json_t *request, const struct attach_client
 static int attach_locked(struct engine *en, struct container *c, json_t *request, const struct attach_client *client,
                          struct err *e)
 {
+    pthread_mutex_lock(&en->lock);
+    bool gone = !c->in_table || c->removing;
+    pthread_mutex_unlock(&en->lock);
+    if (gone) { /* removed while this client waited for its turn */
+        fd_close(client->fd);
+        return err_set(e, ERR_CONFLICT, "container %.12s is being removed", c->id);
+    }
     if (fd_write_all(client->fd, client->head, strlen(client->head)) < 0) {
         err_sys(e, "write the head of the stream");
         fd_close(client->fd);

@@ -288,6 +288,7 @@ json_t *engine_create(struct engine *en, const char *name, const json_t *body, i
 {
     char id[ID_LENGTH + 1];
     json_auto_t *warnings = json_array();
+    autofree char *image = NULL;
     make_id(id);
     struct container *c = container_new(id);
     c->created = clock_real();
@@ -311,6 +312,15 @@ json_t *engine_create(struct engine *en, const char *name, const json_t *body, i
     trace_end(&s, "containers/%.12s…/config.json: write, %srename%s", c->id, container_ephemeral(c) ? "" : "fsync, ",
               container_ephemeral(c) ? " (--rm: no fsync)" : ", fsync of the folder");
     container_insert(en, c);
+    /* From here on the image counts as used. It may have been removed between the look at it and now. */
+    image = image_resolve(en->images, c->image, e);
+    if (!image) {
+        struct err ignored;
+        pthread_mutex_lock(&c->op);
+        container_destroy(en, c, &ignored);
+        pthread_mutex_unlock(&c->op);
+        goto fail;
+    }
     event_container(en, c, "create", NULL);
     json_t *out = json_pack("{s:s, s:O}", "Id", id, "Warnings", warnings);
     container_put(en, c);

@@ -66,28 +66,26 @@ void container_teardown(struct engine *en, struct container *c)
     FAULT("exit.run-folder-removed");
 }
 
-/* Now it is "exited": in the record, in memory, and for all who wait. */
-static void publish_exit(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
+/* The record first, while nobody can start or remove the container yet, then the news, and last the state: from that
+ * instant on it may be started again by whoever was waiting. */
+static void publish_exit(struct engine *en, struct container *c, int code, bool oom)
 {
     struct err e;
-    autofree char *record = container_path(en, c, "exit.json");
-    pthread_mutex_lock(&en->lock);
-    if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
-        container_step(c, ON_START);
-    container_step(c, ON_EXIT);
-    c->exit_code = code;
-    c->finished = at;
-    c->oom_killed = oom;
-    c->pid = 0;
-    c->exits++;
-    free(c->error);
-    c->error = mem_strdup(error);
-    pthread_mutex_unlock(&en->lock);
-    if (container_save(en, c, !container_ephemeral(c), &e) < 0)
+    autofree char *record = container_path(en, c, "exit.json"), *text = str_printf("%d", code);
+    if (container_save_as(en, c, STATE_EXITED, !container_ephemeral(c), &e) < 0)
         log_error("%s", e.msg);
     else
         unlink(record);
     FAULT("exit.noted");
+    if (oom)
+        event_container(en, c, "oom", NULL);
+    event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
+    pthread_mutex_lock(&en->lock);
+    if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
+        container_step(c, ON_START);
+    container_step(c, ON_EXIT);
+    waiters_wake(c, ON_EXIT);
+    pthread_mutex_unlock(&en->lock);
 }
 
 void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
@@ -95,21 +93,29 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
     struct span s = trace_begin(3, "clean up after the process");
     shim_drop(c);
     container_teardown(en, c);
-    publish_exit(en, c, code, at, oom, error);
-    trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed, record written", code);
-    if (oom)
-        event_container(en, c, "oom", NULL);
-    autofree char *text = str_printf("%d", code);
-    event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
     pthread_mutex_lock(&en->lock);
-    waiters_wake(c, ON_EXIT);
+    c->exit_code = code;
+    c->finished = at;
+    c->oom_killed = oom;
+    c->pid = 0;
+    free(c->error);
+    c->error = json_valid_text(error);
     pthread_mutex_unlock(&en->lock);
+    publish_exit(en, c, code, oom);
+    trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed, record written", code);
+}
+
+/* Whoever removes it by hand at the same moment holds `op` and was first: then there is nothing left to do. */
+void container_auto_remove(struct engine *en, struct container *c)
+{
+    struct err e;
     if (!container_ephemeral(c))
         return;
-    struct err e;
     pthread_mutex_lock(&c->op);
-    /* Whoever removes it by hand at the same moment holds `op` and was first: then there is nothing left to do. */
-    if (c->in_table && c->state != STATE_RUNNING && container_destroy(en, c, &e) < 0)
+    pthread_mutex_lock(&en->lock);
+    bool still = c->in_table && c->state != STATE_RUNNING;
+    pthread_mutex_unlock(&en->lock);
+    if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);
     pthread_mutex_unlock(&c->op);
 }

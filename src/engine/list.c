@@ -17,10 +17,25 @@ static const char *const filter_keys[] = {"ancestor", "before",    "exited", "ex
 
 /* ---- one filter ---- */
 
+#define PATTERN_MAX        256
+#define PATTERN_GROUPS_MAX 16
+
+static size_t count_of(const char *s, char c)
+{
+    size_t n = 0;
+    for (; *s; s++)
+        n += *s == c;
+    return n;
+}
+
 /* A regular expression as Docker has it here, or where it is none, plain text somewhere in the value. */
 static bool matches(const char *pattern, const char *text)
 {
     regex_t re;
+    /* The C library compiles by recursion, and counted repeats multiply: what could make it run away is taken as text.
+     */
+    if (strlen(pattern) > PATTERN_MAX || strpbrk(pattern, "{") || count_of(pattern, '(') > PATTERN_GROUPS_MAX)
+        return strstr(text, pattern) != NULL;
     if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
         return strstr(text, pattern) != NULL;
     bool hit = regexec(&re, text, 0, NULL, 0) == 0;

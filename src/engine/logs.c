@@ -52,6 +52,8 @@ static off_t tail_start(int fd, int64_t n, struct err *e)
     if (end < 0)
         return err_sys(e, "seek in the log");
     int64_t seen = 0;
+    if (n == 0)
+        return end;
     for (off_t at = end; at > 0;) {
         size_t k = at < BLOCK ? (size_t)at : BLOCK;
         at -= (off_t)k;
@@ -179,9 +181,11 @@ static int open_at_start(struct reader *r, const char *path, struct err *e)
 static int logs_of(struct engine *en, struct container *c, struct reader *r, struct err *e)
 {
     autofree char *name = str_printf("%s-json.log", c->id), *path = container_path(en, c, name);
-    struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NOT_RUNNING) : NULL;
+    struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
     int got = -1;
-    if (open_at_start(r, path, e) == 0)
+    if (r->opt->follow && !w)
+        ;
+    else if (open_at_start(r, path, e) == 0)
         got = w ? follow(r, w, path, e) : read_on(r, e);
     else if (e->sys == ENOENT) /* it has never run */
         got = 0;

@@ -53,7 +53,6 @@ struct container {
     bool oom_killed;           /**< [lock] */
     char *error;               /**< [lock] why the last start failed, or NULL */
     int64_t started, finished; /**< [lock] real-time ns */
-    unsigned exits;            /**< [lock] how often it has ended, for WAIT_NEXT_EXIT */
     struct parked *parked;     /**< [lock] */
     struct waiter *waiters;    /**< [lock] */
 
@@ -108,6 +107,8 @@ char *container_run_path(struct engine *en, const struct container *c, const cha
 bool container_ephemeral(const struct container *c);
 /** Write config.json. @param durable false only for what a crash may forget (see record.c) */
 int container_save(struct engine *en, struct container *c, bool durable, struct err *e);
+/** The same with a state that is about to be. */
+int container_save_as(struct engine *en, struct container *c, enum state state, bool durable, struct err *e);
 /** Read config.json of the folder `id`. @return a new container, in no table */
 struct container *container_load(struct engine *en, const char *id, struct err *e);
 
@@ -151,8 +152,10 @@ void shim_drop(struct container *c);
 int monitor_start(struct engine *en, struct container *c, struct err *e);
 /** Undo what start made: runtime state, cgroups, mounts, run folder. Safe to repeat. */
 void container_teardown(struct engine *en, struct container *c);
-/** running → exited, with all that follows: teardown, record, events, waiters, --rm. */
+/** running → exited, with all that follows: teardown, record, events, waiters. --rm is not part of it. */
 void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error);
+/** Where it was made with --rm: remove it, now that it has ended. Takes `op`. */
+void container_auto_remove(struct engine *en, struct container *c);
 /** Remove it and all its files; op must be held, and it must not run. */
 int container_destroy(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
@@ -177,7 +180,8 @@ struct waiter {
 void waiters_wake(struct container *c, enum trigger what);
 /** Wait at most `timeout_ms` (-1 for ever). @return true once it holds */
 bool waiter_block(struct waiter *w, int timeout_ms);
-struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond);
+/** @return NULL where the kernel has no eventfd for it */
+struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond, struct err *e);
 
 /* ---- events (events.c) ---- */
 

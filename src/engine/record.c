@@ -25,27 +25,37 @@ bool container_ephemeral(const struct container *c)
     return json_is(c->host, "AutoRemove");
 }
 
-static json_t *record_make(struct engine *en, struct container *c)
+static json_t *record_make(struct engine *en, struct container *c, enum state state)
 {
     pthread_mutex_lock(&en->lock);
     json_t *j = json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
                           RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image",
                           c->image, "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State",
-                          "Status", state_name(c->state), "ExitCode", c->exit_code, "OOMKilled", c->oom_killed, "Error",
+                          "Status", state_name(state), "ExitCode", c->exit_code, "OOMKilled", c->oom_killed, "Error",
                           c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
                           (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
     pthread_mutex_unlock(&en->lock);
     return j;
 }
 
-int container_save(struct engine *en, struct container *c, bool durable, struct err *e)
+int container_save_as(struct engine *en, struct container *c, enum state state, bool durable, struct err *e)
 {
     autofree char *path = container_path(en, c, "config.json");
-    json_auto_t *j = record_make(en, c);
-    autofree char *text = json_dumps(j, JSON_INDENT(2));
+    json_auto_t *j = record_make(en, c, state);
+    autofree char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    if (!text)
+        return err_set(e, ERR_SYSTEM, "the record of container %.12s cannot be put into JSON", c->id);
     int r = durable ? file_replace(AT_FDCWD, path, text, strlen(text), 0600, e)
                     : file_replace_volatile(AT_FDCWD, path, text, strlen(text), 0600, e);
     return r < 0 ? err_wrap(e, "write the record of container %.12s", c->id) : 0;
+}
+
+int container_save(struct engine *en, struct container *c, bool durable, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    enum state now = c->state;
+    pthread_mutex_unlock(&en->lock);
+    return container_save_as(en, c, now, durable, e);
 }
 
 static int state_from(const char *name)

@@ -82,6 +82,7 @@ static void settle(struct engine *en, struct container *c)
                         recorded ? NULL
                                  : "the container was lost: neither its process nor its exit "
                                    "record is there");
+        container_auto_remove(en, c);
         return;
     }
     if (access(run, F_OK) == 0 || overlay_mounted(rootfs))
@@ -92,8 +93,17 @@ static void settle(struct engine *en, struct container *c)
         container_step(c, ON_REMOVE_FAILED);
 }
 
+/* What a container has on the machine, by its id alone: there is no record to ask. */
+static void tear_down_id(struct engine *en, const char *id)
+{
+    struct container *c = container_new(id);
+    container_teardown(en, c);
+    container_put(en, c);
+}
+
 static void set_aside(struct engine *en, const char *id, const struct err *why)
 {
+    tear_down_id(en, id);
     autofree char *from = str_printf("%s/%s", en->containers_dir, id),
                   *to = str_printf("%s/container-%s", en->quarantine, id);
     log_error("container %s cannot be read and is set aside in %s: %s", id, to, why->msg);
@@ -165,6 +175,8 @@ static void drop_strangers(struct engine *en)
         autofree char *path = str_printf("%s/%s", en->run_dir, names.v[i]);
         if (!known) {
             log_warn("%s belongs to no container: removed", path);
+            if (str_is_hex(names.v[i], ID_LENGTH))
+                tear_down_id(en, names.v[i]);
             if (tree_remove(AT_FDCWD, path, &e) < 0)
                 log_error("%s", e.msg);
         }

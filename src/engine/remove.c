@@ -73,7 +73,9 @@ int container_destroy(struct engine *en, struct container *c, struct err *e)
 /* rm -f of a running one: kill it and wait for the monitor to see the end. */
 static int kill_first(struct engine *en, struct container *c, struct err *e)
 {
-    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING);
+    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING, e);
+    if (!w)
+        return -1;
     struct err why = {0};
     if (container_signal(en, c, SIGKILL, &why) == 0)
         event_container(en, c, "kill", json_pack("{s:s}", "signal", "9"));

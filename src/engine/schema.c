@@ -322,11 +322,19 @@ static void default_string(json_t *host, const char *key, const char *was, const
 json_t *host_complete(const json_t *body, int api_minor, struct err *e)
 {
     const json_t *in = body_get(body, "HostConfig");
+    if (in && !json_is_object(in) && !json_is_null(in)) {
+        err_set(e, ERR_INVALID, "HostConfig must be an object");
+        return NULL;
+    }
     json_auto_t *host = complete("HostConfig", in, host_fields, sizeof(host_fields) / sizeof(host_fields[0]), e);
     if (!host)
         return NULL;
     /* Values that only mean "unset" (spec 5). */
     default_string(host, "NetworkMode", "", "default");
+    if (api_minor < 41)
+        default_string(host, "CgroupnsMode", "", "host");
+    if (api_minor < 42)
+        json_object_set_new(host, "ConsoleSize", json_pack("[i,i]", 0, 0));
     default_string(host, "IpcMode", "", api_minor < 40 ? "shareable" : "private");
     if (json_int(host, "MemorySwappiness", -1) == -1)
         json_object_set_new(host, "MemorySwappiness", json_null());

@@ -269,6 +269,7 @@ static void *monitor_main(void *arg)
     struct monitor *m = arg;
     trace_to_file(m->c->trace);
     follow(m->en, m->c);
+    container_auto_remove(m->en, m->c);
     trace_to_file(NULL);
     container_put(m->en, m->c);
     malloc_trim(0); /* a run leaves holes in the heap; off the path of any request, give them back */

@@ -58,10 +58,10 @@ const char *snapshot_network(const struct snapshot *s)
 
 json_t *snapshot_networks(const struct snapshot *s)
 {
-    return json_pack("{s:{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}}", snapshot_network(s),
-                     "IPAMConfig", "Links", "Aliases", "MacAddress", "", "DriverOpts", "NetworkID", "", "EndpointID",
-                     "", "Gateway", "", "IPAddress", "", "IPPrefixLen", 0, "IPv6Gateway", "", "GlobalIPv6Address", "",
-                     "GlobalIPv6PrefixLen", 0, "DNSNames");
+    return json_pack("{s:{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n, s:i}}",
+                     snapshot_network(s), "IPAMConfig", "Links", "Aliases", "MacAddress", "", "DriverOpts", "NetworkID",
+                     "", "EndpointID", "", "Gateway", "", "IPAddress", "", "IPPrefixLen", 0, "IPv6Gateway", "",
+                     "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames", "GwPriority", 0);
 }
 
 json_t *snapshot_mounts(const struct snapshot *s)
@@ -81,9 +81,14 @@ json_t *snapshot_mounts(const struct snapshot *s)
     return out;
 }
 
-static int64_t size_below(int dirfd, const char *name)
+#define DEPTH_MAX \
+    128 /* folders that a container nests deeper are not counted: each level holds a descriptor and stack */
+
+static int64_t size_below(int dirfd, const char *name, int depth)
 {
     int64_t sum = 0;
+    if (depth > DEPTH_MAX)
+        return 0;
     int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     autoclosedir DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     struct stat st;
@@ -95,7 +100,7 @@ static int64_t size_below(int dirfd, const char *name)
         if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || fstatat(fd, x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         if (S_ISDIR(st.st_mode))
-            sum += size_below(fd, x->d_name);
+            sum += size_below(fd, x->d_name, depth + 1);
         else if (S_ISREG(st.st_mode))
             sum += st.st_size;
     }
@@ -105,5 +110,5 @@ static int64_t size_below(int dirfd, const char *name)
 int64_t snapshot_size_rw(struct engine *en, struct container *c)
 {
     autofree char *upper = container_path(en, c, "upper");
-    return size_below(AT_FDCWD, upper);
+    return size_below(AT_FDCWD, upper, 0);
 }

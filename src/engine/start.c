@@ -70,7 +70,7 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
     int code = failure_code(e->msg);
     pthread_mutex_lock(&en->lock);
     free(c->error);
-    c->error = mem_strdup(e->msg);
+    c->error = json_valid_text(e->msg); /* cut somewhere, perhaps in the middle of a character */
     c->exit_code = code;
     c->pid = 0;
     pthread_mutex_unlock(&en->lock);

@@ -75,7 +75,9 @@ static void mark_stopped_by_hand(struct engine *en, struct container *c)
  * then its exit is on the way. */
 static int stop_running(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
-    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING);
+    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING, e);
+    if (!w)
+        return -1;
     struct err why = {0};
     int r = 0;
     mark_stopped_by_hand(en, c);
@@ -114,7 +116,11 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
     struct container *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING) : NULL;
+    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
+    if (signal == SIGKILL && !w) {
+        container_put(en, c);
+        return -1;
+    }
     if (w)
         mark_stopped_by_hand(en, c);
     int r = container_signal(en, c, signal, e);

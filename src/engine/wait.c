@@ -31,12 +31,17 @@ void waiters_wake(struct container *c, enum trigger what)
     }
 }
 
-struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond)
+struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond, struct err *e)
 {
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0) {
+        err_sys(e, "make an eventfd to wait with");
+        return NULL;
+    }
     struct waiter *w = mem_alloc(sizeof(*w));
     w->cond = cond;
     w->c = c;
-    w->fd = eventfd(0, EFD_CLOEXEC);
+    w->fd = fd;
     pthread_mutex_lock(&en->lock);
     c->refs++;
     w->next = c->waiters;
@@ -52,13 +57,8 @@ struct waiter *engine_wait_begin(struct engine *en, const char *name, enum wait_
     struct container *c = container_get(en, name, e);
     if (!c)
         return NULL;
-    struct waiter *w = waiter_new(en, c, cond);
+    struct waiter *w = waiter_new(en, c, cond, e);
     container_put(en, c);
-    if (w->fd < 0) {
-        err_sys(e, "make an eventfd to wait with");
-        engine_wait_end(en, w);
-        return NULL;
-    }
     return w;
 }
 

@@ -25,7 +25,8 @@ setup() {
 
 @test "version shows both sides" {
     run gorae version
-    [ "$status" = 0 ] && [[ $output == *"Server:"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"Server:"* ]]
     [ "$(gorae version --format '{{.Server.ApiVersion}}')" != "" ]
     gorae info >/dev/null
 }
@@ -37,7 +38,8 @@ setup() {
     run -127 gorae run --rm --network none busybox nosuch
     [ "$(seq 100000 | gorae run --rm -i --network none busybox sha256sum)" = "$(seq 100000 | sha256sum)" ]
     gorae run --rm --network none busybox sh -c 'echo out; echo err >&2' >"$T/o" 2>"$T/e"
-    [ "$(cat "$T/o")" = out ] && [ "$(cat "$T/e")" = err ]
+    [ "$(cat "$T/o")" = out ]
+    [ "$(cat "$T/e")" = err ]
 }
 
 @test "ps, logs, inspect, stop, rename, rm" {
@@ -80,5 +82,6 @@ setup() {
 
 @test "--explain tells the client's side, and says that the daemon keeps no trace" {
     run gorae --explain ps
-    [ "$status" = 0 ] && [[ $output == *"GET /v1."*"/containers/json"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"GET /v1."*"/containers/json"* ]]
 }

@@ -27,15 +27,18 @@ teardown() {
 
 @test "version names both sides; info has no error" {
     run docker version
-    [ "$status" = 0 ] && [[ $output == *"Server: gorae"* && $output == *"1.44 (minimum version 1.24)"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"Server: gorae"* && $output == *"1.44 (minimum version 1.24)"* ]]
     [ "$(docker version -f '{{.Server.APIVersion}}')" = 1.44 ]
     run docker info
-    [ "$status" = 0 ] && [[ $output == *"Storage Driver: overlay2"* && $output == *"Cgroup Version: "* && $output != *ERROR* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"Storage Driver: overlay2"* && $output == *"Cgroup Version: "* && $output != *ERROR* ]]
 }
 
 @test "run --rm prints, and the container is gone" {
     run docker run --rm busybox echo hello
-    [ "$status" = 0 ] && [ "$output" = hello ]
+    [ "$status" = 0 ]
+    [ "$output" = hello ]
     [ -z "$(docker ps -aq)" ]
 }
 
@@ -69,7 +72,8 @@ teardown() {
     [ "$(seq 300000 | docker run --rm -i busybox cat | sha256sum)" = "$want" ]
     [ "$(docker run --rm busybox seq 300000 | sha256sum)" = "$want" ]
     docker run --rm busybox sh -c 'echo to-out; echo to-err >&2' >"$T/o" 2>"$T/e"
-    [ "$(cat "$T/o")" = to-out ] && [ "$(cat "$T/e")" = to-err ]
+    [ "$(cat "$T/o")" = to-out ]
+    [ "$(cat "$T/e")" = to-err ]
 }
 
 @test "fifty short runs lose no output" {
@@ -166,7 +170,8 @@ teardown() {
 
 @test "an unknown image: run says that pulling is not there yet, with code 125" {
     run docker run --rm nosuchimage true
-    [ "$status" = 125 ] && [[ $output == *"not implemented yet: pulling"* ]]
+    [ "$status" = 125 ]
+    [[ $output == *"not implemented yet: pulling"* ]]
 }
 
 @test "environment, workdir, user, hostname, read-only, tmpfs, bind mounts, entrypoint, labels" {
@@ -271,6 +276,6 @@ teardown() {
     [ "$(docker inspect -f '{{.State.ExitCode}}' orphan)" = 137 ]
     [[ $(docker inspect -f '{{.State.Error}}' orphan) == *shim* ]]
     # dead; a zombie only where the machine's pid 1 is slow to collect it
-    ! grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null
+    never grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null
     docker rm orphan
 }

@@ -37,9 +37,11 @@ message() { jq -r .message <<<"$BODY"; }
 
 @test "versions: too new, too old, nonsense" {
     api GET /v1.99/info
-    [ "$STATUS" = 400 ] && [[ $(message) == "client version 1.99 is too new. Maximum supported API version is 1.44" ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == "client version 1.99 is too new. Maximum supported API version is 1.44" ]]
     api GET /v1.23/info
-    [ "$STATUS" = 400 ] && [[ $(message) == *"too old"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"too old"* ]]
     api GET /v1.24/info
     [ "$STATUS" = 200 ]
     api GET /v9/info
@@ -49,7 +51,8 @@ message() { jq -r .message <<<"$BODY"; }
 @test "unknown paths and methods are 404 page not found, with an exact content type" {
     for p in / /nothing /v1.44/ /containers /containers/a/b/json2; do
         api GET "$p"
-        [ "$STATUS" = 404 ] && [ "$(message)" = "page not found" ]
+        [ "$STATUS" = 404 ]
+        [ "$(message)" = "page not found" ]
     done
     api PUT /version
     [ "$STATUS" = 404 ]
@@ -60,7 +63,8 @@ message() { jq -r .message <<<"$BODY"; }
 @test "what a later step brings is 501 with a sentence, what never comes is 503 or 404" {
     for p in /containers/x/stats /containers/x/top /system/df /networks /volumes; do
         api GET "$p"
-        [ "$STATUS" = 501 ] && [[ $(message) == "not implemented yet: "* ]]
+        [ "$STATUS" = 501 ]
+        [[ $(message) == "not implemented yet: "* ]]
     done
     api POST '/images/create?fromImage=busybox&tag=latest'
     [ "$STATUS" = 501 ]
@@ -69,7 +73,8 @@ message() { jq -r .message <<<"$BODY"; }
     api POST /session
     [ "$STATUS" = 404 ]
     api GET /plugins
-    [ "$STATUS" = 200 ] && [ "$BODY" = "[]" ]
+    [ "$STATUS" = 200 ]
+    [ "$BODY" = "[]" ]
 }
 
 @test "version and info have every field that the document lists" {
@@ -97,7 +102,8 @@ message() { jq -r .message <<<"$BODY"; }
     json POST /containers/create '{"Image":"busybox","Image":"busybox"}'
     [ "$STATUS" = 400 ]
     json POST /containers/create '{"Image":"no-such-image"}'
-    [ "$STATUS" = 404 ] && [ "$(message)" = "No such image: no-such-image:latest" ]
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "No such image: no-such-image:latest" ]
     for name in x '../x' 'a%20b' 'a%2Fb' "$(printf 'a%.0s' $(seq 300))" "$(printf 'a%.0s' $(seq 64))"; do
         json POST "/containers/create?name=$name" '{"Image":"busybox"}'
         [ "$STATUS" = 400 ] || { echo "name $name: $STATUS"; false; }
@@ -155,7 +161,8 @@ EOF
     create twin
     first=$ID
     json POST '/containers/create?name=twin' '{"Image":"busybox"}'
-    [ "$STATUS" = 409 ] && [[ $(message) == *"/twin"* && $(message) == *"$first"* ]]
+    [ "$STATUS" = 409 ]
+    [[ $(message) == *"/twin"* && $(message) == *"$first"* ]]
     # twenty at once: one wins
     for i in $(seq 20); do
         curl -s -o /dev/null -w '%{http_code}\n' --unix-socket "$SOCK" -H 'Content-Type: application/json' -d '{"Image":"busybox"}' \
@@ -174,10 +181,12 @@ EOF
     [[ $name =~ ^/[a-z]+_[a-z]+[0-9]?$ ]]
     for ref in "${name#/}" "$ID" "${ID:0:12}" "${ID:0:5}"; do
         api GET "/containers/$ref/json"
-        [ "$STATUS" = 200 ] && [ "$(jq -r .Id <<<"$BODY")" = "$ID" ]
+        [ "$STATUS" = 200 ]
+        [ "$(jq -r .Id <<<"$BODY")" = "$ID" ]
     done
     api GET /containers/nosuch/json
-    [ "$STATUS" = 404 ] && [ "$(message)" = "No such container: nosuch" ]
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "No such container: nosuch" ]
 }
 
 @test "life: create, start, 304, stop, 304, start again, kill, remove" {
@@ -222,7 +231,8 @@ EOF
     [ "$STATUS" = 400 ]
     start=$SECONDS
     api POST "/containers/$ID/stop"
-    [ "$STATUS" = 204 ] && [ $((SECONDS - start)) -lt 10 ]
+    [ "$STATUS" = 204 ]
+    [ $((SECONDS - start)) -lt 10 ]
     api GET "/containers/$ID/json"
     jq -e '.State.ExitCode==3' <<<"$BODY"
 }
@@ -244,17 +254,20 @@ EOF
     jq -e '.State.Status=="created" and .State.ExitCode==127 and (.State.Error|length>0)' <<<"$BODY"
     create nopath '"Cmd":["nosuchprogram"]'
     api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ] && [[ $(message) == *"executable file not found in \$PATH"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"executable file not found in \$PATH"* ]]
     create noexec '"Cmd":["/etc/passwd"]'
     api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ] && [[ $(message) == *"permission denied"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"permission denied"* ]]
     api GET "/containers/$ID/json"
     jq -e '.State.ExitCode==126' <<<"$BODY"
     create isdir '"Cmd":["/etc"]'
     api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ] && [[ $(message) == *"permission denied"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"permission denied"* ]]
     # and nothing of a failed start stays
-    ! grep -F "$T" /proc/self/mounts
+    never grep -F "$T" /proc/self/mounts
     [ -z "$(ls "$T/exec/containers")" ]
 }
 
@@ -368,7 +381,8 @@ EOF
 {"health":["none"]} three two one
 EOF
     filter '{"nonsense":["x"]}'
-    [ "$STATUS" = 400 ] && [[ $(message) == "invalid filter 'nonsense'" ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == "invalid filter 'nonsense'" ]]
     filter '{"status":["nonsense"]}'
     [ "$STATUS" = 400 ]
     filter 'not json'
@@ -446,7 +460,8 @@ while d:
     api POST '/images/busybox/tag?repo=localhost:5000/a/b&tag=v1'
     [ "$STATUS" = 201 ]
     api GET /images/localhost:5000/a/b:v1/json
-    [ "$STATUS" = 200 ] && [ "$(jq -r .Id <<<"$BODY")" = "$img" ]
+    [ "$STATUS" = 200 ]
+    [ "$(jq -r .Id <<<"$BODY")" = "$img" ]
     api POST '/images/busybox/tag?repo=UPPER&tag=v1'
     [ "$STATUS" = 400 ]
     api DELETE /images/localhost:5000/a/b:v1
@@ -457,7 +472,8 @@ while d:
     api DELETE /images/nosuch
     [ "$STATUS" = 404 ]
     api GET /images/nosuch/json
-    [ "$STATUS" = 404 ] && [ "$(message)" = "No such image: nosuch:latest" ]
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "No such image: nosuch:latest" ]
 }
 
 @test "save and load: the id stays the same, with and without compression" {
@@ -471,7 +487,8 @@ while d:
     [ "$STATUS" = 200 ]
     gzip -k "$T/save.tar"
     api POST /images/load --data-binary "@$T/save.tar.gz" -H 'Content-Type: application/x-tar'
-    [ "$STATUS" = 200 ] && [[ $BODY == *"Loaded image: busybox:latest"* ]]
+    [ "$STATUS" = 200 ]
+    [[ $BODY == *"Loaded image: busybox:latest"* ]]
     [ "$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)" = "$img" ]
     api POST /images/load --data-binary "nonsense" -H 'Content-Type: application/x-tar'
     [ "$STATUS" != 200 ] || [[ $BODY == *errorDetail* ]]

@@ -80,6 +80,15 @@ os.waitpid(leader, 0)
 PY
 }
 
+# never COMMAND…: it must fail. (A plain "! command" does not end a test: set -e does not look at it; nor does it look at
+# any but the last command of "a && b", so every check stands on a line of its own.)
+never() {
+    if "$@"; then
+        echo "succeeded, and should not: $*" >&2
+        return 1
+    fi
+}
+
 # ended PID: wait for a background client, at most 20 s, and put its exit code into $status
 ended() {
     local i
@@ -95,67 +104,88 @@ ended() {
     run gorae --help
     [ "$status" = 0 ]
     [[ $output == *"Common Commands:"*"Management Commands:"*"Commands:"*"Global Options:"* ]]
-    [ "$(gorae)" = "$output" ] && [ "$(gorae help)" = "$output" ]
+    [ "$(gorae)" = "$output" ]
+    [ "$(gorae help)" = "$output" ]
     run gorae run --help
-    [ "$status" = 0 ] && [[ $output == *"Usage:  gorae run [OPTIONS] IMAGE"* && $output == *"-e, --env list"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"Usage:  gorae run [OPTIONS] IMAGE"* && $output == *"-e, --env list"* ]]
     run gorae container ls --help
-    [ "$status" = 0 ] && [[ $output == *"gorae container ls, gorae container list, gorae container ps, gorae ps"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"gorae container ls, gorae container list, gorae container ps, gorae ps"* ]]
     run gorae image
-    [ "$status" = 0 ] && [[ $output == *"Usage:  gorae image COMMAND"* ]]
-    ! strace -f -e trace=network gorae --help 2>&1 | grep -q 'socket('
-    strace -f -e trace=network gorae ps 2>&1 | grep -q 'socket(' # the control: it does see sockets
+    [ "$status" = 0 ]
+    [[ $output == *"Usage:  gorae image COMMAND"* ]]
+    strace -f -o "$T/calls" -e trace=network gorae --help
+    never grep -q 'socket(' "$T/calls"
+    strace -f -o "$T/calls" -e trace=network gorae ps # the control: it does see sockets
+    grep -q 'socket(' "$T/calls"
 }
 
 @test "every command that help lists has a help of its own" {
     local c
     for c in $(gorae --help | awk '/^(Common )?Commands:/ {on=1; next} /^[A-Z]/ {on=0} on && NF {print $1}'); do
         run gorae "$c" --help
-        [ "$status" = 0 ] && [[ $output == "Usage:  gorae $c"* ]]
+        [ "$status" = 0 ]
+        [[ $output == "Usage:  gorae $c"* ]]
     done
     for c in container image system; do
         for s in $(gorae $c | awk '/^Commands:/ {on=1; next} /^[A-Z]/ {on=0} on && NF {print $1}'); do
             run gorae $c "$s" --help
-            [ "$status" = 0 ] && [[ $output == "Usage:  gorae $c $s"* ]]
+            [ "$status" = 0 ]
+            [[ $output == "Usage:  gorae $c $s"* ]]
         done
     done
 }
 
 @test "usage errors: 125 for flags, 1 for arguments and unknown commands; they name what was typed" {
     run gorae ps --nope
-    [ "$status" = 125 ] && [[ $output == *"unknown flag: --nope"*"See 'gorae ps --help'."* ]]
+    [ "$status" = 125 ]
+    [[ $output == *"unknown flag: --nope"*"See 'gorae ps --help'."* ]]
     run gorae run --memory 1q busybox
-    [ "$status" = 125 ] && [[ $output == *'"1q" for "-m, --memory" flag'* ]]
+    [ "$status" = 125 ]
+    [[ $output == *'"1q" for "-m, --memory" flag'* ]]
     run gorae --nope ps
     [ "$status" = 125 ]
     run gorae ps extra
-    [ "$status" = 1 ] && [[ $output == *"'gorae ps' takes no arguments"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"'gorae ps' takes no arguments"* ]]
     run gorae rename one
-    [ "$status" = 1 ] && [[ $output == *"exactly 2 arguments"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"exactly 2 arguments"* ]]
     run gorae rm
-    [ "$status" = 1 ] && [[ $output == *"at least 1 argument"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"at least 1 argument"* ]]
     run gorae pss
-    [ "$status" = 1 ] && [[ $output == *"'pss' is not a gorae command."*"Did you mean 'ps'?"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"'pss' is not a gorae command."*"Did you mean 'ps'?"* ]]
     run gorae container strat
-    [ "$status" = 1 ] && [[ $output == *"Did you mean 'container start'?"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"Did you mean 'container start'?"* ]]
     run gorae qqqqqq
-    [ "$status" = 1 ] && [[ $output != *"Did you mean"* ]]
+    [ "$status" = 1 ]
+    [[ $output != *"Did you mean"* ]]
     run gorae --tlsverify ps
-    [ "$status" = 125 ] && [[ $output == *TLS* ]]
+    [ "$status" = 125 ]
+    [[ $output == *TLS* ]]
 }
 
 @test "which daemon: -H before GORAE_HOST before DOCKER_HOST; nobody there is exit 1 and says so" {
     GORAE_HOST=unix:///nowhere/g DOCKER_HOST=unix:///nowhere/d run gorae ps
-    [ "$status" = 1 ] && [[ $output == *"unix:///nowhere/g"*"is goraed running?"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"unix:///nowhere/g"*"is goraed running?"* ]]
     GORAE_HOST='' DOCKER_HOST=unix:///nowhere/d run gorae ps
-    [ "$status" = 1 ] && [[ $output == *"unix:///nowhere/d"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"unix:///nowhere/d"* ]]
     GORAE_HOST='' DOCKER_HOST=unix://$SOCK run gorae ps
     [ "$status" = 0 ]
     GORAE_HOST=unix:///nowhere/g run gorae -H "unix://$SOCK" ps
     [ "$status" = 0 ]
     run gorae -H nonsense ps
-    [ "$status" = 1 ] && [[ $output == *nonsense* ]]
+    [ "$status" = 1 ]
+    [[ $output == *nonsense* ]]
     run gorae -H unix:///nowhere/h version
-    [ "$status" = 1 ] && [[ $output == *"Client: gorae"*"unix:///nowhere/h"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"Client: gorae"*"unix:///nowhere/h"* ]]
 }
 
 # ---- ps, images, inspect -------------------------------------------------------------------------------------------
@@ -179,13 +209,17 @@ ended() {
     [ "$(gorae ps --format '{{.Names}}: {{.Label "color"}} {{upper .State}} {{.Labels}}')" = "web: blue RUNNING a=b,color=blue" ]
     [ "$(gorae ps --format json | jq -r .Names)" = web ]
     run gorae ps --format 'table {{.Names}}\t{{.Label "color"}}\t{{.State}}'
-    [ "${lines[0]}" = "NAMES     color     STATE" ] && [ "${lines[1]}" = "web       blue      running" ]
+    [ "${lines[0]}" = "NAMES     color     STATE" ]
+    [ "${lines[1]}" = "web       blue      running" ]
     run gorae ps --format '{{.Nope}}'
-    [ "$status" = 1 ] && [[ $output == *'template:1:3: there is no key "Nope"'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'template:1:3: there is no key "Nope"'* ]]
     run gorae ps --format '{{.Names'
-    [ "$status" = 1 ] && [[ $output == *"not closed"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"not closed"* ]]
     run gorae ps -f nope=1
-    [ "$status" = 1 ] && [[ $output == "Error response from daemon: "* ]]
+    [ "$status" = 1 ]
+    [[ $output == "Error response from daemon: "* ]]
     gorae ps -s --format '{{.Size}}' | grep -Eq '^[0-9.]+[kMG]?B \(virtual [0-9.]+MB\)$'
 }
 
@@ -202,13 +236,15 @@ ended() {
     run gorae images
     [[ ${lines[0]} == "REPOSITORY   TAG       IMAGE ID       CREATED"*"SIZE" && ${lines[1]} == "busybox      latest    "* ]]
     gorae tag busybox other:v1
-    [ "$(gorae images -q | sort -u | wc -l)" = 1 ] && [ "$(gorae images --format '{{.Repository}}:{{.Tag}}' | sort | xargs)" = "busybox:latest other:v1" ]
+    [ "$(gorae images -q | sort -u | wc -l)" = 1 ]
+    [ "$(gorae images --format '{{.Repository}}:{{.Tag}}' | sort | xargs)" = "busybox:latest other:v1" ]
     [ "$(gorae images other --format '{{.Tag}}')" = v1 ]
     run gorae history busybox
     [[ ${lines[0]} == "IMAGE          CREATED"*"CREATED BY"*"SIZE"*"COMMENT" ]]
     [ "$(gorae rmi other:v1)" = "Untagged: other:v1" ]
     run gorae rmi other:v1
-    [ "$status" = 1 ] && [[ $output == "Error response from daemon: "*"other:v1"* ]]
+    [ "$status" = 1 ]
+    [[ $output == "Error response from daemon: "*"other:v1"* ]]
     run gorae tag busybox UPPER
     [ "$status" = 1 ]
 }
@@ -228,7 +264,8 @@ ended() {
     [ "$(gorae inspect -f '{{.Comment}} {{json .Config.Env}}' piped:x)" = 'note ["A=1"]' ]
     gorae rmi piped:x
     run gorae save -o "$T/none.tar" nope
-    [ "$status" = 1 ] && [ ! -e "$T/none.tar" ]
+    [ "$status" = 1 ]
+    [ ! -e "$T/none.tar" ]
     run in_pty 24x80 "" gorae save busybox
     [[ $output == *"standard output is a terminal"*"exit=1"* ]]
     run in_pty 24x80 "" gorae load
@@ -245,13 +282,16 @@ ended() {
     [ "$(gorae container inspect -f '{{.Name}}' c1)" = /c1 ]
     [ "$(gorae image inspect -f '{{index .RepoTags 0}}' busybox)" = busybox:latest ]
     run gorae inspect nope
-    [ "$status" = 1 ] && [[ $output == *"No such object: nope"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"No such object: nope"* ]]
     run gorae inspect -f '{{.Name}}' nope c1
-    [ "$status" = 1 ] && [[ $output == *"/c1"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"/c1"* ]]
     run gorae inspect --type image c1
     [ "$status" = 1 ]
     run gorae inspect --type spaceship c1
-    [ "$status" = 1 ] && [[ $output == *'unknown type "spaceship"'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'unknown type "spaceship"'* ]]
     run gorae inspect -f '{{.Name' c1
     [ "$status" = 64 ]
     [[ $(gorae inspect -s -f '{{.SizeRootFs}}' c1) -gt 1000000 ]]
@@ -262,7 +302,8 @@ ended() {
 @test "run: exit codes of the process, of signals, and of what cannot run" {
     for code in 0 3 42 255; do
         run gorae run --rm busybox sh -c "exit $code"
-        [ "$status" = "$code" ] && [ -z "$output" ]
+        [ "$status" = "$code" ]
+        [ -z "$output" ]
     done
     # its process 1 cannot kill itself (pid_namespaces(7)), so we do
     gorae run --rm --name victim busybox sh -c 'echo up; sleep 100' >"$T/out" 3>&- &
@@ -285,33 +326,38 @@ ended() {
 
 @test "run: an image that is not here is asked for; --pull never and a failed pull are 125" {
     run gorae run --rm nosuch:image true
-    [ "$status" = 125 ] && [[ $output == "Unable to find image 'nosuch:image' locally"*"gorae: "* ]]
+    [ "$status" = 125 ]
+    [[ $output == "Unable to find image 'nosuch:image' locally"*"gorae: "* ]]
     run gorae run --rm --pull never nosuch:image true
-    [ "$status" = 125 ] && [[ $output != *"Unable to find"* ]]
+    [ "$status" = 125 ]
+    [[ $output != *"Unable to find"* ]]
     run gorae run --rm --pull sometimes busybox true
-    [ "$status" = 125 ] && [[ $output == *"always, missing or never"* ]]
+    [ "$status" = 125 ]
+    [[ $output == *"always, missing or never"* ]]
 }
 
 @test "run: both streams stay apart, three megabytes pass, nothing is lost at the end" {
     gorae run --rm busybox sh -c 'echo out; echo err >&2' >"$T/out" 2>"$T/err"
-    [ "$(cat "$T/out")" = out ] && [ "$(cat "$T/err")" = err ]
+    [ "$(cat "$T/out")" = out ]
+    [ "$(cat "$T/err")" = err ]
     head -c 3000000 /dev/urandom >"$T/big"
-    timeout 60 gorae run --rm -i busybox cat <"$T/big" | cmp - "$T/big"
-    [ "$(timeout 60 gorae run --rm -i busybox sh -c 'cat >/dev/null; yes | head -c 3000000' <"$T/big" | wc -c)" = 3000000 ]
+    timeout -k 1 60 gorae run --rm -i busybox cat <"$T/big" | cmp - "$T/big"
+    [ "$(timeout -k 1 60 gorae run --rm -i busybox sh -c 'cat >/dev/null; yes | head -c 3000000' <"$T/big" | wc -c)" = 3000000 ]
     [ "$(gorae run --rm -a stdout busybox sh -c 'echo out; echo err >&2' 2>&1)" = out ]
     [ "$(gorae run --rm -a stderr busybox sh -c 'echo out; echo err >&2' 2>&1)" = err ]
 }
 
 @test "run: standard input ends when ours does, and is empty without -i" {
-    [ "$(printf 'a\nb\n' | timeout 20 gorae run --rm -i busybox wc -l | xargs)" = 2 ]
-    [ "$(printf 'a\nb\n' | timeout 20 gorae run --rm busybox wc -c | xargs)" = 0 ]
-    run timeout 20 gorae run --rm -i busybox sh -c 'cat; echo end' </dev/null
-    [ "$status" = 0 ] && [ "$output" = end ]
+    [ "$(printf 'a\nb\n' | timeout -k 1 20 gorae run --rm -i busybox wc -l | xargs)" = 2 ]
+    [ "$(printf 'a\nb\n' | timeout -k 1 20 gorae run --rm busybox wc -c | xargs)" = 0 ]
+    run timeout -k 1 20 gorae run --rm -i busybox sh -c 'cat; echo end' </dev/null
+    [ "$status" = 0 ]
+    [ "$output" = end ]
     # a container that does not read: we stop reading too, and it still ends
-    run timeout 20 bash -c 'yes | gorae run --rm -i busybox sh -c "sleep 0.3; exit 4"'
+    run timeout -k 1 20 bash -c 'yes | gorae run --rm -i busybox sh -c "sleep 0.3; exit 4"'
     [ "$status" = 4 ]
     # a reader that goes away ends the client
-    run timeout 20 bash -c 'gorae run --name flood busybox yes | head -c 10 >/dev/null'
+    run timeout -k 1 20 bash -c 'gorae run --name flood busybox yes | head -c 10 >/dev/null'
     [ "$status" -ne 124 ]
 }
 
@@ -335,9 +381,11 @@ ended() {
     gorae run --cidfile "$T/cid" --name cc busybox true
     [ "$(cat "$T/cid")" = "$(gorae inspect -f '{{.Id}}' cc)" ]
     run gorae run --cidfile "$T/cid" busybox true
-    [ "$status" = 125 ] && [[ $output == *"$T/cid exists already"* ]]
+    [ "$status" = 125 ]
+    [[ $output == *"$T/cid exists already"* ]]
     run gorae run --cidfile "$T/cid2" --name cc busybox true
-    [ "$status" = 125 ] && [ ! -e "$T/cid2" ]
+    [ "$status" = 125 ]
+    [ ! -e "$T/cid2" ]
 }
 
 @test "run: signals are handed on; the third interrupt lets the client go" {
@@ -346,13 +394,15 @@ ended() {
     eventually 100 grep -q ready "$T/out"
     kill -INT $pid
     ended $pid
-    [ "$status" = 9 ] && grep -q "got INT" "$T/out"
+    [ "$status" = 9 ]
+    grep -q "got INT" "$T/out"
     gorae run --rm --name deaf busybox sh -c 'trap "" INT; echo ready; sleep 100' >"$T/out" 2>"$T/err" 3>&- &
     pid=$!
     eventually 100 grep -q ready "$T/out"
     kill -INT $pid; sleep 0.2; kill -INT $pid; sleep 0.2; kill -INT $pid
     ended $pid
-    [ "$status" = 1 ] && grep -q "third signal" "$T/err"
+    [ "$status" = 1 ]
+    grep -q "third signal" "$T/err"
     [ "$(gorae inspect -f '{{.State.Running}}' deaf)" = true ]
 }
 
@@ -360,7 +410,8 @@ ended() {
     run in_pty 30x100 $'# =>stty size\\n\n30 100=>resize 40 120\n# =>\\n\n# =>sleep 0.3; stty size\\n\n40 120=>exit 5\\n' gorae run --rm -it busybox sh
     [[ $output == *"30 100"*"40 120"*"exit=5"*"mode=same"* && $output != *"never seen"* ]]
     run gorae run --rm -it busybox true </dev/null
-    [ "$status" = 1 ] && [[ $output == *"not a TTY"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"not a TTY"* ]]
     [ "$(gorae run --rm -t busybox sh -c 'echo a; echo b >&2' | tr -d '\r' | xargs)" = "a b" ]
 }
 
@@ -375,7 +426,8 @@ ended() {
     run in_pty 24x80 $'# =>exit 6\\n' gorae start -ai shell
     [[ $output == *"exit=6"*"mode=same"* ]]
     run gorae attach shell
-    [ "$status" = 1 ] && [[ $output == *"stopped container"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"stopped container"* ]]
 }
 
 # ---- a container's life --------------------------------------------------------------------------------------------
@@ -392,12 +444,14 @@ ended() {
     [ "$(gorae inspect -f '{{.Id}}' two)" = "$id" ]
     gorae start two >/dev/null
     run gorae rm two
-    [ "$status" = 1 ] && [[ $output == "Error response from daemon: "* ]]
+    [ "$status" = 1 ]
+    [[ $output == "Error response from daemon: "* ]]
     [ "$(gorae kill -s KILL two)" = two ]
     [ "$(gorae wait two)" = 137 ]
     [ "$(gorae rm two)" = two ]
     run gorae rm -f two nope
-    [ "$status" = 1 ] && [ "${#lines[@]}" = 2 ]
+    [ "$status" = 1 ]
+    [ "${#lines[@]}" = 2 ]
     run gorae kill nope
     [ "$status" = 1 ]
 }
@@ -405,11 +459,12 @@ ended() {
 @test "start -a shows the output and gives the code; several at once are refused" {
     gorae create --name s1 busybox sh -c 'echo hello; exit 3' >/dev/null
     run gorae start -a s1
-    [ "$status" = 3 ] && [ "$output" = hello ]
+    [ "$status" = 3 ]
+    [ "$output" = hello ]
     run gorae start -a s1 s1
     [ "$status" = 1 ]
     gorae create -i --name s2 busybox cat >/dev/null
-    [ "$(echo typed | timeout 20 gorae start -ai s2)" = typed ]
+    [ "$(echo typed | timeout -k 1 20 gorae start -ai s2)" = typed ]
 }
 
 @test "logs: both streams, --tail, -t, --since, -f until the end" {
@@ -421,10 +476,12 @@ ended() {
     [ -z "$(gorae logs --until 1h ll 2>&1)" ]
     [ -n "$(gorae logs --since 1h ll)" ]
     run gorae logs --since nonsense ll
-    [ "$status" = 1 ] && [[ $output == *"--since"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"--since"* ]]
     gorae run -d --name ff busybox sh -c 'echo a; sleep 0.5; echo b' >/dev/null
-    run timeout 20 gorae logs -f ff
-    [ "$status" = 0 ] && [ "$output" = $'a\nb' ]
+    run timeout -k 1 20 gorae logs -f ff
+    [ "$status" = 0 ]
+    [ "$output" = $'a\nb' ]
     gorae run -t --name tty busybox echo raw >/dev/null
     [ "$(gorae logs tty)" = $'raw\r' ]
 }
@@ -454,16 +511,18 @@ ended() {
         grep -Eq "$s" "$T/err"
     done
     run gorae --explain run --rm busybox sh -c 'exit 5'
-    [ "$status" = 5 ] && [[ $output == *"exec the container's program"*"exit code 5"* ]]
+    [ "$status" = 5 ]
+    [[ $output == *"exec the container's program"*"exit code 5"* ]]
     run gorae -H unix:///nowhere --explain ps
-    [ "$status" = 1 ] && [[ $output == *"unix:///nowhere"*"exit code 1"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"unix:///nowhere"*"exit code 1"* ]]
     run gorae --explain=song ps
     [ "$status" = 125 ]
 }
 
 @test "--explain=json: spans of all programs in order of time, and nothing else on standard output" {
     gorae --explain=json run --rm busybox echo hidden >"$T/spans" 2>/dev/null
-    ! grep -q '^hidden' "$T/spans"
+    never grep -q '^hidden' "$T/spans"
     [ "$(jq -r '[.[].prog] | unique | join(" ")' "$T/spans")" = "gorae goraed runtime shim" ]
     [ "$(jq '[.[].start] as $s | $s == ($s | sort)' "$T/spans")" = true ]
     # what marks an instant may have looked at the clock twice, in either order
@@ -482,7 +541,7 @@ ended() {
     gorae --explain=dot-shape run --rm busybox true >"$T/1" 2>/dev/null
     gorae --explain=dot-shape run --rm busybox true >"$T/2" 2>/dev/null
     cmp "$T/1" "$T/2"
-    ! grep -Eq 'pid|[0-9] ms|[0-9a-f]{12}' "$T/1"
+    never grep -Eq 'pid|[0-9] ms|[0-9a-f]{12}' "$T/1"
     gorae --explain=dot-shape ps >"$T/3" 2>/dev/null
-    ! cmp -s "$T/1" "$T/3"
+    never cmp -s "$T/1" "$T/3"
 }

@@ -128,7 +128,8 @@ peek() { gorae run --rm -v "$PROBES" "$@"; }
         tar -C "$T/evil" -c . | gorae import - "evil:$link" >/dev/null
         gorae run --rm -w /new/../dir "evil:$link" /bin/sh -c 'echo in' >/dev/null 2>&1 || true
         gorae run --rm -t "evil:$link" /bin/sh -c 'echo in' >/dev/null 2>&1 || true
-        [ "$(ls "$T/canary")" = file ] && [ "$(cat "$T/canary/file")" = canary ]
+        [ "$(ls "$T/canary")" = file ]
+        [ "$(cat "$T/canary/file")" = canary ]
     done
     run gorae run --rm -w /proc/self/fd/7 busybox pwd
     [[ $output != *"$T"* ]]

@@ -10,17 +10,23 @@ teardown() {
 
 @test "goraed --help, --version, an unknown option, a stray argument" {
     run goraed --help
-    [ "$status" = 0 ] && [[ $output == *"--data-root"* ]]
+    [ "$status" = 0 ]
+    [[ $output == *"--data-root"* ]]
     run goraed --version
-    [ "$status" = 0 ] && [[ $output == "gorae daemon version "* ]]
+    [ "$status" = 0 ]
+    [[ $output == "gorae daemon version "* ]]
     run goraed --no-such-option
-    [ "$status" = 1 ] && [[ $output == *"unknown option: --no-such-option"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"unknown option: --no-such-option"* ]]
     run goraed stray
-    [ "$status" = 1 ] && [[ $output == *"unexpected argument: stray"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"unexpected argument: stray"* ]]
     run goraed -H tcp://127.0.0.1:1
-    [ "$status" = 1 ] && [[ $output == *"tcp://127.0.0.1:1"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"tcp://127.0.0.1:1"* ]]
     run goraed --add-runtime x=relative/path
-    [ "$status" = 1 ] && [[ $output == *"--add-runtime x=relative/path"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"--add-runtime x=relative/path"* ]]
 }
 
 @test "the socket is 0660, the data root 0710, and both go or stay as they should" {
@@ -30,7 +36,9 @@ teardown() {
     [ "$(stat -c %a "$T/data/containers")" = 710 ]
     [ "$(cat "$T/pid")" = "$DAEMON" ]
     daemon_stop
-    [ ! -e "$SOCK" ] && [ ! -e "$T/pid" ] && [ -d "$T/data" ]
+    [ ! -e "$SOCK" ]
+    [ ! -e "$T/pid" ]
+    [ -d "$T/data" ]
     judge_empty
 }
 
@@ -47,11 +55,17 @@ teardown() {
 @test "a second daemon on the same pid file, socket or data root is refused and names the first; the first still answers" {
     daemon_start
     run timeout 10 goraed -H "unix://$T/s2" --data-root "$T/d2" --exec-root "$T/e2" --pidfile "$T/pid"
-    [ "$status" = 1 ] && [[ $output == *"$T/pid"* ]] && [[ $output == *"$DAEMON"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"$T/pid"* ]]
+    [[ $output == *"$DAEMON"* ]]
     run timeout 10 goraed -H "unix://$SOCK" --data-root "$T/d2" --exec-root "$T/e2" --pidfile "$T/p2"
-    [ "$status" = 1 ] && [[ $output == *"$SOCK"* ]] && [[ $output == *"$DAEMON"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"$SOCK"* ]]
+    [[ $output == *"$DAEMON"* ]]
     run timeout 10 goraed -H "unix://$T/s2" --data-root "$T/data" --exec-root "$T/e2" --pidfile "$T/p2"
-    [ "$status" = 1 ] && [[ $output == *"$T/data"* ]] && [[ $output == *"$DAEMON"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"$T/data"* ]]
+    [[ $output == *"$DAEMON"* ]]
     api GET /_ping
     [ "$STATUS" = 200 ]
     [ -S "$SOCK" ]
@@ -69,14 +83,16 @@ teardown() {
 @test "a file that is no socket is not replaced" {
     echo precious >"$SOCK"
     run timeout 10 goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid"
-    [ "$status" = 1 ] && [[ $output == *"is not a socket"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"is not a socket"* ]]
     [ "$(cat "$SOCK")" = precious ]
 }
 
 @test "a socket path that is too long is named" {
     long=$T/$(printf 'x%.0s' $(seq 120))
     run timeout 10 goraed -H "unix://$long" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid"
-    [ "$status" = 1 ] && [[ $output == *"too long"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"too long"* ]]
 }
 
 @test "a record that cannot be read is set aside and named; the others are there" {

@@ -112,11 +112,14 @@ EOF
     sleep 0.5
     start=$(date +%s%N)
     api GET /_ping
-    [ "$STATUS" = 200 ] && [ $((($(date +%s%N) - start) / 1000000)) -lt 1000 ]
+    [ "$STATUS" = 200 ]
+    [ $((($(date +%s%N) - start) / 1000000)) -lt 1000 ]
     wait $slow
     cat "$T/slow"
     read -r took rest <"$T/slow"
-    [ "$took" -ge 8 ] && [ "$took" -le 13 ] && [[ $rest == *408* ]]
+    [ "$took" -ge 8 ]
+    [ "$took" -le 13 ]
+    [[ $rest == *408* ]]
 }
 
 @test "a thousand connections: more get 503, and all is well afterwards" {

@@ -115,3 +115,12 @@ eventually() {
     for i in $(seq "$n"); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done
     "$@"
 }
+
+# never COMMAND…: it must fail. Under set -e a plain "! command" ends nothing, and of "a && b" only the last counts; so every
+# check in these files stands on a line of its own, and what must fail is said with this.
+never() {
+    if "$@"; then
+        echo "succeeded, and should not: $*" >&2
+        return 1
+    fi
+}

@@ -589,7 +589,8 @@ START_TEST(story)
     ck_assert_int_eq(story_time(&s, 0), 70); /* nothing from 60 to 70 */
     autofree char *dot = drawn(&s, false), *shape = drawn(&s, true);
     ck_assert_ptr_nonnull(strstr(dot, "gorae (pid 10)"));
-    ck_assert_ptr_nonnull(strstr(dot, "goraed (pid 20)\\n\\n3  does the work:\\lparse the request\\lstart the shim\\l"));
+    ck_assert_ptr_nonnull(
+        strstr(dot, "goraed (pid 20)\\n\\n3  does the work:\\lparse the request\\lstart the shim\\l"));
     ck_assert_ptr_nonnull(strstr(dot, "POST /v1.44/containers/0123456789ab/start\\l0.00 ms"));
     ck_assert_ptr_nonnull(strstr(dot, "gorae start \\\"x\\\"\\l"));
     ck_assert_ptr_nonnull(strstr(shape, "POST /v1.44/containers/ID/start\\l\"]"));
