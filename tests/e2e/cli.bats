@@ -66,10 +66,14 @@ while time.time() < end and status is None:
             os.write(ours, typed.encode().decode("unicode_escape").encode("latin1"))
     if select.select([told], [], [], 0)[0]:
         status = int(told.readline())
-while select.select([ours], [], [], 0.05)[0]:
-    out += os.read(ours, 65536)
 if status is None:
     os.kill(child, signal.SIGKILL)
+# What the child wrote is on its way through the terminal; behind a mark of ours there is nothing more of it.
+mark = b"<<the end>>"
+os.write(theirs, mark)
+while mark not in out and select.select([ours], [], [], 10)[0]:
+    out += os.read(ours, 65536)
+out = out.replace(mark, b"")
 sys.stdout.write(out.decode(errors="replace"))
 print("\nexit=%s" % status)
 print("mode=%s" % ("same" if termios.tcgetattr(theirs) == before else "changed"))
