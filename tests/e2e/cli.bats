@@ -51,8 +51,12 @@ if leader == 0:
     os.write(tell, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     os.read(held, 1)
     os._exit(0)
-told = os.fdopen(told)
-child = int(told.readline())
+def number(): # a line of `told`; not a byte more, or select() would not see the next
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(told, 1)
+    return int(line)
+child = number()
 out, seen, end, status = b"", 0, time.time() + 20, None
 while time.time() < end and status is None:
     if select.select([ours], [], [], 0.05)[0]:
@@ -65,7 +69,7 @@ while time.time() < end and status is None:
         else:
             os.write(ours, typed.encode().decode("unicode_escape").encode("latin1"))
     if select.select([told], [], [], 0)[0]:
-        status = int(told.readline())
+        status = number()
 if status is None:
     os.kill(child, signal.SIGKILL)
 # What the child wrote is on its way through the terminal; behind a mark of ours there is nothing more of it.
@@ -95,8 +99,7 @@ never() {
 
 # ended PID: wait for a background client, at most 20 s, and put its exit code into $status
 ended() {
-    local i
-    for i in $(seq 200); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
+    for _ in $(seq 200); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$1" 2>/dev/null || true
     status=0
     wait "$1" || status=$?
@@ -196,7 +199,7 @@ ended() {
 
 @test "ps: columns, -a, -q, -n, -f, --no-trunc, and every form of --format" {
     id=$(gorae run -d --name web --label color=blue --label a=b busybox sleep 300)
-    run gorae run --name done busybox sh -c 'exit 3'
+    run gorae run --name ended-3 busybox sh -c 'exit 3'
     [ "$status" = 3 ]
     [ "${#id}" = 64 ]
     run gorae ps
@@ -206,10 +209,10 @@ ended() {
     [ "${#lines[@]}" = 2 ]
     [ "$(gorae ps -aq | wc -l)" = 2 ]
     [ "$(gorae ps -q --no-trunc)" = "$id" ]
-    [[ $(gorae ps -a --format '{{.Status}}' -f name=done) == "Exited (3) "* ]]
-    [ "$(gorae ps -l --format '{{.Names}}')" = "done" ]
-    [ "$(gorae ps -n 1 --format '{{.Names}}')" = "done" ]
-    [ "$(gorae ps -f status=exited --format '{{.Names}}')" = "done" ]
+    [[ $(gorae ps -a --format '{{.Status}}' -f name=ended-3) == "Exited (3) "* ]]
+    [ "$(gorae ps -l --format '{{.Names}}')" = ended-3 ]
+    [ "$(gorae ps -n 1 --format '{{.Names}}')" = ended-3 ]
+    [ "$(gorae ps -f status=exited --format '{{.Names}}')" = ended-3 ]
     [ "$(gorae ps --format '{{.Names}}: {{.Label "color"}} {{upper .State}} {{.Labels}}')" = "web: blue RUNNING a=b,color=blue" ]
     [ "$(gorae ps --format json | jq -r .Names)" = web ]
     run gorae ps --format 'table {{.Names}}\t{{.Label "color"}}\t{{.State}}'
@@ -277,28 +280,28 @@ ended() {
 }
 
 @test "inspect: any kind, --type, -f, several names, and what is not there" {
-    gorae create --name c1 busybox true >/dev/null
-    [ "$(gorae inspect c1 | jq -r '.[0].Name')" = /c1 ]
-    [ "$(gorae inspect c1 busybox | jq length)" = 2 ]
-    [ "$(gorae inspect -f '{{.Name}} {{.State.Status}}' c1)" = "/c1 created" ]
-    [ "$(gorae inspect -f '{{if .State.Health}}h{{else}}none{{end}}' c1)" = none ]
-    [ "$(gorae inspect -f json c1 | jq -r .Name)" = /c1 ]
-    [ "$(gorae container inspect -f '{{.Name}}' c1)" = /c1 ]
+    gorae create --name insp busybox true >/dev/null
+    [ "$(gorae inspect insp | jq -r '.[0].Name')" = /insp ]
+    [ "$(gorae inspect insp busybox | jq length)" = 2 ]
+    [ "$(gorae inspect -f '{{.Name}} {{.State.Status}}' insp)" = "/insp created" ]
+    [ "$(gorae inspect -f '{{if .State.Health}}h{{else}}none{{end}}' insp)" = none ]
+    [ "$(gorae inspect -f json insp | jq -r .Name)" = /insp ]
+    [ "$(gorae container inspect -f '{{.Name}}' insp)" = /insp ]
     [ "$(gorae image inspect -f '{{index .RepoTags 0}}' busybox)" = busybox:latest ]
     run gorae inspect nope
     [ "$status" = 1 ]
     [[ $output == *"No such object: nope"* ]]
-    run gorae inspect -f '{{.Name}}' nope c1
+    run gorae inspect -f '{{.Name}}' nope insp
     [ "$status" = 1 ]
-    [[ $output == *"/c1"* ]]
-    run gorae inspect --type image c1
+    [[ $output == *"/insp"* ]]
+    run gorae inspect --type image insp
     [ "$status" = 1 ]
-    run gorae inspect --type spaceship c1
+    run gorae inspect --type spaceship insp
     [ "$status" = 1 ]
     [[ $output == *'unknown type "spaceship"'* ]]
-    run gorae inspect -f '{{.Name' c1
+    run gorae inspect -f '{{.Name' insp
     [ "$status" = 64 ]
-    [[ $(gorae inspect -s -f '{{.SizeRootFs}}' c1) -gt 1000000 ]]
+    [[ $(gorae inspect -s -f '{{.SizeRootFs}}' insp) -gt 1000000 ]]
 }
 
 # ---- run -----------------------------------------------------------------------------------------------------------

@@ -104,6 +104,25 @@ static inline void rt_init(const char *bundle, const char *console)
     rt_exit(112);
 }
 
+/* An init that is orphaned, and so becomes the shim's child, and dies, all before `create` is done. */
+static inline pid_t rt_early_death(void)
+{
+    int p[2];
+    pid_t init = -1;
+    if (pipe(p) < 0)
+        rt_exit(66);
+    if (fork() == 0) {
+        init = fork();
+        if (init == 0)
+            rt_exit(7);
+        (void)!write(p[1], &init, sizeof(init));
+        rt_exit(0);
+    }
+    (void)!read(p[0], &init, sizeof(init));
+    usleep(300000);
+    return init;
+}
+
 static inline void rt_create(const char *bundle, const char *console, const char *pid_file, const char *root)
 {
     struct err e;
@@ -117,13 +136,9 @@ static inline void rt_create(const char *bundle, const char *console, const char
     if (rt_asked(bundle, "slow-create"))
         usleep(500000);
     fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0 && rt_asked(bundle, "die-early"))
-        rt_exit(7);
+    pid_t pid = rt_asked(bundle, "die-early") ? rt_early_death() : fork();
     if (pid == 0)
         rt_init(bundle, console);
-    if (rt_asked(bundle, "die-early"))
-        usleep(200000);
     snprintf(text, sizeof(text), "%d", (int)pid);
     if (file_replace_volatile(AT_FDCWD, rt_file(root, "pid"), text, strlen(text), 0600, &e) < 0)
         rt_exit(61);

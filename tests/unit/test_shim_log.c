@@ -310,6 +310,7 @@ START_TEST(a_full_disk_loses_records_and_says_so)
     autofree char *out = log_text(&b, 1, &n, NULL), *err = log_text(&b, 2, NULL, NULL);
     unsigned lost = 0;
     ck_assert_int_eq(sscanf(err, "gorae: %u log records are missing here: No space left on device\n", &lost), 1);
+    ck_assert_ptr_eq(strchr(err, '\n'), err + strlen(err) - 1); /* once */
     char want[32];
     unsigned kept = 0;
     for (char *p = out, *end; (end = strchr(p, '\n')) && str_starts(p, "first "); p = end + 1, kept++) {
