@@ -12,6 +12,7 @@
  *     runtime_root  its --root
  *     log           absolute path of the json-file log, or absent for the driver "none"
  *     exit          absolute path of the exit record
+ *     ephemeral     boolean: the record need not outlive a power cut, because the container will not (--rm)
  *     tty, stdin, stdin_once   booleans: a pseudoterminal; stdin is kept open; EOF after the first attachment
  *     console_size  [rows, columns] or absent
  *     cgroup_memory_events   absolute path of the cgroup's memory.events (v2) or memory.oom_control (v1), or absent:

@@ -67,15 +67,18 @@ void container_teardown(struct engine *en, struct container *c)
 }
 
 /* The record first, while nobody can start or remove the container yet, then the news, and last the state: from that
- * instant on it may be started again by whoever was waiting. */
+ * instant on it may be started again by whoever was waiting. With --rm the next step is to remove it, so nothing is
+ * written: should the daemon end before that, recovery finds the shim's exit record and comes here again. */
 static void publish_exit(struct engine *en, struct container *c, int code, bool oom)
 {
     struct err e;
     autofree char *record = container_path(en, c, "exit.json"), *text = str_printf("%d", code);
-    if (container_save_as(en, c, STATE_EXITED, !container_ephemeral(c), &e) < 0)
-        log_error("%s", e.msg);
-    else
-        unlink(record);
+    if (!container_ephemeral(c)) {
+        if (container_save_as(en, c, STATE_EXITED, true, &e) < 0)
+            log_error("%s", e.msg);
+        else
+            unlink(record);
+    }
     FAULT("exit.noted");
     if (oom)
         event_container(en, c, "oom", NULL);
@@ -102,7 +105,7 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
     c->error = json_valid_text(error);
     pthread_mutex_unlock(&en->lock);
     publish_exit(en, c, code, oom);
-    trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed, record written", code);
+    trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed", code);
 }
 
 /* Whoever removes it by hand at the same moment holds `op` and was first: then there is nothing left to do. */

@@ -295,7 +295,8 @@ static int record(struct shim *s, struct err *e)
     json_auto_t *j = json_pack("{s:i, s:I, s:b, s:I}", "code", s->code, "at", (json_int_t)s->ended_at, "oom", s->oom,
                                "started", (json_int_t)s->started_at);
     autofree char *text = json_text(j);
-    int r = file_replace(AT_FDCWD, s->task.exit, text, strlen(text), 0600, e);
+    int r = s->task.ephemeral ? file_replace_volatile(AT_FDCWD, s->task.exit, text, strlen(text), 0600, e)
+                              : file_replace(AT_FDCWD, s->task.exit, text, strlen(text), 0600, e);
     trace_end(&span, "%s, exit status %d", s->task.exit, s->code);
     return r;
 }

@@ -19,10 +19,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -52,6 +54,31 @@ static int timeout_ms(const struct watch *w)
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
+/* Code that has run stays mapped, most of it for starting and ending a container. Once things are quiet the pages are
+ * let go: those of the program's file are clean, and the kernel maps again the few that are needed. Segments with data
+ * are left alone: the loader has changed them. It takes a shim from 1 MiB to a quarter of it (dl_iterate_phdr(3),
+ * madvise(2)). */
+static int let_go(struct dl_phdr_info *info, size_t size, void *page_size)
+{
+    uintptr_t mask = ~(*(const uintptr_t *)page_size - 1);
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t from = (info->dlpi_addr + p->p_vaddr) & mask, to = info->dlpi_addr + p->p_vaddr + p->p_memsz;
+        if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+            madvise((void *)from, to - from, MADV_DONTNEED); /* to spare memory is only a wish */
+    }
+    return 1; /* the first object is the program itself: enough */
+}
+
+static void settle(struct shim *s)
+{
+    uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    s->settled = true;
+    malloc_trim(0);
+    dl_iterate_phdr(let_go, &page_size);
+}
+
 static void loop(struct shim *s)
 {
     while (s->phase != PHASE_ENDING || s->clients) {
@@ -62,7 +89,12 @@ static void loop(struct shim *s)
         control_watch(s, &w);
         stdio_watch(s, &w);
         attach_watch(s, &w);
+        bool settling = s->phase == PHASE_RUNNING && !s->settled;
+        if (settling)
+            watch_until(&w, clock_mono() + SETTLE_TIME);
         int n = poll(w.fd, w.n, timeout_ms(&w));
+        if (settling && n == 0)
+            settle(s);
         for (size_t i = 0; n > 0 && i < w.n; i++)
             if (w.fd[i].revents)
                 w.who[i].ready(s, w.who[i].arg, w.fd[i].revents);

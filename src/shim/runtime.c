@@ -19,7 +19,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define RUNTIME_LOG "runtime.log"
@@ -28,6 +30,33 @@ static off_t log_size(void)
 {
     struct stat st;
     return stat(RUNTIME_LOG, &st) == 0 ? st.st_size : 0;
+}
+
+/* A read-only mount of the program alone, in no namespace: what a container may learn of the program through /proc is
+ * then a reference that cannot be written through. runtime/seal.c tells the attack; a runtime started by hand mounts
+ * this for itself and executes itself a second time, which takes 0.3 ms longer.
+ * @return -1 where the kernel refuses: the runtime sees to it then */
+static int read_only_view(const char *program)
+{
+    struct mount_attr a = {.attr_set = MOUNT_ATTR_RDONLY};
+    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (fd >= 0 && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &a, sizeof(a)) == 0)
+        return fd;
+    fd_close(fd);
+    return -1;
+}
+
+/* The child closes our descriptors before it executes, so the view is named through this process, which keeps it open
+ * until posix_spawn(3) comes back: by then the program runs. */
+static pid_t start_program(struct spawn *sp, bool view, struct err *e)
+{
+    char through[64];
+    autoclose int fd = view ? read_only_view(sp->path) : -1;
+    if (fd >= 0) {
+        snprintf(through, sizeof(through), "/proc/%d/fd/%d", (int)getpid(), fd);
+        sp->path = through;
+    }
+    return spawn_start(sp, e);
 }
 
 /* @param verb its name and options, before the id */
@@ -57,7 +86,7 @@ static int call(struct shim *s, const char *what, const struct strv *verb, const
     sp.out = stdio[1];
     sp.error = stdio[2];
     s->call = (struct call){.what = what, .began = clock_mono(), .log_from = log_size()};
-    pid_t pid = spawn_start(&sp, e);
+    pid_t pid = start_program(&sp, str_eq(verb->v[0], "create"), e);
     if (pid < 0)
         return -1;
     s->call.pid = pid;

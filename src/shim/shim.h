@@ -44,7 +44,8 @@
 #define CLIENT_STALL       (10 * NS_PER_S) /**< an ending client that takes no byte for so long is dropped */
 #define CLIENT_LINGER      NS_PER_S        /**< from our FIN to the client's */
 #define CONNS_MAX          8
-#define KEYS_MAX           16 /**< bytes in a detach sequence */
+#define SETTLE_TIME        NS_PER_S /**< without an event, until memory is given back */
+#define KEYS_MAX           16       /**< bytes in a detach sequence */
 
 enum phase {
     PHASE_CREATING,
@@ -63,7 +64,7 @@ struct task {
     char *dir; /**< absolute */
     const char *id, *bundle, *runtime, *runtime_root, *log, *exit, *memory_events;
     const json_t *runtime_args;
-    bool tty, keep_stdin, stdin_once;
+    bool tty, keep_stdin, stdin_once, ephemeral;
     int rows, columns;
 };
 
@@ -275,6 +276,7 @@ struct shim {
     int64_t ended_at;
     int64_t deadline; /**< CLOCK_MONOTONIC ns: the end of DRAINING or UNDOING, the next try of RECORDING */
     int tries;
+    bool settled;   /**< memory has been given back */
     struct err why; /**< the failure that is being undone */
 };
 

@@ -80,7 +80,8 @@ int task_load(struct task *t, const char *dir, struct err *e)
         text(t, "cgroup_memory_events", false, true, &t->memory_events, e) < 0)
         return -1;
     if (truth(t, "tty", &t->tty, e) < 0 || truth(t, "stdin", &t->keep_stdin, e) < 0 ||
-        truth(t, "stdin_once", &t->stdin_once, e) < 0 || arguments(t, e) < 0 || console_size(t, e) < 0)
+        truth(t, "stdin_once", &t->stdin_once, e) < 0 || truth(t, "ephemeral", &t->ephemeral, e) < 0 ||
+        arguments(t, e) < 0 || console_size(t, e) < 0)
         return -1;
     /* The id becomes an argument of the runtime and must not read as an option or as a path. */
     if (!str_is_hex(t->id, 64))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measure gorae and its peers side by side; called by bench.sh. Prints a table, writes bench.csv and bench.svg."""
-import csv, http.client, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import csv, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 BUILD, RUNS, OUT = os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORK = tempfile.mkdtemp(prefix="gorae-bench.", dir="/tmp")
 NULL = subprocess.DEVNULL
+RUN = WORK + "/run"  # a tmpfs, for what both engines keep in /run, which is one on every machine with systemd
 
 
 def ping(path, timeout=30):
@@ -72,18 +73,17 @@ class Engine:
         return subprocess.run([self.client, *argv], env=self.env, stdout=NULL, stderr=subprocess.PIPE, check=True, **kw)
 
     def timed(self, *argv):
-        began = time.perf_counter()
-        self.run(*argv)
-        return (time.perf_counter() - began) * 1000
+        r = subprocess.run([BUILD + "/payload/stopwatch", self.client, *argv], env=self.env, stdout=subprocess.PIPE, check=True)
+        return float(r.stdout)
 
 
 def engines(tar):
     s = WORK + "/g.sock"
     out = [Engine("gorae", BUILD + "/bin/gorae", [BUILD + "/bin/goraed", "-H", "unix://" + s, "--data-root", WORK + "/g", "--exec-root",
-                  WORK + "/ge", "--pidfile", WORK + "/g.pid", "--cgroup-parent", "/gorae-bench"], s, "gorae-shim")]
+                  RUN + "/g", "--pidfile", WORK + "/g.pid", "--cgroup-parent", "/gorae-bench"], s, "gorae-shim")]
     if shutil.which("dockerd") and shutil.which("docker") and shutil.which("containerd"):
         s = WORK + "/d.sock"
-        out.append(Engine("docker", "docker", ["dockerd", "-H", "unix://" + s, "--data-root", WORK + "/d", "--exec-root", WORK + "/de",
+        out.append(Engine("docker", "docker", ["dockerd", "-H", "unix://" + s, "--data-root", WORK + "/d", "--exec-root", RUN + "/d",
                           "--pidfile", WORK + "/d.pid", "--bridge=none", "--iptables=false"], s, "containerd-shim-runc-v2"))
     return out
 
@@ -123,7 +123,42 @@ def plot(rows, peers):
                 '<rect width="100%%" height="100%%" fill="white"/>%s</svg>\n' % (y, "".join(body)))
 
 
+def runtimes():
+    """create, start and delete of an OCI runtime alone, on one bundle, in ms."""
+    names = {"gorae": BUILD + "/bin/gorae-runtime", **{n: shutil.which(n) for n in ("runc", "crun") if shutil.which(n)}}
+    bundle = WORK + "/bundle"
+    os.makedirs(bundle + "/rootfs/bin")
+    shutil.copy(shutil.which("busybox"), bundle + "/rootfs/bin/true")
+    subprocess.run([names["gorae"], "spec", "--bundle", bundle], check=True)
+    with open(bundle + "/config.json") as f:
+        spec = json.load(f)
+    spec["process"].update(terminal=False, args=["/bin/true"])
+    with open(bundle + "/config.json", "w") as f:
+        json.dump(spec, f)
+    took = {n: [] for n in names}
+
+    def once(n, i):
+        began = time.perf_counter()
+        for verb in (["create", "--bundle", bundle], ["start"], ["delete", "--force"]):
+            argv = [names[n], "--root", RUN + "/runtime-" + n, *verb, "bench-%d" % i]
+            subprocess.run(argv, stdin=NULL, stdout=NULL, stderr=NULL, check=True)
+        took[n].append((time.perf_counter() - began) * 1000)
+
+    for n in list(took):
+        try:
+            once(n, 0)
+        except subprocess.CalledProcessError as e:
+            print("%s cannot run a container on this machine (%s), so it is left out" % (n, " ".join(map(str, e.cmd[3:4]))))
+            del took[n]
+    for i in range(1, RUNS + 2):
+        for n in took:
+            once(n, i)
+    return {n: statistics.median(v[2:]) for n, v in took.items()}
+
+
 def main():
+    os.mkdir(RUN)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", RUN], check=True)
     tar = WORK + "/busybox.tar"
     with open(tar, "wb") as f:
         subprocess.run([REPO + "/tests/payload/make-busybox.sh"], stdout=f, check=True)
@@ -133,7 +168,7 @@ def main():
     for i in range(5):
         for e in all_:
             if i < 3 or e.name == "gorae":
-                for p in (WORK + "/g", WORK + "/ge"):
+                for p in (WORK + "/g", RUN + "/g"):
                     if e.name == "gorae":
                         shutil.rmtree(p, ignore_errors=True)
                 starts[e.name].append(e.up() * 1000)
@@ -150,7 +185,6 @@ def main():
     rows.append(("memory of the daemon, idle (RSS)", "MiB", idle, None))
 
     floor = []
-    runtimes = {"floor": [BUILD + "/payload/floor"]}
     took = {e.name: [] for e in all_}
     for i in range(RUNS + 2):
         for e in all_:
@@ -177,12 +211,15 @@ def main():
     for i in range(RUNS):
         took.append(all_[0].timed("run", "--help"))
     rows.append(("COMMAND --help, wall", "ms", {"gorae": statistics.median(took)}, None))
+    time.sleep(1.5)  # until a shim that has nothing to do has given its memory back
     rows.append(("memory of a shim (PSS)", "MiB", {e.name: statistics.mean([pss(p) for p in pids(e.shim, WORK if e.name == "gorae" else "moby")] or [0])
                                                    for e in all_}, None))
     for e in all_:
         e.run("rm", "-f", "one")
         e.down()
+    rows.append(("OCI runtime: create, start, delete", "ms", runtimes(), least))
     peers = [e.name for e in all_ if e.name != "gorae"]
+    peers += [n for n in rows[-1][2] if n != "gorae"]
     table(rows, peers)
     plot(rows, peers)
     print("\nwritten: %s/bench.csv, bench.svg (medians of %d runs)" % (os.path.relpath(OUT), RUNS))

@@ -29,6 +29,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +134,11 @@ static inline void rt_create(const char *bundle, const char *console, const char
     }
     if (mkfifo(rt_file(bundle, "start"), 0600) < 0)
         rt_exit(60);
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    struct statvfs fs;
+    if (self < 0 || fstatvfs(self, &fs) < 0 || !(fs.f_flag & ST_RDONLY) || access("/proc/self/exe", W_OK) == 0)
+        rt_exit(59); /* create must find itself executed through a read-only mount */
+    close(self);
     if (rt_asked(bundle, "slow-create"))
         usleep(500000);
     fflush(NULL);

@@ -439,6 +439,40 @@ START_TEST(orphans_die_with_init)
 END_TEST
 
 /* Somebody outside, whom nobody may kill, holds the pipe open and even writes to it. */
+static long resident(pid_t pid)
+{
+    struct err e;
+    autofree char *path = str_printf("/proc/%d/smaps_rollup", (int)pid),
+                  *text = file_read(AT_FDCWD, path, 4096, NULL, &e);
+    const char *line = text ? strstr(text, "\nRss:") : NULL;
+    ck_assert_ptr_nonnull(line);
+    return atol(line + 5);
+}
+
+/* After a second without events; and then it still does all that it did before. */
+START_TEST(a_shim_with_nothing_to_do_gives_memory_back)
+{
+    struct box b;
+    box_new(&b, "while ! [ -e $BOX/go ]; do sleep .02; done; echo after; exit 3");
+    box_create(&b);
+    box_start(&b);
+    long busy = resident(b.shim);
+    usleep(1500000);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    ck_assert_int_gt(busy, 0); /* here most of it is the sanitizer's own */
+#else
+    ck_assert_int_lt(resident(b.shim), busy * 3 / 4);
+#endif
+    int client = box_attach(&b, OUT, NULL, NULL);
+    box_put(&b, "go", "");
+    box_exit_code(&b, 3);
+    autoseen s = {0};
+    seen_all(&s, client);
+    ck_assert_str_eq(s.out[1].s, "after\n");
+    box_free(&b);
+}
+END_TEST
+
 START_TEST(a_pipe_held_open_outside_does_not_hold_the_end)
 {
     struct box b;
@@ -599,6 +633,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, the_container_gets_three_descriptors);
     tcase_add_test(t, the_end_may_come_before_the_start_is_done);
     tcase_add_test(t, orphans_die_with_init);
+    tcase_add_test(t, a_shim_with_nothing_to_do_gives_memory_back);
     tcase_add_test(t, a_pipe_held_open_outside_does_not_hold_the_end);
     tcase_add_test(t, a_stopped_shim_loses_nothing);
     tcase_add_test(t, out_of_memory_is_told);
