@@ -67,6 +67,16 @@ char *reply_hijack(bool upgrade, const char *type);
 /** The HTTP status of an error kind. */
 int reply_status(enum err_kind kind);
 
+/* ---- relay.c ---- */
+
+/** A stream that stays within HTTP: chunks in, a body without a length out. pair[1] goes to the container. */
+struct relay {
+    int pair[2];
+};
+int relay_open(struct relay *l, struct err *e);
+/** Copy both ways until the container or the client ends it; closes pair[0]. The connection ends with it. */
+int relay_run(struct relay *l, struct request *r, struct err *e);
+
 /* ---- input (input.c) ---- */
 
 /** The request's JSON body. @param required false: an empty body gives an empty object @return new reference, or NULL

@@ -18,6 +18,21 @@ static const char *stream_type(const struct request *r, bool tty)
     return tty || r->minor < 42 ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
 }
 
+/* The body is the container's stdin, chunk by chunk, for as long as the client keeps it open (relay.c). */
+static int attach_within_http(struct request *r, const struct attach_options *o, const char *type, struct err *e)
+{
+    struct relay l;
+    autofree char *head = reply_hijack(false, type);
+    if (relay_open(&l, e) < 0)
+        return -1;
+    const struct attach_client client = {l.pair[1], head, NULL, 0};
+    if (engine_attach(r->engine, r->name, o, &client, e) < 0) {
+        fd_close(l.pair[0]);
+        return -1;
+    }
+    return relay_run(&l, r, e);
+}
+
 int streams_attach(struct request *r, struct err *e)
 {
     bool tty, stream = http_query_bool(&r->target, "stream", false), logs = http_query_bool(&r->target, "logs", false);
@@ -32,6 +47,8 @@ int streams_attach(struct request *r, struct err *e)
         return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
     if (engine_attach_check(r->engine, r->name, &tty, e) < 0)
         return -1;
+    if (o.in && !r->head->upgrade && r->head->body == HTTP_BODY_CHUNKED)
+        return attach_within_http(r, &o, stream_type(r, tty), e);
     /* Some clients post their options as JSON as well. What belongs to the request must not become the container's
      * stdin. */
     if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)

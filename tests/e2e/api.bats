@@ -438,6 +438,76 @@ while d:
     [ "$STATUS" = 400 ]
 }
 
+# stay MODE ID: attach without Upgrade, the request's body being the container's stdin (as dockerode without hijack)
+stay() {
+    python3 - "$SOCK" "$1" "$2" <<'EOF'
+import socket, sys
+sock, mode, id = sys.argv[1:]
+def connect():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(sock); return s
+def chunk(b): return b"%x\r\n%s\r\n" % (len(b), b)
+def upto(s, end, d=b""):
+    while end not in d:
+        k = s.recv(65536)
+        if not k: break
+        d += k
+    return d
+s = connect()
+s.sendall(b"POST /v1.44/containers/%s/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: d\r\n"
+          b"Transfer-Encoding: chunked\r\n\r\n" % id.encode())
+head, _, rest = upto(s, b"\r\n\r\n").partition(b"\r\n\r\n")
+assert head.startswith(b"HTTP/1.1 200 ") and b"Content-Length" not in head and b"chunked" not in head, head
+c = connect()
+c.sendall(b"POST /containers/%s/start HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n" % id.encode())
+status = upto(c, b"\r\n\r\n").split()[1]
+assert status in (b"204", b"304"), status
+if mode == "echo":
+    for b in b"one\ntwo\n": s.sendall(chunk(bytes([b]))) # a chunk a keystroke
+    out = b""
+    def more(): # decode what is whole of the frames
+        global rest, out
+        k = s.recv(65536); rest += k
+        while len(rest) >= 8 and len(rest) >= 8 + int.from_bytes(rest[4:8], "big"):
+            n = int.from_bytes(rest[4:8], "big"); assert rest[0] == 1; out += rest[8:8 + n]; rest = rest[8 + n:]
+        return k
+    while not out.endswith(b"two\n"): assert more()
+    s.sendall(chunk(b"three\n" * 5000) + b"0\r\n\r\n") # much at once, then the end of stdin
+    while more(): pass
+    assert out == b"one\ntwo\n" + b"three\n" * 5000, out[:100]
+    print("echoed")
+elif mode == "listen": # no more input, but output to the end
+    s.sendall(b"0\r\n\r\n")
+    assert b"late" in upto(s, b"late", rest)
+    print("heard")
+elif mode == "garbage":
+    s.sendall(b"zzz\r\n")
+    assert upto(s, b"\0never", rest) == b""
+    print("cut off")
+elif mode == "leave":
+    s.sendall(chunk(b"x"))
+    print("left")
+EOF
+}
+
+@test "attach without Upgrade: chunks in, a body without a length out" {
+    create relay1 '"Cmd":["cat"],"OpenStdin":true,"StdinOnce":true'
+    [ "$(stay echo "$ID")" = echoed ]
+    create relay2 '"Cmd":["sh","-c","cat; sleep 0.5; echo late"],"OpenStdin":true,"StdinOnce":true'
+    [ "$(stay listen "$ID")" = heard ]
+    # A client that goes away, or talks nonsense, takes its stream along and nothing else: no thread, no descriptor.
+    daemon_pid
+    create relay3 '"Cmd":["sleep","100"],"OpenStdin":true'
+    api POST "/containers/$ID/start"
+    sleep 0.2
+    threads() { find "/proc/$DAEMON/task" -mindepth 1 -maxdepth 1 | wc -l; }
+    fds() { find "/proc/$DAEMON/fd" -mindepth 1 -maxdepth 1 | wc -l; }
+    as_before() { [ "$(threads)" = "$nthreads" ] && [ "$(fds)" = "$nfds" ]; }
+    nthreads=$(threads) nfds=$(fds)
+    [ "$(stay garbage "$ID")" = "cut off" ]
+    [ "$(stay leave "$ID")" = left ]
+    eventually 50 as_before
+}
+
 @test "resize: only of a running container, only with both sides" {
     create size '"Cmd":["sleep","100"],"Tty":true,"OpenStdin":true'
     api POST "/containers/$ID/resize?h=30&w=90"
