@@ -48,10 +48,7 @@ int images_prune(struct request *r, struct err *e)
     json_auto_t *filters = input_filters(r, e);
     if (!filters)
         return -1;
-    const char *dangling = json_string_value(json_array_get(json_object_get(filters, "dangling"), 0));
-    bool only = !dangling || (!str_eq(dangling, "false") && !str_eq(dangling, "0"));
-    json_object_del(filters, "dangling");
-    json_t *j = image_prune(engine_images(r->engine), only, filters, e);
+    json_t *j = image_prune(engine_images(r->engine), filters, e);
     return j ? reply_json(r, 200, j, e) : -1;
 }
 

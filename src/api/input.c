@@ -1,6 +1,7 @@
 /* What comes in: bodies and query values, checked before anybody acts on them. */
 #include "api/api.h"
 #include "base/clock.h"
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -65,5 +66,5 @@ int input_time(struct request *r, const char *key, int64_t *ret, struct err *e)
 
 json_t *input_filters(struct request *r, struct err *e)
 {
-    return engine_filters(http_query(&r->target, "filters", NULL), e);
+    return filters_parse(http_query(&r->target, "filters", NULL), e);
 }

@@ -214,7 +214,7 @@ const struct spool_file *spool_find(const struct spool *s, const char *name);
 /** The file's bytes as text. @return new NUL-terminated memory, the caller's */
 char *spool_text(const struct spool *s, const struct spool_file *f, int64_t limit, size_t *ret_len, struct err *e);
 int spool_open(const struct spool *s, const struct spool_file *f, struct err *e);
-/** Give the file the name blobs/<hex>. */
+/** Give the file the name `blobs/<hex>`. */
 int spool_keep(const struct spool *s, const struct spool_file *f, const char *hex, struct err *e);
 
 /* --- manifest.c: which images an archive holds ---------------------------------------------------------------- */
@@ -240,10 +240,10 @@ int load_run(int root, int layers, struct err *e);
 int import_run(int root, struct err *e);
 int save_run(int blobs, struct err *e);
 
-/** Unpack the tar `fd` to layers/<chain>/diff of `root`, with progress about `diff`. */
+/** Unpack the tar `fd` to `layers/<chain>/diff` of `root`, with progress about `diff`. */
 int load_unpack(int root, int fd, const char *diff, const char *chain, const struct lower *lower, size_t lowers,
                 struct layer_result *ret, struct err *e);
-/** Turn the bytes of `fd` into a plain tar blobs/<hex> of `root`. @param hex takes DIGEST_SIZE bytes */
+/** Turn the bytes of `fd` into a plain tar `blobs/<hex>` of `root`. @param hex takes DIGEST_SIZE bytes */
 int load_tar(int root, int fd, char *hex, int64_t *ret_size, struct err *e);
 /** LAYER of base/archiveproto.h. @return a new reference */
 json_t *load_layer_json(const char *diff, const char *chain, int64_t tar, const struct layer_result *r);

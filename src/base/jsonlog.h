@@ -21,7 +21,7 @@
 
 /** The most bytes of text in a record that we write, the same number as in Docker. */
 #define JSONLOG_TEXT_MAX 16384
-/** The longest line that a reader need accept: the text with every byte as \uXXXX, and room for the attributes. */
+/** The longest line that a reader need accept: the text with every byte as `\uXXXX`, and room for the attributes. */
 #define JSONLOG_LINE_MAX (JSONLOG_TEXT_MAX * 6 + 65536)
 
 /** Streams, by the numbers that frames have too (wire/frame.h). */

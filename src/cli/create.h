@@ -45,7 +45,7 @@ struct create_options {
 
 extern const struct flag create_flags[], run_flags[];
 
-/** The body of POST /containers/create. @param image, command the arguments of the command line
+/** The body of POST /containers/create. @param args the image, the command and its arguments
  * @return a new reference, or NULL with ERR_INVALID */
 json_t *create_body(const struct create_options *o, const struct args *args, struct err *e);
 

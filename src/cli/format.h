@@ -12,7 +12,7 @@
  *
  * The one difference that matters: Go's client evaluates over structs and knows every field's type, this one
  * over the JSON that the daemon sent. So a struct prints like a map (map[Dead:false Pid:71 …]) and not as its bare
- * values, and null prints as <no value>. A key that is not there is an error where it would be printed, and false
+ * values, and null prints as `<no value>`. A key that is not there is an error where it would be printed, and false
  * where it is only asked for, so that {{if .State.Health}} works whether or not the container has a health check.
  *
  * A template is data from outside: its size, its nesting and its output have limits, and every error says where.
@@ -40,7 +40,7 @@ void format_free(struct format *f);
 /** How to execute. Zero is a good start. */
 struct format_mode {
     const json_t *methods; /**< object: fields that take a key, such as .Label "x"; not part of {{json .}} */
-    bool safe;             /**< show control bytes of the data as \x1b (standard output is a terminal) */
+    bool safe;             /**< show control bytes of the data as `\x1b` (standard output is a terminal) */
     bool header;           /**< make a heading: functions hand their first argument on, a method gives its key */
 };
 
@@ -52,8 +52,8 @@ int format_run(const struct format *f, const json_t *dot, const struct format_mo
  * once per mention. */
 void format_fields(const struct format *f, struct strv *ret);
 
-/** Replace the two-byte escapes \t and \n by what they mean, as list commands allow on the command line. @return the
- * caller's */
+/** Replace the two-byte escapes `\t` and `\n` by what they mean, as list commands allow on the command line.
+ * @return the caller's */
 char *format_unescape(const char *text);
 
 #endif

@@ -68,7 +68,7 @@ bool format_truth(const json_t *v);
 
 /** Append a value as Go's %v prints it. */
 void format_print(struct str *out, const json_t *v, bool safe);
-/** Likewise inside a list or map, where null is <nil>. */
+/** Likewise inside a list or map, where null is `<nil>`. */
 void format_print_nested(struct str *out, const json_t *v, bool safe);
 /** A value as %v prints it. @return the caller's */
 char *format_text(const json_t *v);

@@ -326,7 +326,7 @@ int session_copy(struct session *s, struct err *e)
 
 int session_exit_code(struct session *s, struct err *e)
 {
-    json_auto_t *j = reply_json(s->wait, e);
+    json_auto_t *j = reply_value(s->wait, e);
     if (!j)
         return err_wrap(e, "waiting for the container");
     const char *message = json_str(j, "Error.Message", "");

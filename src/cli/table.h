@@ -14,13 +14,13 @@
 #define TABLE_WIDTH_MIN 10
 #define TABLE_PADDING   3
 
-/** Align `text`: lines ended by '\n', in which every cell but the last is ended by '\t'. Appends to `out`. */
+/** Align `text`: lines ended by newlines, in which every cell but the last is ended by a tab. Appends to `out`. */
 void table_align(const char *text, struct str *out);
 
 /** How many columns of a terminal the text takes: characters of UTF-8, wide East Asian ones counting two. */
 size_t table_width(const char *s, size_t n);
 
-/** Append `s` with control bytes shown as \x1b and the like when `safe`; for names and labels that others chose and
+/** Append `s` with control bytes shown as `\x1b` and the like when `safe`; for names and labels that others chose and
  * that must not steer the administrator's terminal. */
 void table_text(struct str *out, const char *s, bool safe);
 

@@ -175,6 +175,11 @@ static void image_event(void *arg, const char *action, const char *id, const cha
     event_image(arg, action, id, name);
 }
 
+static void image_pruned(void *arg, int64_t bytes)
+{
+    event_prune(arg, "image", bytes);
+}
+
 /* ---- open and close ---- */
 
 /* One daemon a data root, for as long as it lives: the kernel drops the lock with the process, however it ends. */
@@ -233,7 +238,7 @@ static int load_daemon_id(struct engine *en, struct err *e)
 static int open_in(struct engine *en, struct err *e)
 {
     autofree char *images = str_printf("%s/images", en->opt.data_root);
-    const struct image_hooks hooks = {en, image_event, image_users};
+    const struct image_hooks hooks = {.arg = en, .event = image_event, .pruned = image_pruned, .users = image_users};
     char host[256] = "";
     gethostname(host, sizeof(host) - 1);
     en->hostname = mem_strdup(host);

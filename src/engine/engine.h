@@ -124,9 +124,6 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
 json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e);
 json_t *engine_info(struct engine *en);
 json_t *engine_version(void);
-/** API filters in either encoding ({"k":{"v":true}} or {"k":["v"]}) as key → array of strings. NULL text gives an empty
- * object. */
-json_t *engine_filters(const char *text, struct err *e);
 /** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */
 char *engine_machine_dot(void);
 
@@ -134,7 +131,7 @@ char *engine_machine_dot(void);
 
 struct event_query {
     int64_t since, until;  /**< real-time ns, 0 for none */
-    const json_t *filters; /**< as engine_filters() makes them */
+    const json_t *filters; /**< as filters_parse() makes them */
 };
 /** Each event object, borrowed; NULL about every second, so that the caller can notice that its client went away.
  * @return non-zero to stop */

@@ -5,6 +5,7 @@
  * with Docker. So a slow listener costs nothing and holds nobody up. */
 #include "engine/model.h"
 #include "base/clock.h"
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -81,6 +82,12 @@ void event_image(struct engine *en, const char *action, const char *id, const ch
     publish(en->bus, "image", action, id, json_pack("{s:s}", "name", name));
 }
 
+void event_prune(struct engine *en, const char *type, int64_t reclaimed)
+{
+    autofree char *bytes = str_printf("%lld", (long long)reclaimed);
+    publish(en->bus, type, "prune", "", json_pack("{s:s}", "reclaimed", bytes));
+}
+
 /* ---- which events a listener wants ---- */
 
 static const char *const filter_keys[] = {"type",   "event",  "container", "image", "network",
@@ -140,7 +147,7 @@ static bool wanted(const json_t *filters, const json_t *ev)
     const char *type = json_str(ev, "Type", "");
     const json_t *v = json_object_get(filters, "event");
     if ((v && !names_action(v, json_str(ev, "Action", ""))) || !filter_allows(filters, "type", type) ||
-        !filter_allows(filters, "scope", "local") || !labels_match(filters, json_at(ev, "Actor.Attributes")))
+        !filter_allows(filters, "scope", "local") || !filter_labels(filters, json_at(ev, "Actor.Attributes")))
         return false;
     v = json_object_get(filters, "image");
     if (v && !names_image(v, ev))

@@ -4,6 +4,7 @@
  * without it. So `ps` with a thousand containers holds nobody up. */
 #include "engine/snapshot.h"
 #include "base/clock.h"
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/trace.h"
@@ -204,7 +205,7 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
     autofree char *name = str_printf("/%s", s->name);
     json_auto_t *mounts = json_object_get(f, "volume") ? snapshot_mounts(s) : NULL;
     return any_value(f, "name", name_test, name) && any_value(f, "id", id_test, c->id) &&
-           labels_match(f, json_object_get(s->config, "Labels")) &&
+           filter_labels(f, json_object_get(s->config, "Labels")) &&
            any_value(f, "status", is_text, state_name(s->state)) && any_value(f, "ancestor", ancestor_test, &line) &&
            any_value(f, "network", is_text, snapshot_network(s)) && any_value(f, "volume", volume_test, mounts) &&
            any_value(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&

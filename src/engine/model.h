@@ -190,15 +190,8 @@ void bus_free(struct event_bus *b);
 /** Publish a container event. `extra` (may be NULL) is consumed and joins the attributes. */
 void event_container(struct engine *en, struct container *c, const char *action, json_t *extra);
 void event_image(struct engine *en, const char *action, const char *id, const char *name);
-
-/* ---- filters (filter.c) ---- */
-
-/** ERR_INVALID unless every key of `filters` is in the NULL-terminated list. */
-int filters_check(const json_t *filters, const char *const *known, struct err *e);
-/** True where `filters` has no `key`, or one of its values equals `value`. */
-bool filter_allows(const json_t *filters, const char *key, const char *value);
-/** label and label!: every "k" or "k=v" must hold. */
-bool labels_match(const json_t *filters, const json_t *labels);
+/** A prune of objects of one type has ended and freed so many bytes. */
+void event_prune(struct engine *en, const char *type, int64_t reclaimed);
 
 /** Bring back what an earlier daemon left (recover.c). */
 int recover(struct engine *en, struct err *e);

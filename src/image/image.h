@@ -42,6 +42,8 @@ struct image_hooks {
     void *arg;
     /** An image event happened: action, image id or reference, name. May be NULL. */
     void (*event)(void *arg, const char *action, const char *id, const char *name);
+    /** A prune has ended, and freed so many bytes. May be NULL */
+    void (*pruned)(void *arg, int64_t bytes);
     /** The containers there are. @param ret_n how many @return array, the caller's with its strings. May be NULL */
     struct image_user *(*users)(void *arg, size_t *ret_n);
 };
@@ -90,9 +92,9 @@ json_t *image_history(struct image_store *st, const char *name, struct err *e);
 int image_tag(struct image_store *st, const char *name, const char *repo, const char *tag, struct err *e);
 /** DELETE /images/{name}. @return array of {"Untagged"} and {"Deleted"} */
 json_t *image_remove(struct image_store *st, const char *name, bool force, bool noprune, struct err *e);
-/** POST /images/prune: all untagged images without users, or (where !dangling_only) all without users.
+/** POST /images/prune: all untagged images without users, or (where filter "dangling" is false) all without users.
  * @return {"ImagesDeleted":[…]|null,"SpaceReclaimed":n} */
-json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *filters, struct err *e);
+json_t *image_prune(struct image_store *st, const json_t *filters, struct err *e);
 
 /** GET /system/df, the part about images. @return {"LayersSize":n,"Images":[…]} with SharedSize and Containers counted
  */

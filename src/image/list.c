@@ -3,72 +3,12 @@
  * The list is made under the lock from memory alone: the tables hold what it needs, labels too. Next: inspect.c. */
 #include "image/store.h"
 #include "base/clock.h"
+#include "base/filter.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
-/* --- filters ------------------------------------------------------------------------------------------------ */
-
-const json_t *filter_values(const json_t *filters, const char *key)
-{
-    const json_t *v = json_object_get(filters, key);
-    return json_array_size(v) > 0 ? v : NULL;
-}
-
-static const char *first_value(const json_t *filters, const char *key)
-{
-    return json_string_value(json_array_get(filter_values(filters, key), 0));
-}
-
-int filter_check(const json_t *filters, const char *const *keys, struct err *e)
-{
-    const char *key;
-    json_t *v;
-    char shown[SHOW_MAX];
-    json_object_foreach((json_t *)filters, key, v)
-    {
-        size_t i = 0;
-        while (keys[i] && !str_eq(keys[i], key))
-            i++;
-        if (!keys[i] || !json_is_array(v))
-            return err_set(e, ERR_INVALID, "invalid filter '%s'", store_show(key, shown));
-    }
-    return 0;
-}
-
-bool filter_labels(const json_t *wanted, const json_t *labels)
-{
-    size_t i;
-    json_t *x;
-    json_array_foreach(wanted, i, x)
-    {
-        const char *text = json_string_value(x);
-        if (!text)
-            return false;
-        const char *equals = strchrnul(text, '=');
-        autofree char *key = mem_strndup(text, (size_t)(equals - text));
-        const json_t *have = json_object_get(labels, key);
-        if (!have || (*equals && !str_eq(json_string_value(have), equals + 1)))
-            return false;
-    }
-    return true;
-}
-
-int filter_until(const json_t *filters, int64_t *ret, struct err *e)
-{
-    const json_t *v = filter_values(filters, "until");
-    char shown[SHOW_MAX];
-    *ret = INT64_MAX;
-    if (!v)
-        return 0;
-    const char *text = first_value(filters, "until");
-    if (json_array_size(v) > 1)
-        return err_set(e, ERR_INVALID, "more than one until filter specified");
-    if (!text || !clock_parse(text, clock_real(), ret))
-        return err_set(e, ERR_INVALID, "invalid filter 'until=%s'", store_show(text ? text : "", shown));
-    return 0;
-}
+/* --- references ------------------------------------------------------------------------------------------------- */
 
 /* A pattern as path.Match of Go has it: '*' and '?' stop at a slash, [a-z] and [^a-z] are sets. One place to go back to
  * is enough, because a later star can take over whatever an earlier one would have to give: no pattern takes more than
@@ -156,32 +96,20 @@ struct query {
     int api_minor;
     enum dangling dangling;
     int64_t before, since, until;
-    const json_t *labels, *references;
+    const json_t *filters, *references;
 };
-
-static int read_bool(const char *text, bool *ret, struct err *e)
-{
-    char shown[SHOW_MAX];
-    static const char *const yes[] = {"1", "true", "t", "yes"}, *const no[] = {"0", "false", "f", "no"};
-    for (size_t i = 0; text && i < 4; i++) {
-        *ret = strcasecmp(text, yes[i]) == 0;
-        if (*ret || strcasecmp(text, no[i]) == 0)
-            return 0;
-    }
-    return err_set(e, ERR_INVALID, "invalid filter 'dangling=%s'", store_show(text ? text : "", shown));
-}
 
 /* The creation time of the image that filter `key` names. */
 static int read_moment(struct image_store *st, const json_t *filters, const char *key, int64_t absent, int64_t *ret,
                        struct err *e)
 {
-    const char *name = first_value(filters, key);
+    const char *name = filter_one(filters, key);
     struct found f;
     struct image_facts facts;
     *ret = absent;
-    if (!filter_values(filters, key))
+    if (!name)
         return 0;
-    if (table_find(st, name ? name : "", &f, e) < 0)
+    if (table_find(st, name, &f, e) < 0)
         return -1;
     free(f.key);
     if (table_facts(st, f.id, &facts)) {
@@ -195,18 +123,17 @@ static int read_query(struct image_store *st, const json_t *filters, struct quer
 {
     static const char *const keys[] = {"before", "since", "until", "dangling", "label", "reference", NULL};
     bool dangling = false;
-    if (filter_check(filters, keys, e) < 0 || filter_until(filters, &q->until, e) < 0)
+    if (filters_check(filters, keys, e) < 0 || filter_until(filters, &q->until, e) < 0)
         return -1;
     if (read_moment(st, filters, "before", INT64_MAX, &q->before, e) < 0 ||
         read_moment(st, filters, "since", INT64_MIN, &q->since, e) < 0)
         return -1;
-    if (filter_values(filters, "dangling")) {
-        if (read_bool(first_value(filters, "dangling"), &dangling, e) < 0)
-            return -1;
+    if (filter_bool(filters, "dangling", false, &dangling, e) < 0)
+        return -1;
+    if (json_object_get(filters, "dangling"))
         q->dangling = dangling ? DANGLING_ONLY : DANGLING_NOT;
-    }
-    q->labels = filter_values(filters, "label");
-    q->references = filter_values(filters, "reference");
+    q->filters = filters;
+    q->references = json_object_get(filters, "reference");
     return 0;
 }
 
@@ -252,7 +179,7 @@ static json_t *element(const struct image *im, json_t *tags, json_t *digests, in
 static bool wanted(const struct query *q, const struct image *im)
 {
     return !im->detached && im->created < q->before && im->created > q->since && im->created <= q->until &&
-           filter_labels(q->labels, im->labels);
+           filter_labels(q->filters, im->labels);
 }
 
 static int newest_first(const void *a, const void *b)

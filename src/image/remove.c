@@ -14,6 +14,7 @@
  * Next: sweep.c. */
 #include "image/store.h"
 #include "base/clock.h"
+#include "base/filter.h"
 #include "base/fault.h"
 #include "base/mem.h"
 
@@ -386,7 +387,7 @@ int image_tag(struct image_store *st, const char *name, const char *repo, const 
 struct prune_query {
     bool dangling_only;
     int64_t until;
-    const json_t *labels, *not_labels;
+    const json_t *filters;
 };
 
 /* May this image go? Children first: see prune_all(). */
@@ -394,9 +395,7 @@ static bool wants(const struct prune_query *q, const struct removal *r, const st
 {
     autostrv keys = {NULL, 0};
     table_refs_of(r->st, im->id, &keys);
-    if (im->detached || im->created > q->until || !filter_labels(q->labels, im->labels))
-        return false;
-    if (q->not_labels && filter_labels(q->not_labels, im->labels))
+    if (im->detached || im->created > q->until || !filter_labels(q->filters, im->labels))
         return false;
     if (table_has_children(r->st, im->id) || find_user(r, im->id, true) || find_user(r, im->id, false))
         return false;
@@ -440,15 +439,14 @@ static bool set_pruning(struct image_store *st, bool on)
     return was != on;
 }
 
-json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *filters, struct err *e)
+json_t *image_prune(struct image_store *st, const json_t *filters, struct err *e)
 {
     static const char *const keys[] = {"dangling", "until", "label", "label!", NULL};
-    struct prune_query q = {.dangling_only = dangling_only};
+    struct prune_query q = {.filters = filters};
     struct removal r = {.prune_parents = true};
-    if (filter_check(filters, keys, e) < 0 || filter_until(filters, &q.until, e) < 0)
+    if (filters_check(filters, keys, e) < 0 || filter_bool(filters, "dangling", true, &q.dangling_only, e) < 0 ||
+        filter_until(filters, &q.until, e) < 0)
         return NULL;
-    q.labels = filter_values(filters, "label");
-    q.not_labels = filter_values(filters, "label!");
     if (!set_pruning(st, true)) {
         err_set(e, ERR_CONFLICT, "a prune operation is already running");
         return NULL;
@@ -459,6 +457,8 @@ json_t *image_prune(struct image_store *st, bool dangling_only, const json_t *fi
     set_pruning(st, false);
     json_t *deleted = json_array_size(r.records) > 0 ? json_incref(r.records) : json_null();
     json_decref(r.records);
+    if (st->hooks.pruned)
+        st->hooks.pruned(st->hooks.arg, r.freed);
     return json_pack("{s:o, s:I}", "ImagesDeleted", deleted, "SpaceReclaimed", (json_int_t)r.freed);
 }
 

@@ -62,7 +62,7 @@ struct image_store {
 #define SHOW_MAX 200
 /** `s` for an error message: printable ASCII, cut. @return out */
 const char *store_show(const char *s, char out[SHOW_MAX]);
-/** The key of refs.json: name@digest where there is a digest, else name:tag. @return the caller's */
+/** The key of refs.json: `name@digest` where there is a digest, else name:tag. @return the caller's */
 char *reference_key(const struct image_ref *r);
 /** A canonical reference as people write it. @return borrowed from `canonical` */
 const char *reference_familiar(const char *canonical);
@@ -82,7 +82,7 @@ void table_add_layer(struct image_store *st, struct layer *l);
 void table_drop_image(struct image_store *st, struct image *im);
 void table_drop_layer(struct image_store *st, struct layer *l);
 void image_free(struct image *im);
-/** All references of image `id`, sorted. `lock` or `writer` held. @return keys */
+/** All references of image `id`, sorted. `lock` or `writer` held. @param ret gets their keys */
 void table_refs_of(const struct image_store *st, const char *id, struct strv *ret);
 /** True if another image was built on this one. `lock` or `writer` held. */
 bool table_has_children(const struct image_store *st, const char *id);
@@ -183,16 +183,5 @@ int commit_images(struct image_store *st, int staging, const json_t *images, jso
 /** The containers there are, as the engine says. No `lock` held. @return the caller's, or NULL */
 struct image_user *store_users(struct image_store *st, size_t *ret_n);
 void store_users_free(struct image_user *u, size_t n);
-
-/* --- list.c ------------------------------------------------------------------------------------------------------- */
-
-/** The values of filter `key`: an array, or NULL. */
-const json_t *filter_values(const json_t *filters, const char *key);
-/** Refuse keys that are not in the NULL-terminated list. */
-int filter_check(const json_t *filters, const char *const *keys, struct err *e);
-/** True where all labels ("k" or "k=v") hold. */
-bool filter_labels(const json_t *wanted, const json_t *labels);
-/** The moment that filter "until" names; INT64_MAX where it is absent. */
-int filter_until(const json_t *filters, int64_t *ret, struct err *e);
 
 #endif

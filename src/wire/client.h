@@ -100,11 +100,6 @@ static inline int reply_status(const struct reply *r)
 ssize_t reply_read(struct reply *r, void *p, size_t n, struct err *e);
 /** Read the whole body as one JSON value. @return a new reference, or NULL */
 json_t *reply_value(struct reply *r, struct err *e);
-/** The former name of reply_value(); api/reply.h has another function of this name. */
-static inline json_t *reply_json(struct reply *r, struct err *e)
-{
-    return reply_value(r, e);
-}
 /** Read the next object of a JSON stream: one a line (events, stats, pull, build). @return 1 with a new reference, 0 at
  * the end, -1 */
 int reply_next(struct reply *r, json_t **ret, struct err *e);

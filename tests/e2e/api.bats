@@ -546,6 +546,27 @@ EOF
     [ "$(message)" = "No such image: nosuch:latest" ]
 }
 
+@test "images: prune takes what has no name, says so in an event, and refuses what it does not know" {
+    api POST '/images/busybox/tag?repo=keep&tag=v1'
+    tar -C / -c etc/hostname | curl -s --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' -T - -X POST \
+        "http://d/images/create?fromSrc=-" | jq -e 'has("error")|not'
+    api POST "/images/prune?filters=$(jq -rn '{dangling:["perhaps"]}|@json|@uri')"
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"dangling=perhaps"* ]]
+    api POST "/images/prune?filters=$(jq -rn '{shade:["blue"]}|@json|@uri')"
+    [ "$STATUS" = 400 ]
+    since=$(date +%s)
+    api POST /images/prune
+    [ "$STATUS" = 200 ]
+    jq -e '.SpaceReclaimed > 0 and (.ImagesDeleted|length) > 0' <<<"$BODY"
+    freed=$(jq .SpaceReclaimed <<<"$BODY")
+    api GET /images/json
+    jq -e 'length == 1' <<<"$BODY"
+    api GET "/events?since=$since&until=$(($(date +%s) + 1))&filters=$(jq -rn '{event:{prune:true}}|@json|@uri')"
+    jq -e --arg n "$freed" '.Type == "image" and .Actor.Attributes.reclaimed == $n' <<<"$BODY"
+    api DELETE /images/keep:v1
+}
+
 @test "save and load: the id stays the same, with and without compression" {
     img=$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)
     curl -sf --unix-socket "$SOCK" 'http://d/images/get?names=busybox' -o "$T/save.tar"

@@ -41,7 +41,7 @@ static struct image_user *on_users(void *arg, size_t *ret_n)
 static struct image_store *store_at(const char *name)
 {
     struct err e;
-    const struct image_hooks hooks = {&events, on_event, on_users};
+    const struct image_hooks hooks = {.arg = &events, .event = on_event, .users = on_users};
     autofree char *path = str_printf("%s/%s", folder, name), *quarantine = str_printf("%s/quarantine", folder);
     struct image_store *s = image_store_open(path, quarantine, &hooks, &e);
     ck_assert_msg(s != NULL, "%s", e.msg);

@@ -717,21 +717,22 @@ START_TEST(prune_takes_what_nobody_needs)
     set_parent(child, base);
     users[0] = (struct image_user){container, used, false};
     nusers = 1;
-    json_auto_t *r = image_prune(st, true, NULL, &e);
+    json_auto_t *r = image_prune(st, NULL, &e);
     ck_assert_uint_eq(json_array_size(json_object_get(r, "ImagesDeleted")), 2); /* the image, its layer */
     ck_assert_int_eq(json_int(r, "SpaceReclaimed", 0), 5);
     ck_assert(found(VIA(named)) && found(VIA(used)) && found(VIA(base)) && !found(VIA(none)));
-    json_auto_t *labels = json_loads("{\"label!\":[\"x\"],\"label\":[\"y\"]}", 0, NULL);
-    json_auto_t *nothing = image_prune(st, false, labels, &e);
+    json_auto_t *labels = json_loads("{\"label!\":[\"x\"],\"label\":[\"y\"],\"dangling\":[\"false\"]}", 0, NULL);
+    json_auto_t *nothing = image_prune(st, labels, &e);
     ck_assert(json_is_null(json_object_get(nothing, "ImagesDeleted")));
     json_auto_t *bad = json_loads("{\"reference\":[\"x\"]}", 0, NULL);
-    ck_assert_ptr_null(image_prune(st, false, bad, &e));
-    json_auto_t *all = image_prune(st, false, NULL, &e);
+    ck_assert_ptr_null(image_prune(st, bad, &e));
+    json_auto_t *every = json_loads("{\"dangling\":[\"false\"]}", 0, NULL);
+    json_auto_t *all = image_prune(st, every, &e);
     ck_assert_ptr_nonnull(all);
     ck_assert_uint_eq(image_count(st), 1);
     ck_assert(found(VIA(used)));
     st->pruning = true;
-    ck_assert_ptr_null(image_prune(st, true, NULL, &e));
+    ck_assert_ptr_null(image_prune(st, NULL, &e));
     ck_assert_int_eq(e.kind, ERR_CONFLICT);
     st->pruning = false;
 }
@@ -1286,7 +1287,8 @@ START_TEST(many_threads)
     size_t images = image_count(st), records = count_in("store/records");
     ck_assert_uint_eq(images, records);
     struct err e;
-    json_auto_t *all = image_prune(st, false, NULL, &e);
+    json_auto_t *every = json_loads("{\"dangling\":[\"false\"]}", 0, NULL);
+    json_auto_t *all = image_prune(st, every, &e);
     ck_assert_ptr_nonnull(all);
     ck_assert_uint_eq(count_in("store/blobs/sha256") + count_in("store/layers") + count_in("store/records"), 0);
 }

@@ -1,11 +1,16 @@
 /* Filters: the little query language of list, events and prune endpoints.
  *
- * Clients write it in two ways, {"k":{"v":true}} and {"k":["v"]}; engine_filters() makes the second of both, so nothing
+ * Clients write it in two ways, {"k":{"v":true}} and {"k":["v"]}; filters_parse() makes the second of both, so nothing
  * else has to know. Several values of one key are alternatives, several keys must all hold, and labels must all hold.
  */
-#include "engine/model.h"
+#include "base/filter.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+#include <strings.h>
 
 static json_t *values_of(const json_t *v)
 {
@@ -34,7 +39,7 @@ static json_t *values_of(const json_t *v)
     return NULL;
 }
 
-json_t *engine_filters(const char *text, struct err *e)
+json_t *filters_parse(const char *text, struct err *e)
 {
     json_t *out = json_object();
     if (str_empty(text))
@@ -102,7 +107,7 @@ static bool label_holds(const json_t *labels, const char *wish)
     return str_eq(json_string_value(json_object_get(labels, key)), eq + 1);
 }
 
-bool labels_match(const json_t *filters, const json_t *labels)
+bool filter_labels(const json_t *filters, const json_t *labels)
 {
     size_t i;
     json_t *v;
@@ -117,4 +122,36 @@ bool labels_match(const json_t *filters, const json_t *labels)
             return false;
     }
     return true;
+}
+
+const char *filter_one(const json_t *filters, const char *key)
+{
+    return json_string_value(json_array_get(json_object_get(filters, key), 0));
+}
+
+int filter_until(const json_t *filters, int64_t *ret, struct err *e)
+{
+    const char *text = filter_one(filters, "until");
+    *ret = INT64_MAX;
+    if (json_array_size(json_object_get(filters, "until")) > 1)
+        return err_set(e, ERR_INVALID, "more than one until filter specified");
+    if (text && !clock_parse(text, clock_real(), ret))
+        return err_set(e, ERR_INVALID, "invalid filter 'until=%.64s': not a time, a duration or seconds since 1970",
+                       text);
+    return 0;
+}
+
+int filter_bool(const json_t *filters, const char *key, bool absent, bool *ret, struct err *e)
+{
+    static const char *const yes[] = {"1", "true", "t", "yes"}, *const no[] = {"0", "false", "f", "no"};
+    const char *text = filter_one(filters, key);
+    *ret = absent;
+    if (!json_object_get(filters, key))
+        return 0;
+    for (size_t i = 0; text && i < 4; i++) {
+        *ret = strcasecmp(text, yes[i]) == 0;
+        if (*ret || strcasecmp(text, no[i]) == 0)
+            return 0;
+    }
+    return err_set(e, ERR_INVALID, "invalid filter '%.64s=%.64s': neither true nor false", key, text ? text : "");
 }
