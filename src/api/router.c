@@ -81,12 +81,12 @@ static const struct route routes[] = {
     {"POST", "/networks/prune", NULL, "networks come with the step on networks"},
     {"POST", "/networks/{}/connect", NULL, "networks come with the step on networks"},
     {"POST", "/networks/{}/disconnect", NULL, "networks come with the step on networks"},
-    {"GET", "/networks/{}", NULL, "networks come with the step on networks"},
+    {"GET", "/networks/{}", system_no_network, NULL},
     {"DELETE", "/networks/{}", NULL, "networks come with the step on networks"},
     {"GET", "/volumes", NULL, "volumes come with the step on volumes"},
     {"POST", "/volumes/create", NULL, "volumes come with the step on volumes"},
     {"POST", "/volumes/prune", NULL, "volumes come with the step on volumes"},
-    {"GET", "/volumes/{}", NULL, "volumes come with the step on volumes"},
+    {"GET", "/volumes/{}", system_no_volume, NULL},
     {"DELETE", "/volumes/{}", NULL, "volumes come with the step on volumes"},
 };
 

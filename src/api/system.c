@@ -38,6 +38,20 @@ int system_info(struct request *r, struct err *e)
     return reply_json(r, 200, engine_info(r->engine), e);
 }
 
+/* Clients ask for any kind of object in turn ("docker inspect NAME"): that there is none of this name is the truth even
+ * before there can be any, while the three networks that do exist cannot be told about yet. */
+int system_no_network(struct request *r, struct err *e)
+{
+    if (str_eq(r->name, "none") || str_eq(r->name, "host") || str_eq(r->name, "bridge"))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: networks come with the step on networks");
+    return err_set(e, ERR_NOT_FOUND, "network %.128s not found", r->name);
+}
+
+int system_no_volume(struct request *r, struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, "get %.128s: no such volume", r->name);
+}
+
 int system_plugins(struct request *r, struct err *e)
 {
     return reply_json(r, 200, json_array(), e);

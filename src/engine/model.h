@@ -47,6 +47,7 @@ struct container {
     bool in_table;             /**< [lock] false once removed */
     bool removing;             /**< [lock] a removal has been decided */
     bool stopped_by_hand;      /**< [lock] */
+    bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
     uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
     int exit_code;             /**< [lock] */

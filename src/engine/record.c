@@ -90,6 +90,7 @@ static int record_read(struct container *c, const json_t *j, const char *id, str
     c->oom_killed = json_is(j, "State.OOMKilled");
     c->stopped_by_hand = json_is(j, "State.StoppedByHand");
     c->started = json_int(j, "State.StartedAt", 0);
+    c->start_failed = c->started == 0;
     c->finished = json_int(j, "State.FinishedAt", 0);
     const char *error = json_str(j, "State.Error", "");
     c->error = *error ? mem_strdup(error) : NULL;

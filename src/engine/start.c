@@ -72,6 +72,7 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
     free(c->error);
     c->error = json_valid_text(e->msg); /* cut somewhere, perhaps in the middle of a character */
     c->exit_code = code;
+    c->start_failed = true;
     c->pid = 0;
     pthread_mutex_unlock(&en->lock);
     container_save(en, c, false, &ignored); /* the caller gets the error itself; the record only repeats it */
@@ -107,6 +108,7 @@ static void begin_run(struct engine *en, struct container *c)
     c->exit_code = 0;
     c->oom_killed = false;
     c->stopped_by_hand = false;
+    c->start_failed = false;
     free(c->trace);
     c->trace = mem_strdup(trace_path());
     pthread_mutex_unlock(&en->lock);

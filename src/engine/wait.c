@@ -17,7 +17,8 @@ static void finish(struct waiter *w)
     static const uint64_t one = 1;
     w->done = true;
     w->code = w->c->exit_code;
-    w->error = mem_strdup(w->c->error);
+    /* The client of a failed start has the error already; the stock one would print it a second time. */
+    w->error = w->c->start_failed ? NULL : mem_strdup(w->c->error);
     /* An eventfd that holds 0 takes 1 without blocking. */
     (void)!write(w->fd, &one, sizeof(one));
 }

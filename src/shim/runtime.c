@@ -48,15 +48,15 @@ static int read_only_view(const char *program)
 
 /* The child closes our descriptors before it executes, so the view is named through this process, which keeps it open
  * until posix_spawn(3) comes back: by then the program runs. */
-static pid_t start_program(struct spawn *sp, bool view, struct err *e)
+static pid_t start_program(struct spawn sp, bool view, struct err *e)
 {
     char through[64];
-    autoclose int fd = view ? read_only_view(sp->path) : -1;
+    autoclose int fd = view ? read_only_view(sp.path) : -1;
     if (fd >= 0) {
         snprintf(through, sizeof(through), "/proc/%d/fd/%d", (int)getpid(), fd);
-        sp->path = through;
+        sp.path = through;
     }
-    return spawn_start(sp, e);
+    return spawn_start(&sp, e);
 }
 
 /* @param verb its name and options, before the id */
@@ -86,7 +86,7 @@ static int call(struct shim *s, const char *what, const struct strv *verb, const
     sp.out = stdio[1];
     sp.error = stdio[2];
     s->call = (struct call){.what = what, .began = clock_mono(), .log_from = log_size()};
-    pid_t pid = start_program(&sp, str_eq(verb->v[0], "create"), e);
+    pid_t pid = start_program(sp, str_eq(verb->v[0], "create"), e);
     if (pid < 0)
         return -1;
     s->call.pid = pid;

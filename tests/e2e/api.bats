@@ -68,6 +68,13 @@ message() { jq -r .message <<<"$BODY"; }
     done
     api POST '/images/create?fromImage=busybox&tag=latest'
     [ "$STATUS" = 501 ]
+    api GET /networks/bridge
+    [ "$STATUS" = 501 ]
+    api GET /networks/nosuch
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "network nosuch not found" ]
+    api GET /volumes/nosuch
+    [ "$STATUS" = 404 ]
     api GET /swarm
     [ "$STATUS" = 503 ]
     api POST /session
@@ -316,8 +323,13 @@ EOF
     api GET "/containers/$ID/json"
     [ "$STATUS" = 404 ]
     create rm2 '"Cmd":["/nope"],"HostConfig":{"AutoRemove":true}'
+    curl -sN -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=removed" &
+    waiter=$!
+    sleep 0.2
     api POST "/containers/$ID/start"
     [ "$STATUS" = 400 ]
+    wait $waiter
+    jq -e '.StatusCode==127 and .Error==null' "$T/body"
     api GET "/containers/$ID/json"
     [ "$STATUS" = 404 ]
     eventually 20 sh -c "[ -z \"\$(ls $T/data/containers)\" ]"
