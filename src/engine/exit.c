@@ -94,7 +94,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
 void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
 {
     struct span s = trace_begin(3, "clean up after the process");
-    shim_drop(c);
+    shim_close(c);
     container_teardown(en, c);
     pthread_mutex_lock(&en->lock);
     c->exit_code = code;

@@ -59,7 +59,7 @@ struct container {
 
     pthread_mutex_t shim_send; /**< one sender at a time: an attach is two packets */
     int shim;                  /**< [shim_send] control socket, -1 while there is no shim */
-    int shim_pid;              /**< our child, to be waited for; 0 where an earlier daemon started it */
+    int shim_pid;              /**< our child, to be waited for; 0 once its monitor thread does that */
     int64_t started_by_shim;   /**< what the shim said of the start's time */
     char *trace;               /**< trace file of the request that started it, or NULL */
 };
@@ -148,6 +148,9 @@ int shim_start(struct container *c, struct err *e);
 int shim_resize(struct container *c, int rows, int columns, struct err *e);
 /** Ask a shim that an earlier daemon left. @return its hello, and the socket in c->shim; NULL where none answers */
 json_t *shim_adopt(struct engine *en, struct container *c);
+/** End the conversation. The shim itself ends when its clients have hung up. */
+void shim_close(struct container *c);
+/** The same, and wait for the shim to end. */
 void shim_drop(struct container *c);
 /** A thread that follows the shim until the container ends. Takes a reference of its own. */
 int monitor_start(struct engine *en, struct container *c, struct err *e);

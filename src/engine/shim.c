@@ -173,12 +173,17 @@ int shim_resize(struct container *c, int rows, int columns, struct err *e)
     return send_packet(c, msg, -1, NULL, 0, e);
 }
 
-void shim_drop(struct container *c)
+void shim_close(struct container *c)
 {
     pthread_mutex_lock(&c->shim_send);
     fd_close(c->shim);
     c->shim = -1;
     pthread_mutex_unlock(&c->shim_send);
+}
+
+void shim_drop(struct container *c)
+{
+    shim_close(c);
     reap(c->shim_pid);
     c->shim_pid = 0;
 }
@@ -220,6 +225,7 @@ json_t *shim_adopt(struct engine *en, struct container *c)
 struct monitor {
     struct engine *en;
     struct container *c;
+    pid_t shim; /* to be waited for; 0 where an earlier daemon was its parent */
 };
 
 static void on_detach(struct engine *en, struct container *c)
@@ -271,6 +277,7 @@ static void *monitor_main(void *arg)
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);
     trace_to_file(NULL);
+    reap(m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
     container_put(m->en, m->c);
     malloc_trim(0); /* a run leaves holes in the heap; off the path of any request, give them back */
     free(m);
@@ -282,7 +289,8 @@ int monitor_start(struct engine *en, struct container *c, struct err *e)
     pthread_attr_t at;
     pthread_t thread;
     struct monitor *m = mem_alloc(sizeof(*m));
-    *m = (struct monitor){en, c};
+    *m = (struct monitor){en, c, c->shim_pid};
+    c->shim_pid = 0;
     pthread_mutex_lock(&en->lock);
     c->refs++;
     pthread_mutex_unlock(&en->lock);
@@ -294,6 +302,7 @@ int monitor_start(struct engine *en, struct container *c, struct err *e)
     if (r == 0)
         return 0;
     container_put(en, c);
+    c->shim_pid = m->shim;
     free(m);
     errno = r;
     return err_sys(e, "start the monitor thread of container %.12s", c->id);

@@ -141,6 +141,7 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     if (container_save(en, c, !container_ephemeral(c), e) < 0 || monitor_start(en, c, e) < 0) {
         struct err ignored;
         container_signal(en, c, SIGKILL, &ignored);
+        shim_drop(c);
         container_ended(en, c, 128, clock_real(), false, e->msg);
         return -1;
     }

@@ -210,7 +210,7 @@ void stdio_watch(struct shim *s, struct watch *w)
         short events = 0;
         if (o->fd < 0)
             continue;
-        if (o->retry_at > clock_mono())
+        if (o->retry_at > clock_mono() && !s->init_ended) /* once it has, an end is the end */
             watch_until(w, o->retry_at);
         else if (reading(s) && attach_room(s, o->stream))
             events = POLLIN;

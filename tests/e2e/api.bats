@@ -520,6 +520,33 @@ EOF
     eventually 50 as_before
 }
 
+# The stock client with -i keeps its connection until it knows the exit code; the shim gives such a client a second.
+@test "attach: a client that keeps its connection open does not delay the end" {
+    linger() {
+        python3 - "$SOCK" "$1" <<'EOF'
+import socket, sys, time
+sock, id = sys.argv[1:]
+def ask(head):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(sock)
+    s.sendall(head.encode() + b" HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"); return s
+a = ask("POST /containers/%s/attach?stream=1&stdin=1&stdout=1" % id); assert b" 101 " in a.recv(4096)
+w = ask("POST /containers/%s/wait?condition=removed" % id); assert b" 200 " in w.recv(4096)
+assert b" 204 " in ask("POST /containers/%s/start" % id).recv(4096)
+while a.recv(4096): pass
+t = time.time(); assert b"StatusCode" in w.recv(4096)
+print("%d" % ((time.time() - t) * 1000))
+EOF
+    }
+    local least=5000 took
+    for i in 1 2 3; do
+        create "linger$i" '"Cmd":["true"],"OpenStdin":true,"StdinOnce":true,"HostConfig":{"AutoRemove":true}'
+        took=$(linger "$ID")
+        [ "$took" -ge "$least" ] || least=$took
+    done
+    echo "at least $least ms"
+    [ "$least" -lt 700 ]
+}
+
 @test "resize: only of a running container, only with both sides" {
     create size '"Cmd":["sleep","100"],"Tty":true,"OpenStdin":true'
     api POST "/containers/$ID/resize?h=30&w=90"
