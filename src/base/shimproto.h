@@ -17,6 +17,7 @@
  *     console_size  [rows, columns] or absent
  *     cgroup_memory_events   absolute path of the cgroup's memory.events (v2) or memory.oom_control (v1), or absent:
  *                   "oom" tells whether its line "oom_kill N" has N > 0 when the container ends
+ *     process       absolute path of an OCI process object: the task is an exec, see below. There is no bundle then
  *
  * Daemon to shim:
  *
@@ -43,6 +44,12 @@
  * container does not depend on the daemon. The exit record is {"code":N,"at":ns,"oom":b,"started":ns}; "started" is for
  * a daemon that died before it heard of the start. Deleting the ended container from the runtime (`runtime delete`) is
  * the daemon's, after the exit event or the record.
+ *
+ * An exec, a further process in the running container `id`, has a shim of its own in
+ * `<exec-root>/containers/<id>/exec/<exec id>`. It calls `runtime exec` at once; there is no "start". Its first event is
+ * {"ev":"started","at":ns,"pid":N,"starttime":T}, or failed, and then its clients have been told why as well: they are
+ * all there is to tell where nobody waits for the answer. It touches no process but its own, deletes nothing, and from
+ * the first moment on does not depend on the daemon. Its record is best effort: the container's end removes the folder.
  */
 #ifndef GORAE_BASE_SHIMPROTO_H
 #define GORAE_BASE_SHIMPROTO_H

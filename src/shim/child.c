@@ -85,7 +85,8 @@ static void reap(struct shim *s)
 
 /* Kill every child left, except a call of the runtime. With a pid namespace of its own a container's processes have
  * died with init; with the host's they become our children one by one, as their parents die. They are killed, as Docker
- * does: "the container has ended" is to be true. @return true where some were left */
+ * does: "the container has ended" is to be true. What an exec left in the background belongs to its container, which
+ * runs on. @return true where some were left */
 static bool kill_orphans(const struct shim *s)
 {
     struct err e;
@@ -106,6 +107,15 @@ static bool kill_orphans(const struct shim *s)
 
 /* ---- undoing what never ran ---- */
 
+/* An exec's client has its answer's head already, so the reason can only come as output; that is what Docker does, line
+ * end and all. */
+static void tell_clients(struct shim *s)
+{
+    err_wrap(&s->why, "OCI runtime exec failed");
+    autofree char *line = str_printf("%s\r\n", s->why.msg);
+    attach_output(s, JSONLOG_STDOUT, line, strlen(line));
+}
+
 /* The way back from every phase before RUNNING, for whatever reason: kill init, let the runtime clear away what it has
  * made (cgroup, state), see that nobody is left, and say why. It is asked for no success: a runtime that cannot delete
  * has its reasons in runtime.log, and the daemon deletes once more. */
@@ -114,12 +124,15 @@ static void undo(struct shim *s, const struct err *why)
     struct err e;
     s->why = *why;
     s->phase = PHASE_UNDOING;
+    if (s->task.process)
+        tell_clients(s);
     attach_end(s);
     s->deadline = clock_mono() + RUNTIME_TIMEOUT + DRAIN_TIMEOUT;
     if (s->init > 0 && !s->init_ended)
         kill(s->init, SIGKILL);
     /* Where not even this can be started, the daemon's own `delete` remains. */
-    runtime_delete(s, &e);
+    if (!s->task.process)
+        runtime_delete(s, &e);
 }
 
 /* The last thing that anybody hears of this container from us. The name of the socket goes before the message: who has
@@ -195,6 +208,14 @@ static void after_create(struct shim *s)
     }
     if (learn_init(s, &e) < 0 || stdio_created(s, &e) < 0) {
         undo(s, &e);
+        return;
+    }
+    if (s->task.process) {
+        s->started_at = clock_real();
+        s->phase = PHASE_RUNNING;
+        FAULT("shim.exec-started");
+        control_event(s, json_pack("{s:s, s:I, s:i, s:I}", "ev", "started", "at", (json_int_t)s->started_at, "pid",
+                                   (int)s->init, "starttime", (json_int_t)s->starttime));
         return;
     }
     s->phase = PHASE_CREATED;
@@ -276,7 +297,7 @@ static void end_of_init(struct shim *s)
  * passed the descriptor to somebody outside. That one is given until the deadline and then cut off. */
 static void after_drain(struct shim *s)
 {
-    bool orphans = kill_orphans(s);
+    bool orphans = !s->task.process && kill_orphans(s);
     if ((orphans || stdio_live(s)) && clock_mono() < s->deadline)
         return;
     stdio_drain(s);
@@ -302,14 +323,15 @@ static int record(struct shim *s, struct err *e)
 }
 
 /* A full disk may refuse the record. It is tried again each second; after some tries a daemon that is there is told
- * without it, and without a daemon the shim waits, because then it is the only one who knows. */
+ * without it, and without a daemon the shim waits, because then it is the only one who knows. Not so for an exec: the
+ * end of its container takes its folder away, and with it whoever would ask. */
 static void finish(struct shim *s)
 {
     struct err e;
     if (clock_mono() < s->deadline)
         return;
-    bool recorded = record(s, &e) == 0;
-    if (!recorded && (++s->tries < RECORD_TRIES || !control_connected(s))) {
+    bool recorded = record(s, &e) == 0, needed = !s->task.process;
+    if (!recorded && needed && (++s->tries < RECORD_TRIES || !control_connected(s))) {
         s->deadline = clock_mono() + RECORD_RETRY;
         return;
     }

@@ -1,4 +1,4 @@
-/* Calling the OCI runtime: create, start, delete.
+/* Calling the OCI runtime: create, start, exec, delete.
  *
  * The command line is the one that runc defined and that crun, youki and gorae-runtime share; nothing else is assumed
  * of the program, so any of them may stand here. A call runs as a child while the loop goes on, and ends in
@@ -86,7 +86,9 @@ static int call(struct shim *s, const char *what, const struct strv *verb, const
     sp.out = stdio[1];
     sp.error = stdio[2];
     s->call = (struct call){.what = what, .began = clock_mono(), .log_from = log_size()};
-    pid_t pid = start_program(sp, str_eq(verb->v[0], "create"), e);
+    /* These two start what the container could look back from. */
+    bool view = str_eq(verb->v[0], "create") || str_eq(verb->v[0], "exec");
+    pid_t pid = start_program(sp, view, e);
     if (pid < 0)
         return -1;
     s->call.pid = pid;
@@ -108,14 +110,16 @@ int runtime_create(struct shim *s, struct err *e)
 {
     autostrv verb = {0};
     unlink("init.pid");
-    strv_add(&verb, "create");
-    strv_add(&verb, "--bundle");
-    strv_add(&verb, s->task.bundle);
+    strv_add(&verb, s->task.process ? "exec" : "create");
+    strv_add(&verb, s->task.process ? "--process" : "--bundle");
+    strv_add(&verb, s->task.process ? s->task.process : s->task.bundle);
+    if (s->task.process) /* the process becomes our child, and the call ends */
+        strv_add(&verb, "--detach");
     strv_add(&verb, "--pid-file");
     strv_addf(&verb, "%s/init.pid", s->task.dir);
     if (s->task.tty)
         add_console(s, &verb);
-    int r = call(s, "runtime create", &verb, s->io.child, e);
+    int r = call(s, s->task.process ? "runtime exec" : "runtime create", &verb, s->io.child, e);
     for (int i = 0; i < 3; i++) {
         fd_close(s->io.child[i]);
         s->io.child[i] = -1;

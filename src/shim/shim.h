@@ -10,6 +10,9 @@
  *
  *     CREATING, CREATED, STARTING --undo--> UNDOING --after_undo--> ENDING
  *
+ * An exec (a further process in a container that runs) is the same with fewer steps: it is started as it is made, so
+ * CREATING leads to RUNNING.
+ *
  * Two rules keep the rest simple. Everything runs in one thread around one poll(2), and nothing waits anywhere else:
  * the runtime's calls run as children while the loop goes on. And the loop keeps no list of what it waits for: before
  * each poll every part is asked afresh what it wants now (the …_watch functions), so that no forgotten registration can
@@ -63,6 +66,7 @@ struct task {
     json_t *json;
     char *dir; /**< absolute */
     const char *id, *bundle, *runtime, *runtime_root, *log, *exit, *memory_events;
+    const char *process; /**< an exec's; NULL: the task is a container */
     const json_t *runtime_args;
     bool tty, keep_stdin, stdin_once, ephemeral;
     int rows, columns;
@@ -238,6 +242,7 @@ struct call {
     int code;
 };
 
+/** `runtime create`, or `runtime exec` where the task is one. */
 int runtime_create(struct shim *s, struct err *e);
 int runtime_start(struct shim *s, struct err *e);
 int runtime_delete(struct shim *s, struct err *e);
