@@ -59,7 +59,7 @@ int parked_hand_over(struct engine *en, struct container *c, struct err *e)
     for (struct parked *next, *p = take_parked(en, c); p; p = next) {
         next = p->next;
         if (r == 0) {
-            r = shim_attach(c, p->request, &p->client, e);
+            r = shim_attach(&c->link, p->request, &p->client, e);
             p->client.fd = -1;
         }
         parked_free(p);
@@ -128,7 +128,7 @@ static int attach_locked(struct engine *en, struct container *c, json_t *request
     bool running = c->state == STATE_RUNNING;
     int r = running ? 0 : park(c, request, client, e);
     pthread_mutex_unlock(&en->lock);
-    return running ? shim_attach(c, request, client, e) : r;
+    return running ? shim_attach(&c->link, request, client, e) : r;
 }
 
 int engine_attach(struct engine *en, const char *name, const struct attach_options *opt,

@@ -28,8 +28,7 @@ struct container *container_new(const char *id)
     struct container *c = mem_alloc(sizeof(*c));
     memcpy(c->id, id, ID_LENGTH);
     pthread_mutex_init(&c->op, NULL);
-    pthread_mutex_init(&c->shim_send, NULL);
-    c->shim = -1;
+    shim_link_init(&c->link, "container", c->id);
     c->refs = 1;
     c->state = STATE_CREATED;
     return c;
@@ -40,9 +39,8 @@ static void container_free(struct container *c)
     json_decref(c->config);
     json_decref(c->host);
     json_decref(c->path_args);
-    fd_close(c->shim);
     pthread_mutex_destroy(&c->op);
-    pthread_mutex_destroy(&c->shim_send);
+    shim_link_release(&c->link);
     free(c->name);
     free(c->image);
     free(c->error);

@@ -94,7 +94,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
 void container_ended(struct engine *en, struct container *c, int code, int64_t at, bool oom, const char *error)
 {
     struct span s = trace_begin(3, "clean up after the process");
-    shim_close(c);
+    shim_close(&c->link);
     container_teardown(en, c);
     pthread_mutex_lock(&en->lock);
     c->exit_code = code;
@@ -134,24 +134,29 @@ static uint64_t start_time_of(int pid)
     return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
+int process_signal(int pid, uint64_t starttime, int signal, const char *what, struct err *e)
+{
+    if (pid <= 0)
+        return err_set(e, ERR_CONFLICT, "%s is not running", what);
+    /* A pid may be given to another process once ours is reaped. The pidfd pins whatever has the number now; only
+     * then is it asked whether that is the process we started. */
+    autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 || start_time_of(pid) != starttime)
+        return err_set(e, ERR_CONFLICT, "%s is not running", what);
+    struct span span = trace_begin(3, "send a signal");
+    int r = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+    trace_end(&span, "pidfd_send_signal(%d) to pid %d", signal, pid);
+    if (r < 0)
+        return errno == ESRCH ? err_set(e, ERR_CONFLICT, "%s is not running", what)
+                              : err_sys(e, "send signal %d to %s", signal, what);
+    return 0;
+}
+
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e)
 {
     pthread_mutex_lock(&en->lock);
     int pid = c->pid;
     uint64_t starttime = c->starttime;
     pthread_mutex_unlock(&en->lock);
-    if (pid <= 0)
-        return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
-    /* A pid may be given to another process once ours is reaped. The pidfd pins whatever has the number now; only
-     * then is it asked whether that is the process we started. */
-    autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0 || start_time_of(pid) != starttime)
-        return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
-    struct span span = trace_begin(3, "send a signal");
-    int r = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
-    trace_end(&span, "pidfd_send_signal(%d) to pid %d", signal, pid);
-    if (r < 0)
-        return errno == ESRCH ? err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id)
-                              : err_sys(e, "send signal %d to container %.12s", signal, c->id);
-    return 0;
+    return process_signal(pid, starttime, signal, c->link.what, e);
 }

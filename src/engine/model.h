@@ -30,6 +30,14 @@ struct parked {
     char *rest;      /**< what client.rest points to */
 };
 
+/** The daemon's end of a shim (shim.c): a container has one, and so has each exec. */
+struct shim_link {
+    pthread_mutex_t send; /**< one sender at a time: an attach is two packets */
+    int fd;               /**< [send] control socket, -1 while there is no shim */
+    int pid;              /**< our child, to be waited for; 0 once its monitor thread does that */
+    char what[32];        /**< "container 0123456789ab": for messages */
+};
+
 struct container {
     struct container *next; /**< [lock] newest first */
     unsigned refs;          /**< [lock] pointers held outside the table */
@@ -46,6 +54,7 @@ struct container {
     enum state state;          /**< [lock] changed only by container_step() */
     bool in_table;             /**< [lock] false once removed */
     bool removing;             /**< [lock] a removal has been decided */
+    bool ending;               /**< [lock] its process is gone and its end is being worked on: no exec may begin */
     bool stopped_by_hand;      /**< [lock] */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
@@ -57,11 +66,9 @@ struct container {
     struct parked *parked;     /**< [lock] */
     struct waiter *waiters;    /**< [lock] */
 
-    pthread_mutex_t shim_send; /**< one sender at a time: an attach is two packets */
-    int shim;                  /**< [shim_send] control socket, -1 while there is no shim */
-    int shim_pid;              /**< our child, to be waited for; 0 once its monitor thread does that */
-    int64_t started_by_shim;   /**< what the shim said of the start's time */
-    char *trace;               /**< trace file of the request that started it, or NULL */
+    struct shim_link link;
+    int64_t started_by_shim; /**< what the shim said of the start's time */
+    char *trace;             /**< trace file of the request that started it, or NULL */
 };
 
 struct engine {
@@ -70,6 +77,8 @@ struct engine {
     struct container *containers; /**< [lock] */
     size_t ncontainers;           /**< [lock] */
     json_t *names;                /**< [lock] name → id, reservations included */
+    struct exec *execs;           /**< [lock] newest first (exec.h) */
+    pthread_cond_t exec_ended;    /**< [lock] some exec is over */
     struct image_store *images;
     struct event_bus *bus;
     int lock_fd; /**< flock on <data-root>/lock */
@@ -134,24 +143,41 @@ json_t *user_resolve(int rootfd, const char *user, const json_t *group_add, char
 /** The container's cgroup, below each hierarchy: "/gorae/<id>". @return the caller's */
 char *container_cgroup(struct engine *en, const struct container *c);
 const char *runtime_path(struct engine *en, const char *name);
+/** Docker's exit code for a program that could not be started: 127 no such program, 126 it cannot be run, 128
+ * anything else (spec 6.4). */
+int failure_code(const char *why);
 /** hosts, hostname and resolv.conf in the container's folder (files.c). */
 int files_make(struct engine *en, struct container *c, struct err *e);
 
 /* ---- shim (shim.c), end (exit.c) ---- */
 
-/** Start the shim and see the container created; on success c->shim is the control socket. */
-int shim_create(struct engine *en, struct container *c, struct err *e);
+void shim_link_init(struct shim_link *l, const char *kind, const char *id);
+void shim_link_release(struct shim_link *l);
+/** Make the control socket. What is sent before shim_spawn() is the first that the shim reads. @param ret_end the
+ * shim's end: the caller closes it once the shim has it */
+int shim_open(struct shim_link *l, int *ret_end, struct err *e);
+/** Start the shim of the task in DIR/shim.json, with its end of the socket. */
+int shim_spawn(struct shim_link *l, const char *dir, int end, struct err *e);
+/** Receive one event, which must be `ev`; "failed" becomes the error it tells of. @param ret may be NULL */
+int shim_expect(struct shim_link *l, const char *ev, json_t **ret, struct err *e);
 /** Pass an attachment on. Takes client->fd. */
-int shim_attach(struct container *c, json_t *request, const struct attach_client *client, struct err *e);
-/** Run the start step; c->started_by_shim is when it happened. */
-int shim_start(struct container *c, struct err *e);
-int shim_resize(struct container *c, int rows, int columns, struct err *e);
-/** Ask a shim that an earlier daemon left. @return its hello, and the socket in c->shim; NULL where none answers */
-json_t *shim_adopt(struct engine *en, struct container *c);
+int shim_attach(struct shim_link *l, json_t *request, const struct attach_client *client, struct err *e);
+int shim_resize(struct shim_link *l, int rows, int columns, struct err *e);
+/** Ask a shim that an earlier daemon left. @return its hello, and the socket in l->fd; NULL where none answers */
+json_t *shim_adopt(struct shim_link *l, const char *dir);
 /** End the conversation. The shim itself ends when its clients have hung up. */
-void shim_close(struct container *c);
+void shim_close(struct shim_link *l);
 /** The same, and wait for the shim to end. */
-void shim_drop(struct container *c);
+void shim_drop(struct shim_link *l);
+/** Wait for a shim to end; 0 is none. */
+void shim_reap(pid_t pid);
+
+/** Start the shim and see the container created. */
+int container_shim_create(struct engine *en, struct container *c, struct err *e);
+/** Run the start step; c->started_by_shim is when it happened. */
+int container_shim_start(struct container *c, struct err *e);
+/** A detached thread with a small stack: for those who follow a shim. */
+int thread_start(void *(*main)(void *), void *arg, struct err *e);
 /** A thread that follows the shim until the container ends. Takes a reference of its own. */
 int monitor_start(struct engine *en, struct container *c, struct err *e);
 /** Undo what start made: runtime state, cgroups, mounts, run folder. Safe to repeat. */
@@ -162,6 +188,9 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
 void container_auto_remove(struct engine *en, struct container *c);
 /** Remove it and all its files; op must be held, and it must not run. */
 int container_destroy(struct engine *en, struct container *c, struct err *e);
+/** Send a signal to a process, if it is still the one that was started then (field 22 of /proc/PID/stat).
+ * @return 0; -1 ERR_CONFLICT where it is not, naming `what` */
+int process_signal(int pid, uint64_t starttime, int signal, const char *what, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
 /** Pass every parked connection to the shim (attach.c). */

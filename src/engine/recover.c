@@ -66,13 +66,13 @@ static void settle(struct engine *en, struct container *c)
     int64_t at;
     bool oom, recorded;
     autofree char *run = container_run_path(en, c, NULL), *rootfs = container_path(en, c, "rootfs");
-    json_auto_t *hello = shim_adopt(en, c);
+    json_auto_t *hello = shim_adopt(&c->link, run);
     const char *phase = json_str(hello, "phase", "");
     if (str_eq(phase, "running")) {
         adopt(en, c, hello);
         return;
     }
-    shim_drop(c);
+    shim_drop(&c->link);
     recorded = read_exit(en, c, &code, &at, &oom);
     if (recorded || c->state == STATE_RUNNING) {
         log_info("container %.12s (%s) ended while no daemon looked, code %d", c->id, c->name, code);

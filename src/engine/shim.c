@@ -1,4 +1,5 @@
-/* The daemon's end of a shim: starting one, talking to it, and following it to the container's end.
+/* The daemon's end of a shim: starting one, talking to it, and following it to the container's end. A container has
+ * one, and so has every exec (exec_run.c); what is common to both takes a struct shim_link.
  *
  * Until the container runs, the thread that handles `start` has the conversation to itself: it sends a packet and
  * reads the answer. From then on the monitor thread is the only reader, and other threads only send (attach, resize),
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,110 +89,108 @@ static pid_t spawn_shim(const char *dir, int control, struct err *e)
 }
 
 /* The shim is our child while we live. It is waited for by its monitor thread, or by init if we die first. */
-static void reap(pid_t pid)
+void shim_reap(pid_t pid)
 {
     struct err ignored;
     if (pid > 0)
         spawn_wait(pid, &ignored);
 }
 
-static int expect(struct container *c, const char *ev, json_t **ret, struct err *e)
+void shim_link_init(struct shim_link *l, const char *kind, const char *id)
 {
-    json_auto_t *msg = shimproto_recv(c->shim, NULL, e);
+    *l = (struct shim_link){.fd = -1};
+    pthread_mutex_init(&l->send, NULL);
+    snprintf(l->what, sizeof(l->what), "%s %.12s", kind, id);
+}
+
+void shim_link_release(struct shim_link *l)
+{
+    fd_close(l->fd);
+    pthread_mutex_destroy(&l->send);
+}
+
+int shim_open(struct shim_link *l, int *ret_end, struct err *e)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "make a socket pair for the shim");
+    l->fd = pair[0];
+    *ret_end = pair[1];
+    return 0;
+}
+
+int shim_spawn(struct shim_link *l, const char *dir, int end, struct err *e)
+{
+    struct span s = trace_begin(3, "start the shim");
+    pid_t pid = spawn_shim(dir, end, e);
+    if (pid < 0)
+        return -1;
+    trace_end(&s, "posix_spawn gorae-shim, pid %d", (int)pid);
+    l->pid = pid;
+    return 0;
+}
+
+/* ---- talking to it ---- */
+
+int shim_expect(struct shim_link *l, const char *ev, json_t **ret, struct err *e)
+{
+    json_auto_t *msg = shimproto_recv(l->fd, NULL, e);
     if (!msg && e->kind == ERR_NONE)
-        return err_set(e, ERR_SYSTEM, "the shim of container %.12s ended without a word", c->id);
+        return err_set(e, ERR_SYSTEM, "the shim of %s ended without a word", l->what);
     if (!msg)
         return -1;
     const char *got = json_str(msg, "ev", "");
     if (str_eq(got, "failed"))
         return err_from_json(e, json_object_get(msg, "error"));
     if (!str_eq(got, ev))
-        return err_set(e, ERR_SYSTEM, "the shim of container %.12s said %.32s where %s was due", c->id, got, ev);
+        return err_set(e, ERR_SYSTEM, "the shim of %s said %.32s where %s was due", l->what, got, ev);
     if (ret)
         *ret = json_incref(msg);
     return 0;
 }
 
-int shim_create(struct engine *en, struct container *c, struct err *e)
-{
-    int pair[2];
-    json_auto_t *created = NULL;
-    autofree char *dir = container_run_path(en, c, NULL);
-    if (write_task(en, c, dir, e) < 0)
-        return -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_sys(e, "make a socket pair for the shim");
-    struct span s = trace_begin(3, "start the shim");
-    pid_t pid = spawn_shim(dir, pair[1], e);
-    fd_close(pair[1]);
-    if (pid < 0) {
-        fd_close(pair[0]);
-        return -1;
-    }
-    trace_end(&s, "posix_spawn gorae-shim, pid %d", (int)pid);
-    c->shim = pair[0];
-    c->shim_pid = pid;
-    if (expect(c, "created", &created, e) < 0)
-        return -1;
-    pthread_mutex_lock(&en->lock);
-    c->pid = (int)json_int(created, "pid", 0);
-    c->starttime = (uint64_t)json_int(created, "starttime", 0);
-    pthread_mutex_unlock(&en->lock);
-    return 0;
-}
-
-static int send_packet(struct container *c, json_t *msg, int fd, const char *rest, size_t nrest, struct err *e)
+static int send_packet(struct shim_link *l, json_t *msg, int fd, const char *rest, size_t nrest, struct err *e)
 {
     int r = -1;
-    pthread_mutex_lock(&c->shim_send);
-    if (c->shim < 0)
-        err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
-    else if (shimproto_send(c->shim, msg, fd, e) == 0 && (nrest == 0 || sock_send(c->shim, rest, nrest, -1) == 0))
+    pthread_mutex_lock(&l->send);
+    if (l->fd < 0)
+        err_set(e, ERR_CONFLICT, "%s is not running", l->what);
+    else if (shimproto_send(l->fd, msg, fd, e) == 0 && (nrest == 0 || sock_send(l->fd, rest, nrest, -1) == 0))
         r = 0;
-    pthread_mutex_unlock(&c->shim_send);
+    pthread_mutex_unlock(&l->send);
     return r;
 }
 
-int shim_attach(struct container *c, json_t *request, const struct attach_client *client, struct err *e)
+int shim_attach(struct shim_link *l, json_t *request, const struct attach_client *client, struct err *e)
 {
-    int r = send_packet(c, request, client->fd, client->rest, client->nrest, e);
+    int r = send_packet(l, request, client->fd, client->rest, client->nrest, e);
     fd_close(client->fd);
     return r;
 }
 
-int shim_start(struct container *c, struct err *e)
-{
-    json_auto_t *go = json_pack("{s:s}", "op", "start"), *started = NULL;
-    if (send_packet(c, go, -1, NULL, 0, e) < 0 || expect(c, "started", &started, e) < 0)
-        return -1;
-    c->started_by_shim = json_int(started, "at", 0);
-    return 0;
-}
-
-int shim_resize(struct container *c, int rows, int columns, struct err *e)
+int shim_resize(struct shim_link *l, int rows, int columns, struct err *e)
 {
     json_auto_t *msg = json_pack("{s:s, s:i, s:i}", "op", "resize", "h", rows, "w", columns);
-    return send_packet(c, msg, -1, NULL, 0, e);
+    return send_packet(l, msg, -1, NULL, 0, e);
 }
 
-void shim_close(struct container *c)
+void shim_close(struct shim_link *l)
 {
-    pthread_mutex_lock(&c->shim_send);
-    fd_close(c->shim);
-    c->shim = -1;
-    pthread_mutex_unlock(&c->shim_send);
+    pthread_mutex_lock(&l->send);
+    fd_close(l->fd);
+    l->fd = -1;
+    pthread_mutex_unlock(&l->send);
 }
 
-void shim_drop(struct container *c)
+void shim_drop(struct shim_link *l)
 {
-    shim_close(c);
-    reap(c->shim_pid);
-    c->shim_pid = 0;
+    shim_close(l);
+    shim_reap(l->pid);
+    l->pid = 0;
 }
 
-json_t *shim_adopt(struct engine *en, struct container *c)
+json_t *shim_adopt(struct shim_link *l, const char *dir)
 {
-    autofree char *dir = container_run_path(en, c, NULL);
     struct err e = {0};
     autoclose int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (at < 0)
@@ -201,7 +201,7 @@ json_t *shim_adopt(struct engine *en, struct container *c)
     int fd = sock_dial_unix(path, SOCK_SEQPACKET, &e);
     if (fd < 0) {
         if (e.sys != ENOENT && e.sys != ECONNREFUSED)
-            log_warn("container %.12s: its shim cannot be reached: %s", c->id, e.msg);
+            log_warn("%s: its shim cannot be reached: %s", l->what, e.msg);
         return NULL;
     }
     json_auto_t *hello = json_pack("{s:s}", "op", "hello");
@@ -209,15 +209,45 @@ json_t *shim_adopt(struct engine *en, struct container *c)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     json_t *answer = shimproto_send(fd, hello, -1, &e) == 0 ? shimproto_recv(fd, NULL, &e) : NULL;
     if (!answer || json_int(answer, "version", 0) != SHIM_PROTOCOL) {
-        log_warn("container %.12s: its shim gives no usable answer: %s", c->id, answer ? "another protocol" : e.msg);
+        log_warn("%s: its shim gives no usable answer: %s", l->what, answer ? "another protocol" : e.msg);
         json_decref(answer);
         fd_close(fd);
         return NULL;
     }
     limit.tv_sec = 0;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    c->shim = fd;
+    l->fd = fd;
     return answer;
+}
+
+/* ---- a container's ---- */
+
+int container_shim_create(struct engine *en, struct container *c, struct err *e)
+{
+    json_auto_t *created = NULL;
+    autofree char *dir = container_run_path(en, c, NULL);
+    autoclose int end = -1;
+    if (write_task(en, c, dir, e) < 0 || shim_open(&c->link, &end, e) < 0)
+        return -1;
+    int r = shim_spawn(&c->link, dir, end, e);
+    mem_closep(&end); /* ours must be closed, or its end would not be noticed */
+    end = -1;
+    if (r < 0 || shim_expect(&c->link, "created", &created, e) < 0)
+        return -1;
+    pthread_mutex_lock(&en->lock);
+    c->pid = (int)json_int(created, "pid", 0);
+    c->starttime = (uint64_t)json_int(created, "starttime", 0);
+    pthread_mutex_unlock(&en->lock);
+    return 0;
+}
+
+int container_shim_start(struct container *c, struct err *e)
+{
+    json_auto_t *go = json_pack("{s:s}", "op", "start"), *started = NULL;
+    if (send_packet(&c->link, go, -1, NULL, 0, e) < 0 || shim_expect(&c->link, "started", &started, e) < 0)
+        return -1;
+    c->started_by_shim = json_int(started, "at", 0);
+    return 0;
 }
 
 /* ---- following it ---- */
@@ -255,7 +285,7 @@ static void follow(struct engine *en, struct container *c)
 {
     for (;;) {
         struct err e = {0};
-        json_auto_t *msg = shimproto_recv(c->shim, NULL, &e);
+        json_auto_t *msg = shimproto_recv(c->link.fd, NULL, &e);
         const char *ev = json_str(msg, "ev", "");
         if (!msg) {
             on_silence(en, c);
@@ -277,33 +307,40 @@ static void *monitor_main(void *arg)
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);
     trace_to_file(NULL);
-    reap(m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
+    shim_reap(m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
     container_put(m->en, m->c);
     malloc_trim(0); /* a run leaves holes in the heap; off the path of any request, give them back */
     free(m);
     return NULL;
 }
 
-int monitor_start(struct engine *en, struct container *c, struct err *e)
+int thread_start(void *(*main)(void *), void *arg, struct err *e)
 {
     pthread_attr_t at;
     pthread_t thread;
-    struct monitor *m = mem_alloc(sizeof(*m));
-    *m = (struct monitor){en, c, c->shim_pid};
-    c->shim_pid = 0;
-    pthread_mutex_lock(&en->lock);
-    c->refs++;
-    pthread_mutex_unlock(&en->lock);
     pthread_attr_init(&at);
     pthread_attr_setstacksize(&at, MONITOR_STACK);
     pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-    int r = pthread_create(&thread, &at, monitor_main, m);
+    int r = pthread_create(&thread, &at, main, arg);
     pthread_attr_destroy(&at);
     if (r == 0)
         return 0;
-    container_put(en, c);
-    c->shim_pid = m->shim;
-    free(m);
     errno = r;
-    return err_sys(e, "start the monitor thread of container %.12s", c->id);
+    return err_sys(e, "start a thread");
+}
+
+int monitor_start(struct engine *en, struct container *c, struct err *e)
+{
+    struct monitor *m = mem_alloc(sizeof(*m));
+    *m = (struct monitor){en, c, c->link.pid};
+    c->link.pid = 0;
+    pthread_mutex_lock(&en->lock);
+    c->refs++;
+    pthread_mutex_unlock(&en->lock);
+    if (thread_start(monitor_main, m, e) == 0)
+        return 0;
+    container_put(en, c);
+    c->link.pid = m->shim;
+    free(m);
+    return err_wrap(e, "follow container %.12s", c->id);
 }

@@ -54,8 +54,7 @@ static int write_bundle(struct engine *en, struct container *c, const char *root
     return 0;
 }
 
-/* 127: no such program; 126: there, but it cannot be run; 128: anything else (spec 6.4). */
-static int failure_code(const char *why)
+int failure_code(const char *why)
 {
     if (strstr(why, "executable file not found") || strstr(why, "no such file or directory"))
         return 127;
@@ -85,13 +84,13 @@ static int bring_up(struct engine *en, struct container *c, struct err *e)
     autofree char *rootfs = container_path(en, c, "rootfs");
     if (mount_rootfs(en, c, rootfs, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
-    if (shim_create(en, c, e) < 0)
+    if (container_shim_create(en, c, e) < 0)
         return -1;
     FAULT("start.created");
     if (parked_hand_over(en, c, e) < 0)
         return -1;
     FAULT("start.clients-handed-over");
-    if (shim_start(c, e) < 0)
+    if (container_shim_start(c, e) < 0)
         return -1;
     FAULT("start.started");
     return 0;
@@ -126,7 +125,7 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
     begin_run(en, c);
     if (bring_up(en, c, e) < 0) {
-        shim_drop(c);
+        shim_drop(&c->link);
         container_teardown(en, c);
         parked_drop(en, c);
         note_failure(en, c, e);
@@ -141,7 +140,7 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     if (container_save(en, c, !container_ephemeral(c), e) < 0 || monitor_start(en, c, e) < 0) {
         struct err ignored;
         container_signal(en, c, SIGKILL, &ignored);
-        shim_drop(c);
+        shim_drop(&c->link);
         container_ended(en, c, 128, clock_real(), false, e->msg);
         return -1;
     }

@@ -139,7 +139,7 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
     struct container *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    int r = shim_resize(c, rows, columns, e);
+    int r = shim_resize(&c->link, rows, columns, e);
     if (r == 0) {
         autofree char *h = str_printf("%d", rows), *w = str_printf("%d", columns);
         event_container(en, c, "resize", json_pack("{s:s, s:s}", "height", h, "width", w));
