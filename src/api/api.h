@@ -63,9 +63,13 @@ int reply_end(struct request *r, struct err *e);
 /** One object of a JSON stream, a chunk of its own, ended by `eol`. Begins the answer if need be. */
 int reply_object(struct request *r, const json_t *j, const char *eol, struct err *e);
 /** The head of a hijacked stream, byte for byte as Docker's clients expect it. @return the caller's */
-char *reply_hijack(bool upgrade, const char *type);
+/** @param named with the fields that every other answer has: exec's has them, attach's has not */
+char *reply_hijack(bool upgrade, const char *type, bool named);
 /** The HTTP status of an error kind. */
 int reply_status(enum err_kind kind);
+
+/** The media type of a stream of standard output and error. */
+const char *stream_type(const struct request *r, bool tty);
 
 /* ---- relay.c ---- */
 
@@ -82,6 +86,11 @@ int relay_run(struct relay *l, struct request *r, struct err *e);
 /** The request's JSON body. @param required false: an empty body gives an empty object @return new reference, or NULL
  * with ERR_INVALID or ERR_UNSUPPORTED */
 json_t *input_json(struct request *r, bool required, struct err *e);
+/** The JSON object at the head of a chunked body, which goes on with something else. @param ret_rest what was read past
+ * it, the caller's @return new reference, or NULL */
+json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, struct err *e);
+/** The size of a terminal from `h` and `w`. */
+int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e);
 /** A query value as an integer. @return 0, or -1 ERR_INVALID naming the key */
 int input_int(struct request *r, const char *key, int64_t absent, int64_t *ret, struct err *e);
 /** A query value as a time (unix seconds, RFC 3339, or a duration before now); 0 where absent. */
@@ -96,6 +105,7 @@ handler_fn system_ping, system_version, system_info, system_events, system_trace
 handler_fn containers_list, containers_create, containers_inspect, containers_start, containers_stop, containers_kill,
     containers_wait, containers_resize, containers_rename, containers_remove;
 handler_fn streams_attach, streams_logs;
+handler_fn exec_create, exec_start, exec_resize, exec_inspect;
 handler_fn images_list, images_inspect, images_history, images_create, images_tag, images_remove, images_load,
     images_get, images_get_one, images_prune;
 

@@ -80,11 +80,10 @@ int containers_kill(struct request *r, struct err *e)
 
 int containers_resize(struct request *r, struct err *e)
 {
-    uint64_t h, w;
-    if (!str_to_u64(http_query(&r->target, "h", ""), &h) || !str_to_u64(http_query(&r->target, "w", ""), &w) ||
-        h > 65535 || w > 65535)
-        return err_set(e, ERR_INVALID, "resize needs h (rows) and w (columns), each from 0 to 65535");
-    return engine_resize(r->engine, r->name, (int)h, (int)w, e) < 0 ? -1 : reply_empty(r, 200, e);
+    int h, w;
+    if (input_size(r, &h, &w, e) < 0)
+        return -1;
+    return engine_resize(r->engine, r->name, h, w, e) < 0 ? -1 : reply_empty(r, 200, e);
 }
 
 int containers_rename(struct request *r, struct err *e)

@@ -7,6 +7,8 @@
 
 #include <strings.h>
 
+#define FIRST_MAX (64 << 10)
+
 /* Anything but JSON is refused, which also keeps a web page's form from driving the API (its type would be text/plain).
  */
 static int check_type(const struct request *r, struct err *e)
@@ -42,6 +44,46 @@ json_t *input_json(struct request *r, bool required, struct err *e)
         return NULL;
     }
     return j;
+}
+
+json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, struct err *e)
+{
+    autostr text = STR_INIT;
+    autofree char *part = mem_alloc(FIRST_MAX);
+    json_error_t where;
+    str_add(&text, "");
+    if (check_type(r, e) < 0)
+        return NULL;
+    while (text.len < FIRST_MAX) {
+        ssize_t n = http_read_body(r->http, part, FIRST_MAX - text.len, e);
+        if (n < 0)
+            return NULL;
+        str_addn(&text, part, (size_t)n);
+        json_auto_t *whole = json_loadb(text.s, text.len, JSON_DISABLE_EOF_CHECK, &where);
+        if (!whole && n > 0)
+            continue; /* not all of it yet, or nothing that ever will be */
+        size_t used = whole ? (size_t)where.position : text.len;
+        *ret_n = text.len - used;
+        *ret_rest = *ret_n ? mem_strndup(text.s + used, *ret_n) : NULL;
+        json_t *j = json_parse(text.s, used, e); /* once more, by our own rules */
+        if (!j)
+            mem_freep(ret_rest);
+        return j;
+    }
+    err_set(e, ERR_INVALID, "invalid JSON: the request's body does not begin with an object of at most %d bytes",
+            FIRST_MAX);
+    return NULL;
+}
+
+int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e)
+{
+    uint64_t h, w;
+    if (!str_to_u64(http_query(&r->target, "h", ""), &h) || !str_to_u64(http_query(&r->target, "w", ""), &w) ||
+        h > 65535 || w > 65535)
+        return err_set(e, ERR_INVALID, "resize needs h (rows) and w (columns), each from 0 to 65535");
+    *ret_rows = (int)h;
+    *ret_columns = (int)w;
+    return 0;
 }
 
 int input_int(struct request *r, const char *key, int64_t absent, int64_t *ret, struct err *e)

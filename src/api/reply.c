@@ -114,9 +114,13 @@ int reply_object(struct request *r, const json_t *j, const char *eol, struct err
     return reply_chunk(r, line, strlen(line), e);
 }
 
-char *reply_hijack(bool upgrade, const char *type)
+char *reply_hijack(bool upgrade, const char *type, bool named)
 {
-    if (!upgrade)
-        return str_printf("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n", type);
-    return str_printf("HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", type);
+    autostr head = STR_INIT;
+    str_addf(&head, "HTTP/1.1 %s\r\nContent-Type: %s\r\n", upgrade ? "101 UPGRADED" : "200 OK", type);
+    str_add(&head, upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "Connection: close\r\n");
+    for (size_t i = 0; named && i < sizeof(common) / sizeof(common[0]); i++)
+        str_addf(&head, "%s: %s\r\n", common[i].name, common[i].value);
+    str_add(&head, "\r\n");
+    return mem_strdup(head.s);
 }

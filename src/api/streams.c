@@ -13,7 +13,7 @@
 #define ATTACH_BODY_MAX (64u << 10)
 
 /* Clients before 1.42 know one media type only. */
-static const char *stream_type(const struct request *r, bool tty)
+const char *stream_type(const struct request *r, bool tty)
 {
     return tty || r->minor < 42 ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
 }
@@ -22,7 +22,7 @@ static const char *stream_type(const struct request *r, bool tty)
 static int attach_within_http(struct request *r, const struct attach_options *o, const char *type, struct err *e)
 {
     struct relay l;
-    autofree char *head = reply_hijack(false, type);
+    autofree char *head = reply_hijack(false, type, false);
     if (relay_open(&l, e) < 0)
         return -1;
     const struct attach_client client = {l.pair[1], head, NULL, 0};
@@ -55,7 +55,7 @@ int streams_attach(struct request *r, struct err *e)
         return -1;
     size_t nrest;
     autofree char *rest = NULL;
-    autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty));
+    autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty), false);
     int fd = http_take(r->http, &rest, &nrest);
     const struct attach_client client = {fd, head, rest, nrest};
     r->taken = true;

@@ -256,6 +256,11 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     en->opt = *opt;
     en->lock_fd = -1;
     pthread_mutex_init(&en->lock, NULL);
+    pthread_condattr_t at;
+    pthread_condattr_init(&at);
+    pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
+    pthread_cond_init(&en->exec_ended, &at);
+    pthread_condattr_destroy(&at);
     en->names = json_object();
     en->bus = bus_new();
     en->containers_dir = str_printf("%s/containers", opt->data_root);
@@ -272,6 +277,8 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
 /* Threads that follow running containers may still be there when the process ends; what they use stays. */
 void engine_close(struct engine *en)
 {
+    for (struct container *c = en->containers; c; c = c->next)
+        execs_forget(en, c);
     pthread_mutex_lock(&en->lock);
     bool idle = true;
     for (struct container *c = en->containers; c; c = c->next)
@@ -296,6 +303,7 @@ void engine_close(struct engine *en)
     free(en->trace_dir);
     free(en->hostname);
     free(en->daemon_id);
+    pthread_cond_destroy(&en->exec_ended);
     pthread_mutex_destroy(&en->lock);
     free(en);
 }

@@ -113,6 +113,31 @@ int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct
 int engine_logs(struct engine *en, const char *name, const struct logs_options *opt, engine_log_sink *sink, void *arg,
                 struct err *e);
 
+/* ---- exec: a further process in a running container ---- */
+
+struct exec;
+struct exec_terms {
+    bool tty;    /**< it has a terminal, which decides the media type */
+    bool detach; /**< the client only wants it started */
+};
+/** POST /containers/{}/exec. @param body borrowed @return {"Id"} */
+json_t *engine_exec_create(struct engine *en, const char *name, const json_t *body, struct err *e);
+/** The first half of POST /exec/{}/start: may it be started? Then nobody else can start it any more.
+ * @param body of the request, borrowed
+ * @return owned: give it to engine_exec_run() or engine_exec_abandon() */
+struct exec *engine_exec_claim(struct engine *en, const char *id, const json_t *body, struct exec_terms *ret,
+                               struct err *e);
+/** The second half: tell the client that the stream begins, hand its connection over, start the process. Back when
+ * the process runs, or could not be started (-1); then the exec has its exit code.
+ * @param client NULL: nobody is attached. Its fd is closed, and -1, once somebody else has it, who then also tells the
+ * client of a failure; where it is left open the failure is the caller's to tell */
+int engine_exec_run(struct engine *en, struct exec *x, struct attach_client *client, struct err *e);
+/** Back to where engine_exec_claim() found it. */
+void engine_exec_abandon(struct engine *en, struct exec *x);
+/** GET /exec/{}/json */
+json_t *engine_exec_inspect(struct engine *en, const char *id, struct err *e);
+int engine_exec_resize(struct engine *en, const char *id, int rows, int columns, struct err *e);
+
 /* ---- looking ---- */
 
 struct list_options {

@@ -60,6 +60,7 @@ void container_teardown(struct engine *en, struct container *c)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.unmounted");
     finish_delete(c, deleting);
+    execs_settle(en, c);
     FAULT("exit.runtime-deleted");
     if (tree_remove(AT_FDCWD, run, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
@@ -87,6 +88,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
     if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
         container_step(c, ON_START);
     container_step(c, ON_EXIT);
+    c->ending = false;
     waiters_wake(c, ON_EXIT);
     pthread_mutex_unlock(&en->lock);
 }
@@ -95,6 +97,9 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
 {
     struct span s = trace_begin(3, "clean up after the process");
     shim_close(&c->link);
+    pthread_mutex_lock(&en->lock);
+    c->ending = true;
+    pthread_mutex_unlock(&en->lock);
     container_teardown(en, c);
     pthread_mutex_lock(&en->lock);
     c->exit_code = code;

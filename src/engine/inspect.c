@@ -74,9 +74,9 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
                   json_array_get(c->path_args, 0), "Args", args, "State", state_json(&s), "Image", c->image);
     add_paths(en, c, &s, out);
     json_t *rest =
-        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:n, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount", 0,
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount", 0,
                   "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile",
-                  "", "ExecIDs", "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts", snapshot_mounts(&s),
+                  "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts", snapshot_mounts(&s),
                   "Config", s.config, "NetworkSettings", network_json(&s));
     json_object_update(out, rest);
     json_decref(rest);

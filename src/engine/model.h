@@ -129,6 +129,8 @@ const json_t *body_get(const json_t *in, const char *key);
 /** The complete Config and HostConfig of a create body, over the image's own (schema.c, merge.c). */
 json_t *config_complete(const json_t *body, const json_t *image_config, struct err *e);
 json_t *host_complete(const json_t *body, int api_minor, struct err *e);
+/** The complete ExecConfig of an exec's create body. */
+json_t *exec_complete(const json_t *body, struct err *e);
 /** Entrypoint and Cmd as one array; ERR_INVALID where both are empty. */
 json_t *config_command(const json_t *config, struct err *e);
 /** Rules across fields, and what we will not do. Adds to `warnings`. */
@@ -197,6 +199,17 @@ int container_signal(struct engine *en, struct container *c, int signal, struct 
 int parked_hand_over(struct engine *en, struct container *c, struct err *e);
 /** Close every parked connection. */
 void parked_drop(struct engine *en, struct container *c);
+
+/* ---- execs (exec.c, exec_run.c) ---- */
+
+/** The container's processes are dead: wait for its execs to be over, so that their folders are gone with them. */
+void execs_settle(struct engine *en, struct container *c);
+/** Forget those that do not run: the container is being removed. */
+void execs_forget(struct engine *en, struct container *c);
+/** The ids of those that are not over yet, as inspect shows them: null where there are none. Call with the lock held */
+json_t *execs_ids(struct engine *en, const struct container *c);
+/** What an earlier daemon's execs in a container that runs on have become. */
+void execs_recover(struct engine *en, struct container *c);
 
 /* ---- waiting (wait.c) ---- */
 

@@ -61,6 +61,7 @@ int container_destroy(struct engine *en, struct container *c, struct err *e)
         return -1;
     }
     parked_drop(en, c);
+    execs_forget(en, c);
     container_withdraw(en, c);
     trace_end(&s, "folder renamed away; its files are deleted afterwards");
     event_container(en, c, "destroy", NULL);

@@ -1,10 +1,10 @@
-/* What a create request may say: the fields of Config and HostConfig, their types and their defaults.
+/* What a create request may say: the fields of Config, HostConfig and ExecConfig, their types and their defaults.
  *
  * Clients send a few fields or all of them, in any letter case, with null for "unset" (spec 2.4, 5). The tables below
  * turn that into one complete object with the API's own keys, which is then stored, shown by inspect, and read by
  * everything else without further checks of type. A value of the wrong type is refused by name.
  *
- * Source: Engine API v1.44, definitions ContainerConfig, HostConfig and Resources. */
+ * Source: Engine API v1.44, definitions ContainerConfig, HostConfig and Resources, and the body of ContainerExec. */
 #include "engine/model.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -128,6 +128,21 @@ static const struct field host_fields[] = {
     {"MaskedPaths", T_STRS, "null"},
     {"ReadonlyPaths", T_STRS, "null"},
     {"Init", T_BOOL, NULL},
+};
+
+static const struct field exec_fields[] = {
+    {"AttachStdin", T_BOOL, "false"},
+    {"AttachStdout", T_BOOL, "false"},
+    {"AttachStderr", T_BOOL, "false"},
+    {"Cmd", T_STRS, "[]"},
+    {"ConsoleSize", T_ARRAY, "null"},
+    {"Detach", T_BOOL, "false"},
+    {"DetachKeys", T_STR, "\"\""},
+    {"Env", T_STRS, "[]"},
+    {"Privileged", T_BOOL, "false"},
+    {"Tty", T_BOOL, "false"},
+    {"User", T_STR, "\"\""},
+    {"WorkingDir", T_STR, "\"\""},
 };
 
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */
@@ -355,4 +370,11 @@ json_t *host_complete(const json_t *body, int api_minor, struct err *e)
     if (api_minor < 25)
         json_object_set_new(host, "AutoRemove", json_false()); /* such a client removes the container itself */
     return json_incref(host);
+}
+
+/* ---- ExecConfig ---- */
+
+json_t *exec_complete(const json_t *body, struct err *e)
+{
+    return complete("ExecConfig", body, exec_fields, sizeof(exec_fields) / sizeof(exec_fields[0]), e);
 }

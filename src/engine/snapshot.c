@@ -24,6 +24,7 @@ void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
         .error = mem_strdup(c->error),
         .started = c->started,
         .finished = c->finished,
+        .execs = execs_ids(en, c),
     };
     pthread_mutex_unlock(&en->lock);
 }
@@ -34,6 +35,7 @@ void snapshot_release(struct snapshot *s)
     free(s->error);
     json_decref(s->config);
     json_decref(s->host);
+    json_decref(s->execs);
     *s = (struct snapshot){0};
 }
 

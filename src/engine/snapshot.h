@@ -15,6 +15,7 @@ struct snapshot {
     bool oom_killed;
     char *error;
     int64_t started, finished;
+    json_t *execs; /**< ids, or null */
 };
 
 void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret);

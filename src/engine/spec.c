@@ -51,24 +51,23 @@ json_t *spec_env(const json_t *config, const char *home)
     return env;
 }
 
-static json_t *process(struct container *c, int rootfd, struct err *e)
+json_t *spec_process(const json_t *config, const json_t *host, const json_t *args, int rootfd, struct err *e)
 {
     autofree char *home = NULL;
-    const char *cwd = json_str(c->config, "WorkingDir", "");
-    json_auto_t *user =
-        user_resolve(rootfd, json_str(c->config, "User", ""), json_object_get(c->host, "GroupAdd"), &home, e);
-    json_auto_t *caps = user ? capabilities_of(c->host, e) : NULL;
-    json_auto_t *limits = caps ? spec_rlimits(c->host, e) : NULL;
-    int nnp = limits ? spec_no_new_privileges(c->host, e) : -1;
+    const char *cwd = json_str(config, "WorkingDir", "");
+    json_auto_t *user = user_resolve(rootfd, json_str(config, "User", ""), json_object_get(host, "GroupAdd"), &home, e);
+    json_auto_t *caps = user ? capabilities_of(host, e) : NULL;
+    json_auto_t *limits = caps ? spec_rlimits(host, e) : NULL;
+    int nnp = limits ? spec_no_new_privileges(host, e) : -1;
     if (nnp < 0)
         return NULL;
     json_t *p =
-        json_pack("{s:b, s:O, s:O, s:o, s:s, s:{s:O, s:O, s:O}, s:O, s:b, s:I}", "terminal", json_is(c->config, "Tty"),
-                  "user", user, "args", c->path_args, "env", spec_env(c->config, home), "cwd", *cwd ? cwd : "/",
-                  "capabilities", "bounding", caps, "permitted", caps, "effective", caps, "rlimits", limits,
-                  "noNewPrivileges", nnp, "oomScoreAdj", (json_int_t)json_int(c->host, "OomScoreAdj", 0));
-    const json_t *size = json_object_get(c->host, "ConsoleSize");
-    if (json_is(c->config, "Tty") && json_integer_value(json_array_get(size, 0)) > 0)
+        json_pack("{s:b, s:O, s:O, s:o, s:s, s:{s:O, s:O, s:O}, s:O, s:b, s:I}", "terminal", json_is(config, "Tty"),
+                  "user", user, "args", args, "env", spec_env(config, home), "cwd", *cwd ? cwd : "/", "capabilities",
+                  "bounding", caps, "permitted", caps, "effective", caps, "rlimits", limits, "noNewPrivileges", nnp,
+                  "oomScoreAdj", (json_int_t)json_int(host, "OomScoreAdj", 0));
+    const json_t *size = json_object_get(host, "ConsoleSize");
+    if (json_is(config, "Tty") && json_integer_value(json_array_get(size, 0)) > 0)
         json_object_set_new(
             p, "consoleSize",
             json_pack("{s:O, s:O}", "height", json_array_get(size, 0), "width", json_array_get(size, 1)));
@@ -181,7 +180,7 @@ json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, st
         err_sys(e, "open %s", rootfs);
         return NULL;
     }
-    json_auto_t *p = process(c, rootfd, e);
+    json_auto_t *p = spec_process(c->config, c->host, c->path_args, rootfd, e);
     json_auto_t *mounts = p ? spec_mounts(en, c, e) : NULL;
     json_auto_t *lin = mounts ? linux_part(en, c, json_at(p, "capabilities.bounding"), e) : NULL;
     if (!lin)

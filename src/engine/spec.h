@@ -16,6 +16,8 @@ json_t *spec_rlimits(const json_t *host, struct err *e);
 json_t *spec_seccomp(const json_t *host, const json_t *caps, struct err *e);
 /** The value of no-new-privileges among SecurityOpt; -1 with ERR_INVALID where an option is unknown. */
 int spec_no_new_privileges(const json_t *host, struct err *e);
+/** "process", from the image's files at `rootfd` where they are asked for. @return new object, or NULL */
+json_t *spec_process(const json_t *config, const json_t *host, const json_t *args, int rootfd, struct err *e);
 /** The process environment: Docker's defaults, then Config.Env. @return new array */
 json_t *spec_env(const json_t *config, const char *home);
 

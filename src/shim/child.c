@@ -111,7 +111,7 @@ static bool kill_orphans(const struct shim *s)
  * end and all. */
 static void tell_clients(struct shim *s)
 {
-    err_wrap(&s->why, "OCI runtime exec failed");
+    err_wrap(&s->why, "OCI runtime exec failed: exec failed");
     autofree char *line = str_printf("%s\r\n", s->why.msg);
     attach_output(s, JSONLOG_STDOUT, line, strlen(line));
 }
