@@ -21,8 +21,13 @@ struct place {
 
 /* The order of each table is the order of the help. */
 static const struct place common[] = {
-    {"run", &command_run_container, NULL}, {"ps", &command_ps, NULL},     {"images", &command_images, NULL},
-    {"version", &command_version, NULL},   {"info", &command_info, NULL}, {NULL, NULL, NULL},
+    {"run", &command_run_container, NULL},
+    {"exec", &command_exec, NULL},
+    {"ps", &command_ps, NULL},
+    {"images", &command_images, NULL},
+    {"version", &command_version, NULL},
+    {"info", &command_info, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const struct place others[] = {
@@ -50,6 +55,7 @@ static const struct place others[] = {
 static const struct place container[] = {
     {"attach", &command_attach, NULL},
     {"create", &command_create, NULL},
+    {"exec", &command_exec, NULL},
     {"inspect", &command_container_inspect, NULL},
     {"kill", &command_kill, NULL},
     {"logs", &command_logs, NULL},

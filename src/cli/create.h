@@ -61,6 +61,9 @@ struct attach_choice {
 };
 int create_attach_choice(const struct create_options *o, struct attach_choice *ret, struct err *e);
 
+/** The variables of --env-file and then those of --env, added to `ret`; "NAME" alone has got its value. */
+int env_collect(const struct strv *env, const struct strv *files, struct strv *ret, struct err *e);
+
 /** Split "a=b,c,\"d=e,f\"" as comma-separated values; quotes keep commas. */
 int csv_split(const char *text, struct strv *ret, struct err *e);
 

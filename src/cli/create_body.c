@@ -110,20 +110,28 @@ static int read_lines(const char *path, const char *flag, struct strv *ret, stru
     return 0;
 }
 
-static int put_env(const struct create_options *o, json_t *config, struct err *e)
+int env_collect(const struct strv *env, const struct strv *files, struct strv *ret, struct err *e)
 {
-    autostrv lines = {0}, all = {0};
-    for (size_t i = 0; i < o->env_file.n; i++)
-        if (read_lines(o->env_file.v[i], "env-file", &lines, e) < 0)
+    autostrv lines = {0};
+    for (size_t i = 0; i < files->n; i++)
+        if (read_lines(files->v[i], "env-file", &lines, e) < 0)
             return -1;
     for (size_t i = 0; i < lines.n; i++)
         if (strchr(lines.v[i], '=') || getenv(lines.v[i]))
-            add_variable(&all, lines.v[i]);
-    for (size_t i = 0; i < o->env.n; i++) {
-        if (o->env.v[i][0] == '=' || !o->env.v[i][0])
-            return err_set(e, ERR_INVALID, "invalid variable \"%s\": the name is missing", o->env.v[i]);
-        add_variable(&all, o->env.v[i]);
+            add_variable(ret, lines.v[i]);
+    for (size_t i = 0; i < env->n; i++) {
+        if (env->v[i][0] == '=' || !env->v[i][0])
+            return err_set(e, ERR_INVALID, "invalid variable \"%s\": the name is missing", env->v[i]);
+        add_variable(ret, env->v[i]);
     }
+    return 0;
+}
+
+static int put_env(const struct create_options *o, json_t *config, struct err *e)
+{
+    autostrv all = {0};
+    if (env_collect(&o->env, &o->env_file, &all, e) < 0)
+        return -1;
     put_list(config, "Env", &all);
     return 0;
 }

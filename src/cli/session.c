@@ -47,11 +47,16 @@ int session_attach(struct session *s, bool in, bool out, bool error, bool logs, 
     path_flag(&path, "stream", true);
     if (client_hijack(&s->cli->client, path.s, NULL, &s->hijack, e) < 0)
         return -1;
+    session_input(s, in);
+    return 0;
+}
+
+void session_input(struct session *s, bool in)
+{
     if (in)
         s->in = STDIN_FILENO;
     else /* nothing will be typed: say so at once, or a container that reads would wait for ever */
         shutdown(s->hijack.fd, SHUT_WR);
-    return 0;
 }
 
 int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)

@@ -47,6 +47,9 @@ enum session_end { SESSION_ENDED = 0, SESSION_DETACHED = 1 };
 /** Connect: POST /containers/ID/attach with these streams, and take the connection. */
 int session_attach(struct session *s, bool in, bool out, bool error, bool logs, const char *detach_keys, struct err *e);
 
+/** Say whether standard input goes to the connection. session_attach() does it itself. */
+void session_input(struct session *s, bool in);
+
 /** Send `wait` and read its head. @param condition "next-exit", "removed" or NULL @param ret must outlive the stream */
 int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e);
 

@@ -196,9 +196,9 @@ static int check_room(struct engine *en, struct err *e)
     for (const struct exec *x = en->execs; x; x = x->next)
         n += x->state == EXEC_CREATED;
     pthread_mutex_unlock(&en->lock);
-    return n < EXECS_WAITING_MAX ? 0
-                                 : err_set(e, ERR_UNAVAILABLE, "%d execs have been created and not started",
-                                           EXECS_WAITING_MAX);
+    return n < EXECS_WAITING_MAX
+               ? 0
+               : err_set(e, ERR_UNAVAILABLE, "%d execs have been created and not started", EXECS_WAITING_MAX);
 }
 
 static int check_size(const json_t *size, struct err *e)
@@ -311,9 +311,9 @@ static json_t *inspect(struct engine *en, struct exec *x)
     json_t *code = x->state == EXEC_ENDED ? json_integer(x->code) : json_null();
     int pid = x->pid;
     pthread_mutex_unlock(&en->lock);
-    json_t *process = json_pack("{s:b, s:O, s:o, s:b}", "tty", json_is(cfg, "Tty"), "entrypoint",
-                                json_array_get(cmd, 0), "arguments", arguments, "privileged",
-                                json_is(cfg, "Privileged"));
+    json_t *process =
+        json_pack("{s:b, s:O, s:o, s:b}", "tty", json_is(cfg, "Tty"), "entrypoint", json_array_get(cmd, 0), "arguments",
+                  arguments, "privileged", json_is(cfg, "Privileged"));
     if (*json_str(cfg, "User", ""))
         json_object_set(process, "user", json_object_get(cfg, "User"));
     return json_pack("{s:s, s:b, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:s, s:i}", "ID", x->id, "Running", running,

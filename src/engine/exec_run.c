@@ -31,9 +31,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define TASK_MAX     (4u << 20) /* bytes of a shim.json that a new daemon reads */
-#define NO_START     126        /* the exit code of what could not be started, unless it was not found */
-#define NO_SHIM      137        /* and of what was ended because its shim died */
+#define TASK_MAX (4u << 20) /* bytes of a shim.json that a new daemon reads */
+#define NO_START 126        /* the exit code of what could not be started, unless it was not found */
+#define NO_SHIM  137        /* and of what was ended because its shim died */
 
 /* ---- step 1 ---- */
 
@@ -53,11 +53,10 @@ static int write_files(struct engine *en, struct exec *x, const char *dir, struc
     if (!process || dir_make_all(dir, 0700, e) < 0 || put(dir, "process.json", process, e) < 0)
         return -1;
     bool in = json_is(x->config, "AttachStdin");
-    json_auto_t *task =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:O}", "id", x->c->id, "process", process_path,
-                  "runtime", runtime_path(en, json_str(x->c->host, "Runtime", "")), "runtime_root", root, "exit",
-                  exit_path, "ephemeral", 1, "tty", json_is(x->config, "Tty"), "stdin", in, "stdin_once", in, "config",
-                  x->config);
+    json_auto_t *task = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:O}", "id", x->c->id, "process",
+                                  process_path, "runtime", runtime_path(en, json_str(x->c->host, "Runtime", "")),
+                                  "runtime_root", root, "exit", exit_path, "ephemeral", 1, "tty",
+                                  json_is(x->config, "Tty"), "stdin", in, "stdin_once", in, "config", x->config);
     if (json_integer_value(json_array_get(x->size, 0)) > 0)
         json_object_set(task, "console_size", x->size);
     if (put(dir, "shim.json", task, e) < 0)
@@ -71,10 +70,9 @@ static int write_files(struct engine *en, struct exec *x, const char *dir, struc
 
 static int hand_over(struct exec *x, struct attach_client *client, struct err *e)
 {
-    json_auto_t *request =
-        json_pack("{s:s, s:b, s:b, s:b, s:I}", "op", "attach", "stdin", json_is(x->config, "AttachStdin"), "stdout",
-                  json_is(x->config, "AttachStdout"), "stderr", json_is(x->config, "AttachStderr"), "rest",
-                  (json_int_t)client->nrest);
+    json_auto_t *request = json_pack("{s:s, s:b, s:b, s:b, s:I}", "op", "attach", "stdin",
+                                     json_is(x->config, "AttachStdin"), "stdout", json_is(x->config, "AttachStdout"),
+                                     "stderr", json_is(x->config, "AttachStderr"), "rest", (json_int_t)client->nrest);
     const char *keys = json_str(x->config, "DetachKeys", "");
     if (*keys)
         json_object_set_new(request, "detach_keys", json_string(keys));

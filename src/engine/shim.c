@@ -307,7 +307,8 @@ static void *monitor_main(void *arg)
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);
     trace_to_file(NULL);
-    shim_reap(m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
+    shim_reap(
+        m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
     container_put(m->en, m->c);
     malloc_trim(0); /* a run leaves holes in the heap; off the path of any request, give them back */
     free(m);
