@@ -207,6 +207,14 @@ def main():
             if i >= 2:
                 took[e.name].append(t)
     rows.append(("ps with one container, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, None))
+    took = {e.name: [] for e in all_}
+    for i in range(RUNS + 2):
+        for e in all_:
+            if e.name == "gorae" or i < 9:
+                t = e.timed("exec", "one", "true")
+                if i >= 2:
+                    took[e.name].append(t)
+    rows.append(("exec one true, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, None))
     took = []
     for i in range(RUNS):
         took.append(all_[0].timed("run", "--help"))

@@ -279,3 +279,31 @@ teardown() {
     never grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null
     docker rm orphan
 }
+
+@test "exec: output on both streams, stdin and its end, exit codes, user, folder, environment, detached" {
+    docker run -d --name box busybox sleep 1000 >/dev/null
+    run --separate-stderr docker exec box sh -c 'echo out; echo err >&2; exit 6'
+    [ "$status" = 6 ]
+    [ "$output" = out ]
+    [ "$stderr" = err ]
+    [ "$(seq 50000 | docker exec -i box md5sum)" = "$(seq 50000 | md5sum)" ]
+    [ "$(docker exec -u 12:34 -w /tmp -e A=1 box sh -c 'echo $(id -u) $(id -g) $PWD $A')" = "12 34 /tmp 1" ]
+    run -127 docker exec box nosuch
+    [[ $output == *"executable file not found in"* ]]
+    run docker exec box /etc
+    [ "$status" = 126 ]
+    docker exec -d box sh -c 'touch /detached'
+    eventually 20 docker exec box test -e /detached
+    docker stop -t 0 box
+    run docker exec box true
+    [ "$status" = 1 ]
+    [[ $output == *"is not running"* ]]
+}
+
+@test "exec -it in a terminal: size, ctrl-c, exit code" {
+    docker run -d --name box busybox sleep 1000 >/dev/null
+    run timeout 20 script -qec "stty rows 31 cols 62; docker exec -it box sh -c 'tty; sleep 0.3; stty size; exit 4'" /dev/null
+    [ "$status" = 4 ]
+    [[ $output == *"/dev/pts/"* ]]
+    [[ $output == *"31 62"* ]]
+}

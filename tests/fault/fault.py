@@ -134,6 +134,16 @@ def scenario(w, tar, second):
         if w.try_call("POST", "/containers/%s/start" % name)[0] == 204:
             sure[name + ".started"] = True
     w.try_call("POST", "/containers/c1/wait")
+    # one exec that ends, and one that the container's end will end
+    for cmd in (["sh", "-c", "exit 4"], ["sleep", "1000"]):
+        status, made = w.try_call("POST", "/containers/c0/exec", {"Cmd": cmd, "AttachStdout": True})
+        if status == 201:
+            attached = cmd[0] == "sh"
+            status, _ = w.try_call("POST", "/exec/%s/start" % made["Id"], {"Detach": not attached})
+            if status == 200 and attached:
+                status, x = w.try_call("GET", "/exec/%s/json" % made["Id"])
+                if status == 200 and x["ExitCode"] not in (4, 126, 137):
+                    sure["exec"] = "an exec ended with 4, and is said to have ended with %s" % x["ExitCode"]
     if w.try_call("POST", "/containers/c0/stop?t=0")[0] == 204:
         sure["c0.stopped"] = True
     if w.try_call("POST", "/containers/c0/start")[0] == 204:
@@ -182,6 +192,12 @@ def judge(w, sure, took):
     for pid, argv in w.processes("gorae-shim"):
         if not any(i in " ".join(argv) for i in running):
             bad.append("shim %d belongs to no running container" % pid)
+    shims = " ".join(" ".join(argv) for _, argv in w.processes("gorae-shim"))
+    for d in glob.glob(w.dir + "/exec/containers/*/exec/*"):
+        if d not in shims:
+            bad.append("exec folder %s has no shim" % os.path.basename(d)[:12])
+        elif w.call("GET", "/exec/%s/json" % os.path.basename(d))[0] != 200:
+            bad.append("exec %s runs, and the daemon does not know it" % os.path.basename(d)[:12])
     for name in ("gorae-runtime", "gorae-archive"):
         for pid, argv in w.processes(name):
             bad.append("%s %d still runs" % (name, pid))
@@ -212,7 +228,7 @@ def judge(w, sure, took):
 
 def judge_promises(w, sure, by_id):
     """What was acknowledged is there."""
-    bad = []
+    bad = [sure["exec"]] if "exec" in sure else []
     if "image" in sure and w.call("GET", "/images/busybox/json")[0] != 200:
         bad.append("the acknowledged image is lost")
     for name in ("c0", "c1"):
