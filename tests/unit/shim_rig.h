@@ -21,6 +21,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -196,7 +197,9 @@ static inline int fake_runtime(int argc, char **argv)
             *to = argv[++i];
         else if (str_eq(a, "--log-format"))
             i++;
-        else if (!str_eq(a, "--force"))
+        else if (str_eq(a, "--process"))
+            bundle = dirname(strdup(argv[++i])); /* an exec's process lies in what is the bundle here */
+        else if (!str_eq(a, "--force") && !str_eq(a, "--detach"))
             verb = a;
     }
     if (!root || !log || !verb || !str_eq(argv[argc - 1], BOX_ID))
@@ -217,13 +220,16 @@ static inline int fake_runtime(int argc, char **argv)
         bundle = kept;
     }
     rt_fail_if(bundle,
-               str_eq(verb, "create")  ? "fail-create"
-               : str_eq(verb, "start") ? "fail-start"
-                                       : "fail-delete",
+               str_eq(verb, "create") || str_eq(verb, "exec") ? "fail-create"
+               : str_eq(verb, "start")                        ? "fail-start"
+                                                              : "fail-delete",
                log);
     if (str_eq(verb, "create"))
         rt_create(bundle, console, pid_file, root);
-    else if (str_eq(verb, "start"))
+    else if (str_eq(verb, "exec")) { /* what is started as it is made */
+        rt_create(bundle, console, pid_file, root);
+        rt_start(bundle);
+    } else if (str_eq(verb, "start"))
         rt_start(bundle);
     else if (str_eq(verb, "delete"))
         rt_delete(root);
