@@ -46,7 +46,8 @@
  * the daemon's, after the exit event or the record.
  *
  * An exec, a further process in the running container `id`, has a shim of its own in
- * `<exec-root>/containers/<id>/exec/<exec id>`. It calls `runtime exec` at once; there is no "start". Its first event is
+ * `<exec-root>/containers/<id>/exec/<exec id>`. It calls `runtime exec` at once; there is no "start". Its first event
+ * is
  * {"ev":"started","at":ns,"pid":N,"starttime":T}, or failed, and then its clients have been told why as well: they are
  * all there is to tell where nobody waits for the answer. It touches no process but its own, deletes nothing, and from
  * the first moment on does not depend on the daemon. Its record is best effort: the container's end removes the folder.

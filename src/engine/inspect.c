@@ -76,8 +76,8 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
     json_t *rest =
         json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount", 0,
                   "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile",
-                  "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts", snapshot_mounts(&s),
-                  "Config", s.config, "NetworkSettings", network_json(&s));
+                  "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts",
+                  snapshot_mounts(&s), "Config", s.config, "NetworkSettings", network_json(&s));
     json_object_update(out, rest);
     json_decref(rest);
     if (size) {

@@ -131,18 +131,12 @@ static const struct field host_fields[] = {
 };
 
 static const struct field exec_fields[] = {
-    {"AttachStdin", T_BOOL, "false"},
-    {"AttachStdout", T_BOOL, "false"},
-    {"AttachStderr", T_BOOL, "false"},
-    {"Cmd", T_STRS, "[]"},
-    {"ConsoleSize", T_ARRAY, "null"},
-    {"Detach", T_BOOL, "false"},
-    {"DetachKeys", T_STR, "\"\""},
-    {"Env", T_STRS, "[]"},
-    {"Privileged", T_BOOL, "false"},
-    {"Tty", T_BOOL, "false"},
-    {"User", T_STR, "\"\""},
-    {"WorkingDir", T_STR, "\"\""},
+    {"AttachStdin", T_BOOL, "false"},  {"AttachStdout", T_BOOL, "false"},
+    {"AttachStderr", T_BOOL, "false"}, {"Cmd", T_STRS, "[]"},
+    {"ConsoleSize", T_ARRAY, "null"},  {"Detach", T_BOOL, "false"},
+    {"DetachKeys", T_STR, "\"\""},     {"Env", T_STRS, "[]"},
+    {"Privileged", T_BOOL, "false"},   {"Tty", T_BOOL, "false"},
+    {"User", T_STR, "\"\""},           {"WorkingDir", T_STR, "\"\""},
 };
 
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */

@@ -74,8 +74,7 @@ int task_load(struct task *t, const char *dir, struct err *e)
     if (!bytes || !(t->json = json_parse(bytes, n, e)))
         return bytes ? err_wrap(e, "%s", path) : -1;
     if (text(t, "id", true, false, &t->id, e) < 0 || text(t, "process", false, true, &t->process, e) < 0 ||
-        text(t, "bundle", !t->process, true, &t->bundle, e) < 0 ||
-        text(t, "runtime", true, true, &t->runtime, e) < 0 ||
+        text(t, "bundle", !t->process, true, &t->bundle, e) < 0 || text(t, "runtime", true, true, &t->runtime, e) < 0 ||
         text(t, "runtime_root", true, true, &t->runtime_root, e) < 0 || text(t, "log", false, true, &t->log, e) < 0 ||
         text(t, "exit", true, true, &t->exit, e) < 0 ||
         text(t, "cgroup_memory_events", false, true, &t->memory_events, e) < 0)
