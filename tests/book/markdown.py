@@ -21,10 +21,15 @@ C_TOKEN = re.compile(r'(?P<com>//.*|/\*.*?\*/|^\s*\*(?: .*|/)?$|/\*.*)|(?P<str>"
                      r"|(?P<pre>^\s*#\s*\w+)|(?P<word>\b[A-Za-z_]\w*\b)")
 
 
+def no_comment(text):
+    """HTML without the signs that begin and end a comment in C, for which Doxygen looks even here."""
+    return text.replace("/*", "/&#42;").replace("*/", "&#42;/")
+
+
 def raw(text):
     if not text.startswith("<"):  # a letter would become a part of the command's name
         text = "<span>%s</span>" % text
-    return "\\htmlonly%s\\endhtmlonly" % text
+    return "\\htmlonly%s\\endhtmlonly" % no_comment(text)
 
 
 def coloured(line, lang):
@@ -171,7 +176,7 @@ class Site:
             heading = re.match(r"(#+) (?:<a id=\"[^\"]+\"></a>)?(.*)", s)
             picture = re.fullmatch(r"!\[([^\]]*)\]\(([^)\s]+)\)\s*", s)
             if i in fences:
-                out += ["", "\\htmlonly[block]", code_block(fences[i], page.lang), "\\endhtmlonly", ""]
+                out += ["", "\\htmlonly[block]", no_comment(code_block(fences[i], page.lang)), "\\endhtmlonly", ""]
                 section[2] += fences[i].body
                 i = fences[i].last
             elif heading and heading[1] == "#":
@@ -189,7 +194,7 @@ class Site:
                     i += 1
                 body = [x[4:] for x in lines[first : i + 1]]
                 block = book.Fence("", {}, 0, 0, "\n".join(body).rstrip().split("\n"))
-                out += ["\\htmlonly[block]", code_block(block, page.lang), "\\endhtmlonly", ""]
+                out += ["\\htmlonly[block]", no_comment(code_block(block, page.lang)), "\\endhtmlonly", ""]
             else:
                 first, row = i, s.startswith("|")
                 while not row and s.strip() and i + 1 < len(lines) and re.match(r"\s*[^\s|#>`]", lines[i + 1]) and i + 1 not in fences:
