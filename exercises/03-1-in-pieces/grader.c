@@ -62,6 +62,7 @@ static void check_whole(void)
     tried("one request in one piece");
     reader = start_program(NULL, "./requests", NULL);
     put(text, strlen(text));
+    no_more();
     told(want);
 }
 
@@ -76,6 +77,7 @@ static void check_pieces(void)
         put(text + i, 1);
         usleep(2000);
     }
+    no_more();
     told(want);
 }
 
@@ -125,6 +127,7 @@ static void check_body(void)
           "X-Content-Length: 3 and content-LENGTH:19");
     reader = start_program(NULL, "./requests", NULL);
     put(text, sizeof head - 1 + sizeof body);
+    no_more();
     told(want);
 }
 

@@ -211,5 +211,6 @@ class Site:
 
 
 def plain(heading):
-    """A heading without marks; Doxygen's special signs escaped."""
+    """A heading without marks; Doxygen's special signs escaped, and its number kept from beginning a list."""
+    heading = re.sub(r"^(\d+)\. ", "\\1.\u00a0", heading)
     return re.sub(r"([\\@#%&<])(?=\S)", r"\\\1", heading.replace("`", "")).strip()
