@@ -23,7 +23,7 @@ trap finish EXIT
 house() {
     echo 'digraph house {'
     echo '  rankdir=TB; nodesep=0.35; ranksep=0.5;'
-    echo '  node [shape=box, style="rounded,filled", fillcolor="#f4f1ea", fontname="sans-serif"]; edge [color="#555555"];'
+    echo '  node [shape=box, style="rounded,filled", fillcolor="#f4f1ea", fontname="Helvetica,sans-serif"]; edge [color="#555555"];'
     echo '  cli [label="cli\nthe client"]; api [label="api\nsockets, routes"]; engine [label="engine\ncontainers"];'
     echo '  image [label="image\nimages, layers"]; net [label="net\nnetworks"]; shim [label="shim\nthe monitor"];'
     echo '  runtime [label="runtime\nthe OCI runtime"]; archive [label="archive\nunpacks, packs"]; wire [label="wire\nHTTP, frames"];'

@@ -56,6 +56,8 @@ $(BUILD)/payload/%: tests/payload/%.c
 	$(quiet)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
 
 -include tests/fuzz/fuzz.mk
+-include tests/book/book.mk
+-include exercises/exercises.mk
 
 .PHONY: test test-build test-unit test-e2e test-compat test-fault test-sanitize
 test: deps-test ## install what the tests need and run them all

@@ -117,13 +117,13 @@ static void add_first_lines(struct str *label, const struct drawing *d, const ch
 struct actor {
     const char *prog;
     int64_t pid;  /* only this one; 0: any */
-    int64_t not ; /* any but this one; 0: none */
+    int64_t but;  /* any but this one; 0: none */
 };
 
 static bool is_by(const struct actor *a, const json_t *span)
 {
     int64_t pid = json_int(span, "pid", 0);
-    return str_eq(json_str(span, "prog", ""), a->prog) && (!a->pid || pid == a->pid) && (!a->not || pid != a->not );
+    return str_eq(json_str(span, "prog", ""), a->prog) && (!a->pid || pid == a->pid) && (!a->but || pid != a->but);
 }
 
 static const json_t *first_by(const struct story *s, const struct actor *a)
@@ -168,9 +168,20 @@ static void box(const struct drawing *d, const char *name, const char *title, co
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
 }
 
+/* An arrow of a step. Graphviz sets a label right against its curve, so each line begins with blanks: the lines below the
+ * first stand under its text, not under the number. `label` ends each of its lines with \l. */
 static void arrow(const struct drawing *d, const char *from, const char *to, int step, const char *label)
 {
-    fprintf(d->out, "    %s -> %s [label=\"%d  %s\"];\n", from, to, step, label);
+    autostr lines = STR_INIT;
+    str_addf(&lines, "  %d  ", step);
+    for (const char *end; (end = strstr(label, "\\l")); label = end + 2) {
+        str_addf(&lines, "%.*s\\l", (int)(end - label), label);
+        if (end[2])
+            str_add(&lines, "     ");
+    }
+    /* what only tells of output may not pull its ends together */
+    bool stream = str_eq(from, "shim") && str_eq(to, "gorae");
+    fprintf(d->out, "    %s -> %s [label=\"%s\"%s];\n", from, to, lines.s, stream ? ", constraint=false" : "");
 }
 
 /* 1 and the last part of 4: between the person and the client. */
@@ -233,10 +244,10 @@ static void draw_container(const struct drawing *d)
     }
     int64_t copied = time_of(d->s, COPY);
     autostr label = STR_INIT;
-    str_add(&label, "4  what the container writes\\l");
+    str_add(&label, "what the container writes\\l");
     add_time(&label, d, copied);
     if (copied > 0)
-        fprintf(d->out, "    shim -> gorae [label=\"%s\", constraint=false];\n", label.s);
+        arrow(d, "shim", "gorae", 4, label.s);
 }
 
 void story_dot(const struct story *s, bool shape, FILE *out)
@@ -246,8 +257,8 @@ void story_dot(const struct story *s, bool shape, FILE *out)
             "// drawn from a recording by: gorae --explain=%s\n"
             "digraph story {\n"
             "    rankdir=TB; nodesep=1.2; ranksep=0.6;\n"
-            "    node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=11];\n"
-            "    edge [fontname=\"monospace\", fontsize=9];\n",
+            "    node [shape=box, style=rounded, fontname=\"Helvetica,sans-serif\", fontsize=11];\n"
+            "    edge [fontname=\"Courier,monospace\", fontsize=9];\n",
             shape ? "dot-shape" : "dot");
     draw_person(&d);
     box(&d, "gorae", "gorae", &(struct actor){"gorae", 0, 0});

@@ -2,6 +2,8 @@
 """The book as a stack of layers: flatten it, show one step, list all of them, hold them to their budget.
 
     layers.py flatten N DIR     stack chapters 1..N into DIR
+    layers.py build N           the same into build/chapters/NN, and make there
+    layers.py name N            the chapter's full name
     layers.py diff N            what chapter N adds, changes and removes, as a unified diff
     layers.py layers            the whole stack, newest first, in the manner of `docker history`
     layers.py budget [N]        at most 250 added lines of C a chapter (TAP)
@@ -11,7 +13,9 @@ A changed file is a whole new copy in its layer, so its size counts whole but it
 flatten writes only what differs, so that make rebuilds only what changed. Read next: stack.py, which builds them all.
 """
 import difflib
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +39,20 @@ def flatten(number, target):
             if rel not in tree and c.number <= number:
                 (target / rel).unlink(missing_ok=True)
     return tree
+
+
+def build(c):
+    place = book.ROOT / "build/chapters" / ("%02d" % c.number)
+    tree = flatten(c.number, place)
+    if "Makefile" not in tree:
+        raise book.Complaint("%s has no Makefile yet, so there is nothing to build." % c.name)
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "MAKEOVERRIDES")}
+    r = subprocess.run(["make", "--no-print-directory", "-C", str(place)], env=env, stderr=subprocess.PIPE, text=True)
+    sys.stderr.write("".join(s for s in r.stderr.splitlines(True) if not s.startswith("make")))
+    if r.returncode:
+        raise book.Complaint("%s does not compile: see the compiler's first message above." % c.name)
+    print("%s is built in %s" % (c.name, book.name_of(place)))
+    return 0
 
 
 def diff(c):
@@ -81,6 +99,10 @@ def main(args):
     if verb == "flatten" and len(rest) == 2:
         c = book.chapter(rest[0])
         flatten(c.number, Path(rest[1]))
+    elif verb == "name" and len(rest) == 1:
+        print(book.chapter(rest[0]).name)
+    elif verb == "build" and len(rest) == 1:
+        return build(book.chapter(rest[0]))
     elif verb == "diff" and len(rest) == 1:
         paint = coloured if sys.stdout.isatty() else str
         for line in diff(book.chapter(rest[0])):
@@ -92,7 +114,7 @@ def main(args):
         budget(rest, tap)
         return tap.end()
     else:
-        raise book.Complaint("usage: layers.py flatten N DIR | diff N | layers | budget [N]")
+        raise book.Complaint("usage: layers.py flatten N DIR | build N | name N | diff N | layers | budget [N]")
     return 0
 
 

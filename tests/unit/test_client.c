@@ -153,7 +153,10 @@ static void *connection(void *arg)
         str_addf(&head, "%s %s\n", q.method, q.target);
         for (size_t i = 0; i < q.headers; i++)
             str_addf(&head, "%s: %s\n", q.header[i].name, q.header[i].value);
+        static pthread_mutex_t one_writer = PTHREAD_MUTEX_INITIALIZER;
+        pthread_mutex_lock(&one_writer);
         snprintf(last_head, sizeof(last_head), "%s", head.s);
+        pthread_mutex_unlock(&one_writer);
         more = serve(&h, &q);
         http_head_release(&q);
     }
