@@ -78,6 +78,16 @@ int containers_kill(struct request *r, struct err *e)
     return engine_kill(r->engine, r->name, signal ? signal : SIGKILL, e) < 0 ? -1 : reply_empty(r, 204, e);
 }
 
+int containers_pause(struct request *r, struct err *e)
+{
+    return engine_pause(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_unpause(struct request *r, struct err *e)
+{
+    return engine_unpause(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
 int containers_resize(struct request *r, struct err *e)
 {
     uint64_t h, w;

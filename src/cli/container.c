@@ -1,4 +1,4 @@
-/* The commands that act on containers by one call each: stop, kill, wait, rename, rm; and port and logs, which read.
+/* The commands that act on containers by one call each: stop, kill, pause, wait, rename, rm; and port and logs, which read.
  *
  * They are as thin as they look: the client turns words into a request and the answer into words, all knowledge of what
  * stopping means is the daemon's. Commands that take several containers ask for one after the other, report each, and
@@ -40,6 +40,18 @@ static int kill_(struct cli *cli, void *options, const struct args *args)
     path_start(&rest, "/kill");
     path_query(&rest, "signal", o->signal);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
+}
+
+static int pause_(struct cli *cli, void *options, const struct args *args)
+{
+    (void)options;
+    return cli_each(cli, args, "POST", "containers", "/pause", true);
+}
+
+static int unpause(struct cli *cli, void *options, const struct args *args)
+{
+    (void)options;
+    return cli_each(cli, args, "POST", "containers", "/unpause", true);
 }
 
 static int wait_(struct cli *cli, void *options, const struct args *args)
@@ -245,6 +257,20 @@ const struct command command_kill = {
     .least = 1,
     .most = ARGS_MANY,
     .run = kill_,
+};
+const struct command command_pause = {
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Freeze all processes of containers",
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = pause_,
+};
+const struct command command_unpause = {
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Let the processes of paused containers go on",
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = unpause,
 };
 const struct command command_wait = {
     .usage = "CONTAINER [CONTAINER...]",

@@ -61,6 +61,9 @@ int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, 
 #define ENGINE_TIMEOUT_DEFAULT (-2)
 /** SIGKILL waits for the exit; other signals return at once. */
 int engine_kill(struct engine *en, const char *name, int signal, struct err *e);
+/** Freeze all its processes, and let them go on. ERR_CONFLICT where it does not run, or is (not) paused already. */
+int engine_pause(struct engine *en, const char *name, struct err *e);
+int engine_unpause(struct engine *en, const char *name, struct err *e);
 int engine_rename(struct engine *en, const char *name, const char *to, struct err *e);
 int engine_remove(struct engine *en, const char *name, bool force, bool volumes, struct err *e);
 int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e);

@@ -84,7 +84,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
         event_container(en, c, "oom", NULL);
     event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
     pthread_mutex_lock(&en->lock);
-    if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
+    if (!state_alive(c->state)) /* recovery: the daemon died before it could note the start */
         container_step(c, ON_START);
     container_step(c, ON_EXIT);
     waiters_wake(c, ON_EXIT);
@@ -116,7 +116,7 @@ void container_auto_remove(struct engine *en, struct container *c)
         return;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool still = c->in_table && c->state != STATE_RUNNING;
+    bool still = c->in_table && !state_alive(c->state);
     pthread_mutex_unlock(&en->lock);
     if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);

@@ -169,6 +169,22 @@ int parked_hand_over(struct engine *en, struct container *c, struct err *e);
 /** Close every parked connection. */
 void parked_drop(struct engine *en, struct container *c);
 
+/* ---- the running container: runtime.c, cgroup.c, pause.c ---- */
+
+/** Let the container's OCI runtime do `verb` to it: pause, resume, update. @param option, value one option, or NULL
+ * @param warnings array for what the runtime warns of; may be NULL @return 0, or -1 with the runtime's own reason */
+int runtime_call(struct engine *en, struct container *c, const char *verb, const char *option, const char *value,
+                 json_t *warnings, struct err *e);
+/** What a file of the container's cgroup holds. @param controller of version 1, e.g. "memory"; version 2 has one folder
+ * for all @return the caller's, or NULL where there is no such file */
+char *cgroup_read(struct engine *en, struct container *c, const char *controller, const char *file);
+/** True where the machine has control groups of version 2 (alone; a hybrid counts as version 1). */
+bool cgroup_is_v2(void);
+/** Does the kernel hold its processes frozen? */
+bool container_frozen(struct engine *en, struct container *c);
+/** Where it is paused, let it go on. `op` must be held. */
+int container_thaw(struct engine *en, struct container *c, struct err *e);
+
 /* ---- waiting (wait.c) ---- */
 
 struct waiter {

@@ -122,6 +122,8 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     pthread_mutex_unlock(&en->lock);
     if (was == STATE_RUNNING)
         return err_set(e, ERR_UNMODIFIED, "container %.12s is already running", c->id);
+    if (was == STATE_PAUSED)
+        return err_set(e, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
     if (gone || machine_next(was, ON_START) < 0)
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
     begin_run(en, c);

@@ -279,3 +279,19 @@ teardown() {
     never grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null
     docker rm orphan
 }
+
+@test "pause and unpause, and what ps and inspect say meanwhile" {
+    docker run -d --name z1 busybox sleep 100 >/dev/null
+    [ "$(docker pause z1)" = z1 ]
+    [ "$(docker inspect -f '{{.State.Status}} {{.State.Paused}} {{.State.Running}}' z1)" = "paused true true" ]
+    docker ps --filter status=paused --format '{{.Status}}' | grep -q '(Paused)$'
+    run docker attach z1
+    [ "$status" = 1 ]
+    [[ $output == *paused* ]]
+    run docker pause z1
+    [ "$status" = 1 ]
+    [ "$(docker unpause z1)" = z1 ]
+    docker pause z1
+    docker stop -t 1 z1
+    [ "$(docker inspect -f '{{.State.Status}}' z1)" = exited ]
+}
