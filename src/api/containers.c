@@ -59,15 +59,33 @@ static int input_signal(struct request *r, int *ret, struct err *e)
     return 0;
 }
 
-int containers_stop(struct request *r, struct err *e)
+/* The patience and the signal of stop and restart. */
+static int input_stop(struct request *r, int *ret_signal, int *ret_timeout, struct err *e)
 {
     int64_t t;
-    int signal = 0;
-    if (input_int(r, "t", ENGINE_TIMEOUT_DEFAULT, &t, e) < 0 || (r->minor >= 42 && input_signal(r, &signal, e) < 0))
+    *ret_signal = 0;
+    if (input_int(r, "t", ENGINE_TIMEOUT_DEFAULT, &t, e) < 0 || (r->minor >= 42 && input_signal(r, ret_signal, e) < 0))
         return -1;
     if (t != ENGINE_TIMEOUT_DEFAULT && (t < -1 || t > INT32_MAX))
         return err_set(e, ERR_INVALID, "t=%lld: a number of seconds, or -1 for ever, is expected", (long long)t);
-    return engine_stop(r->engine, r->name, signal, (int)t, e) < 0 ? -1 : reply_empty(r, 204, e);
+    *ret_timeout = (int)t;
+    return 0;
+}
+
+int containers_stop(struct request *r, struct err *e)
+{
+    int signal, t;
+    if (input_stop(r, &signal, &t, e) < 0)
+        return -1;
+    return engine_stop(r->engine, r->name, signal, t, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_restart(struct request *r, struct err *e)
+{
+    int signal, t;
+    if (input_stop(r, &signal, &t, e) < 0)
+        return -1;
+    return engine_restart(r->engine, r->name, signal, t, e) < 0 ? -1 : reply_empty(r, 204, e);
 }
 
 int containers_kill(struct request *r, struct err *e)

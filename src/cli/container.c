@@ -1,4 +1,4 @@
-/* The commands that act on containers by one call each: stop, kill, pause, wait, rename, rm; and port and logs, which read.
+/* The commands that act on containers by one call each: stop, restart, kill, pause, wait, rename, rm; and port and logs, which read.
  *
  * They are as thin as they look: the client turns words into a request and the answer into words, all knowledge of what
  * stopping means is the daemon's. Commands that take several containers ask for one after the other, report each, and
@@ -21,16 +21,26 @@ struct stop_options {
     int64_t timeout;
 };
 
-static int stop(struct cli *cli, void *options, const struct args *args)
+static int ask_to_stop(struct cli *cli, const char *verb, const struct stop_options *o, const struct args *args)
 {
-    const struct stop_options *o = options;
     autostr rest = STR_INIT;
     char seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)o->timeout);
-    path_start(&rest, "/stop");
+    str_reset(&rest);
+    str_add(&rest, verb);
     path_query(&rest, "signal", o->signal);
     path_query(&rest, "t", o->timeout == FLAG_UNSET_VALUE ? NULL : seconds);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
+}
+
+static int stop(struct cli *cli, void *options, const struct args *args)
+{
+    return ask_to_stop(cli, "/stop", options, args);
+}
+
+static int restart(struct cli *cli, void *options, const struct args *args)
+{
+    return ask_to_stop(cli, "/restart", options, args);
 }
 
 static int kill_(struct cli *cli, void *options, const struct args *args)
@@ -248,6 +258,15 @@ const struct command command_stop = {
     .least = 1,
     .most = ARGS_MANY,
     .run = stop,
+};
+const struct command command_restart = {
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Stop containers and start them again",
+    .flags = stop_flags,
+    .options = sizeof(struct stop_options),
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = restart,
 };
 const struct command command_kill = {
     .usage = "[OPTIONS] CONTAINER [CONTAINER...]",

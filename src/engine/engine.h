@@ -59,6 +59,8 @@ int engine_start(struct engine *en, const char *name, struct err *e);
  * the container's own. ERR_UNMODIFIED where it is stopped already. */
 int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e);
 #define ENGINE_TIMEOUT_DEFAULT (-2)
+/** Stop it where it runs, with the parameters of engine_stop(), then start it. */
+int engine_restart(struct engine *en, const char *name, int signal, int timeout_s, struct err *e);
 /** SIGKILL waits for the exit; other signals return at once. */
 int engine_kill(struct engine *en, const char *name, int signal, struct err *e);
 /** Freeze all its processes, and let them go on. ERR_CONFLICT where it does not run, or is (not) paused already. */

@@ -116,7 +116,7 @@ void container_auto_remove(struct engine *en, struct container *c)
         return;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool still = c->in_table && !state_alive(c->state);
+    bool still = c->in_table && !state_alive(c->state) && c->restarts == 0;
     pthread_mutex_unlock(&en->lock);
     if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);

@@ -47,6 +47,7 @@ struct container {
     bool in_table;             /**< [lock] false once removed */
     bool removing;             /**< [lock] a removal has been decided */
     bool stopped_by_hand;      /**< [lock] */
+    unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
     uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
@@ -162,6 +163,10 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
 void container_auto_remove(struct engine *en, struct container *c);
 /** Remove it and all its files; op must be held, and it must not run. */
 int container_destroy(struct engine *en, struct container *c, struct err *e);
+/** Signal, wait, kill: for one that runs; the parameters are engine_stop()'s. Tells of the stop. */
+int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e);
+/** Start it; takes `op`. */
+int container_start(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
 /** Pass every parked connection to the shim (attach.c). */

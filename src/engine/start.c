@@ -31,6 +31,11 @@ static int mount_rootfs(struct engine *en, struct container *c, const char *root
     autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
     if (image_layers(en->images, c->image, &lower, e) < 0)
         return err_wrap(e, "container %.12s", c->id);
+    /* A volatile overlay marks its work folder, and will not be mounted a second time: the mark means that the machine
+     * may have crashed meanwhile. After a restart of a --rm container it has not. */
+    autofree char *mark = str_printf("%s/work/incompat", work);
+    if (container_ephemeral(c) && tree_remove(AT_FDCWD, mark, e) < 0)
+        return -1;
     if (overlay_mount(lower.v, lower.n, upper, work, rootfs, container_ephemeral(c), e) < 0)
         return -1;
     FAULT("start.rootfs-mounted");
@@ -153,11 +158,8 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     return 0;
 }
 
-int engine_start(struct engine *en, const char *name, struct err *e)
+int container_start(struct engine *en, struct container *c, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return -1;
     pthread_mutex_lock(&c->op);
     int r = start_locked(en, c, e);
     /* --rm: a container that could not be started goes as well, and whoever waits for its removal is told. */
@@ -166,6 +168,15 @@ int engine_start(struct engine *en, const char *name, struct err *e)
         container_destroy(en, c, &ignored);
     }
     pthread_mutex_unlock(&c->op);
+    return r;
+}
+
+int engine_start(struct engine *en, const char *name, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    int r = container_start(en, c, e);
     container_put(en, c);
     return r;
 }

@@ -114,11 +114,8 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     return r;
 }
 
-int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
+int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
-    struct container *c = get_running(en, name, ERR_UNMODIFIED, e);
-    if (!c)
-        return -1;
     if (signal == 0)
         signal = stop_signal(c);
     if (timeout_s == ENGINE_TIMEOUT_DEFAULT)
@@ -126,6 +123,15 @@ int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, 
     int r = stop_running(en, c, signal, timeout_s, e);
     if (r == 0)
         event_container(en, c, "stop", NULL);
+    return r;
+}
+
+int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
+{
+    struct container *c = get_running(en, name, ERR_UNMODIFIED, e);
+    if (!c)
+        return -1;
+    int r = container_stop(en, c, signal, timeout_s, e);
     container_put(en, c);
     return r;
 }

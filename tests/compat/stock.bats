@@ -295,3 +295,13 @@ teardown() {
     docker stop -t 1 z1
     [ "$(docker inspect -f '{{.State.Status}}' z1)" = exited ]
 }
+
+@test "restart: a new process in the same container" {
+    docker run -d --name z2 busybox sleep 100 >/dev/null
+    pid=$(docker inspect -f '{{.State.Pid}}' z2)
+    [ "$(docker restart -t 0 z2)" = z2 ]
+    [ "$(docker inspect -f '{{.State.Running}}' z2)" = true ]
+    [ "$(docker inspect -f '{{.State.Pid}}' z2)" != "$pid" ]
+    docker restart -s KILL z2
+    [ "$(docker inspect -f '{{.State.Running}}' z2)" = true ]
+}

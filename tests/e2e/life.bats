@@ -124,3 +124,43 @@ counter() { # a container that counts
     daemon_start
     [ "$(status_of p5)" = exited ]
 }
+
+@test "restart: the same container, a new process; events in order; signal and patience" {
+    since=$(date +%s.%N)
+    gorae run -d --name r1 --stop-timeout 1 busybox sh -c 'trap "exit 4" HUP; echo run; while :; do sleep 0.05; done' >/dev/null
+    id=$(gorae inspect -f '{{.Id}}' r1)
+    pid=$(gorae inspect -f '{{.State.Pid}}' r1)
+    eventually 30 sh -c 'gorae logs r1 | grep -q run'
+    [ "$(gorae restart -s HUP -t 5 r1)" = r1 ]
+    [ "$(gorae inspect -f '{{.Id}} {{.State.Status}}' r1)" = "$id running" ]
+    [ "$(gorae inspect -f '{{.State.Pid}}' r1)" != "$pid" ]
+    [[ "$(actions r1 "$since")" == *"start kill die stop start restart "* ]]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter event=kill --filter container=r1 --format '{{.Actor.Attributes.signal}}' | grep -qx 1
+    # a deaf one is killed after its own patience
+    since=$(date +%s.%N)
+    gorae restart r1
+    [[ "$(actions r1 "$since")" == *"kill kill die stop start restart "* ]]
+    # one that does not run is started; a paused one runs again
+    gorae stop -t 0 r1
+    gorae restart r1
+    [ "$(status_of r1)" = running ]
+    gorae pause r1
+    gorae restart -t 0 r1
+    [ "$(status_of r1)" = running ]
+    never frozen r1
+    api POST '/containers/r1/restart?signal=NOSUCH'
+    [ "$STATUS" = 400 ]
+    api POST /containers/nosuch/restart
+    [ "$STATUS" = 404 ]
+    api POST '/containers/r1/restart?t=0'
+    [ "$STATUS" = 204 ]
+}
+
+@test "restart keeps a --rm container; its own end still removes it" {
+    gorae run -d --rm --name r2 busybox sleep 100 >/dev/null
+    id=$(gorae inspect -f '{{.Id}}' r2)
+    gorae restart -t 0 r2
+    [ "$(gorae inspect -f '{{.Id}} {{.State.Status}}' r2)" = "$id running" ]
+    gorae stop -t 0 r2
+    eventually 30 sh -c 'never() { ! "$@"; }; never gorae inspect r2'
+}

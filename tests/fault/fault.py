@@ -148,6 +148,7 @@ def scenario(w, tar, second):
         sure["c0.running"] = True
     w.try_call("POST", "/containers/c0/pause")
     w.try_call("POST", "/containers/c0/unpause")
+    w.try_call("POST", "/containers/c0/restart?t=0")
     status, made = w.try_call("POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"AutoRemove": True}})
     if status == 201:
         sure["rm"] = made["Id"]
