@@ -106,6 +106,19 @@ int containers_unpause(struct request *r, struct err *e)
     return engine_unpause(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
 }
 
+int containers_top(struct request *r, struct err *e)
+{
+    json_t *j = engine_top(r->engine, r->name, http_query(&r->target, "ps_args", ""), e);
+    return j ? reply_json(r, 200, j, e) : -1;
+}
+
+int containers_prune(struct request *r, struct err *e)
+{
+    json_auto_t *filters = input_filters(r, e);
+    json_t *j = filters ? engine_prune(r->engine, filters, e) : NULL;
+    return j ? reply_json(r, 200, j, e) : -1;
+}
+
 int containers_resize(struct request *r, struct err *e)
 {
     uint64_t h, w;

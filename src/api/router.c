@@ -32,7 +32,7 @@ static const struct route routes[] = {
 
     {"GET", "/containers/json", containers_list, NULL},
     {"POST", "/containers/create", containers_create, NULL},
-    {"POST", "/containers/prune", NULL, "container prune comes with the step on a container's life"},
+    {"POST", "/containers/prune", containers_prune, NULL},
     {"GET", "/containers/{}/json", containers_inspect, NULL},
     {"POST", "/containers/{}/start", containers_start, NULL},
     {"POST", "/containers/{}/stop", containers_stop, NULL},
@@ -49,7 +49,7 @@ static const struct route routes[] = {
     {"POST", "/containers/{}/update", NULL, "update comes with the step on a container's life"},
     {"POST", "/containers/{}/exec", NULL, "exec comes with the step on a container's life"},
     {"GET", "/containers/{}/stats", NULL, "stats come with the step on a container's life"},
-    {"GET", "/containers/{}/top", NULL, "top comes with the step on a container's life"},
+    {"GET", "/containers/{}/top", containers_top, NULL},
     {"GET", "/containers/{}/changes", NULL, "diff comes with the step on a container's life"},
     {"GET", "/containers/{}/export", NULL, "export comes with the step on a container's life"},
     {"HEAD", "/containers/{}/archive", NULL, "cp comes with the step on a container's life"},

@@ -1,4 +1,5 @@
-/* The commands that act on containers by one call each: stop, restart, kill, pause, wait, rename, rm; and port and logs, which read.
+/* The commands that act on containers by one call each: stop, restart, kill, pause, wait, rename, rm; and port and
+ * logs, which read.
  *
  * They are as thin as they look: the client turns words into a request and the answer into words, all knowledge of what
  * stopping means is the daemon's. Commands that take several containers ask for one after the other, report each, and

@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CGROUP_ROOT     "/sys/fs/cgroup"
@@ -27,6 +29,35 @@ char *cgroup_read(struct engine *en, struct container *c, const char *controller
     autofree char *group = container_cgroup(en, c);
     autofree char *path = str_printf(CGROUP_ROOT "%s%s%s/%s", v2 ? "" : "/", v2 ? "" : controller, group, file);
     return file_read(AT_FDCWD, path, CGROUP_FILE_MAX, NULL, &ignored);
+}
+
+#define DEPTH_MAX 32 /* a container with rights over its own groups can nest them */
+
+static void collect(int at, const char *name, int depth, json_t *pids)
+{
+    struct err ignored;
+    autoclose int fd = depth < DEPTH_MAX ? openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    autofree char *text = fd >= 0 ? file_read(fd, "cgroup.procs", CGROUP_FILE_MAX, NULL, &ignored) : NULL;
+    for (const char *p = text; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+        json_array_append_new(pids, json_integer(strtol(p, NULL, 10)));
+    autoclose int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+    autoclosedir DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!d)
+        return;
+    take_fd(&copy);
+    for (struct dirent *x; (x = readdir(d));)
+        if (x->d_type == DT_DIR && x->d_name[0] != '.')
+            collect(fd, x->d_name, depth + 1, pids);
+}
+
+json_t *cgroup_pids(struct engine *en, struct container *c)
+{
+    bool v2 = cgroup_is_v2();
+    json_t *pids = json_array();
+    autofree char *group = container_cgroup(en, c);
+    autofree char *path = str_printf(CGROUP_ROOT "%s%s", v2 ? "" : "/devices", group);
+    collect(AT_FDCWD, path, 0, pids);
+    return pids;
 }
 
 /* Version 1 says THAWED, FREEZING or FROZEN; version 2 says 1 or 0, from the moment it was asked. */

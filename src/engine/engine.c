@@ -135,6 +135,19 @@ struct container *container_get(struct engine *en, const char *name, struct err 
     return c;
 }
 
+struct container **container_all(struct engine *en)
+{
+    pthread_mutex_lock(&en->lock);
+    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
+    size_t n = 0;
+    for (struct container *c = en->containers; c; c = c->next) {
+        c->refs++;
+        v[n++] = c;
+    }
+    pthread_mutex_unlock(&en->lock);
+    return v;
+}
+
 char *container_path(struct engine *en, const struct container *c, const char *tail)
 {
     return str_printf("%s/%s%s%s", en->containers_dir, c->id, tail ? "/" : "", tail ? tail : "");

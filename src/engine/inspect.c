@@ -9,10 +9,10 @@ static json_t *state_json(const struct snapshot *s)
 {
     char started[CLOCK_TEXT], finished[CLOCK_TEXT];
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state),
-                     "Running", state_alive(s->state), "Paused", s->state == STATE_PAUSED, "Restarting", 0, "OOMKilled", s->oom_killed,
-                     "Dead", s->state == STATE_DEAD, "Pid", state_alive(s->state) ? s->pid : 0, "ExitCode",
-                     s->exit_code, "Error", s->error ? s->error : "", "StartedAt", clock_format(s->started, started),
-                     "FinishedAt", clock_format(s->finished, finished));
+                     "Running", state_alive(s->state), "Paused", s->state == STATE_PAUSED, "Restarting", 0, "OOMKilled",
+                     s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid", state_alive(s->state) ? s->pid : 0,
+                     "ExitCode", s->exit_code, "Error", s->error ? s->error : "", "StartedAt",
+                     clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
 }
 
 static json_t *network_json(const struct snapshot *s)

@@ -267,20 +267,6 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
     return out;
 }
 
-/* Every container, referenced, newest first; NULL ends the array. */
-static struct container **all_containers(struct engine *en)
-{
-    pthread_mutex_lock(&en->lock);
-    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
-    size_t n = 0;
-    for (struct container *c = en->containers; c; c = c->next) {
-        c->refs++;
-        v[n++] = c;
-    }
-    pthread_mutex_unlock(&en->lock);
-    return v;
-}
-
 json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e)
 {
     struct bounds b;
@@ -291,7 +277,7 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
     struct span span = trace_begin(3, "list the containers");
     json_t *out = json_array();
     int64_t now = clock_real();
-    autofree struct container **all = all_containers(en);
+    autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {
         autosnapshot s;
         snapshot_take(en, all[i], &s);

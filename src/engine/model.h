@@ -73,7 +73,8 @@ struct engine {
     json_t *names;                /**< [lock] name → id, reservations included */
     struct image_store *images;
     struct event_bus *bus;
-    int lock_fd; /**< flock on <data-root>/lock */
+    bool pruning; /**< [lock] one at a time */
+    int lock_fd;  /**< flock on <data-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
     char *hostname, *daemon_id;
 };
@@ -83,6 +84,9 @@ struct engine {
 /** Find by id, name or unique prefix and take a reference: give it back with container_put(). */
 struct container *container_get(struct engine *en, const char *name, struct err *e);
 void container_put(struct engine *en, struct container *c);
+/** Every container, newest first, each with a reference to be given back; NULL ends the array, which is the caller's.
+ */
+struct container **container_all(struct engine *en);
 struct container *container_new(const char *id);
 /** Put a new one into the table. Its name must be reserved. */
 void container_insert(struct engine *en, struct container *c);
@@ -183,6 +187,9 @@ int runtime_call(struct engine *en, struct container *c, const char *verb, const
 /** What a file of the container's cgroup holds. @param controller of version 1, e.g. "memory"; version 2 has one folder
  * for all @return the caller's, or NULL where there is no such file */
 char *cgroup_read(struct engine *en, struct container *c, const char *controller, const char *file);
+/** The pids in the container's cgroup and below, as the host counts them. @return new array, empty where it has ended
+ */
+json_t *cgroup_pids(struct engine *en, struct container *c);
 /** True where the machine has control groups of version 2 (alone; a hybrid counts as version 1). */
 bool cgroup_is_v2(void);
 /** Does the kernel hold its processes frozen? */

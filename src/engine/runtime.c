@@ -79,6 +79,7 @@ int runtime_call(struct engine *en, struct container *c, const char *verb, const
     unlink(log);
     if (code == 0)
         return 0;
-    return e->kind == ERR_NONE ? err_set(e, ERR_SYSTEM, "the runtime's %s ended with code %d and no message", verb, code)
-                               : -1;
+    return e->kind == ERR_NONE
+               ? err_set(e, ERR_SYSTEM, "the runtime's %s ended with code %d and no message", verb, code)
+               : -1;
 }

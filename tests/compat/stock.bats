@@ -305,3 +305,12 @@ teardown() {
     docker restart -s KILL z2
     [ "$(docker inspect -f '{{.State.Running}}' z2)" = true ]
 }
+
+@test "top and container prune" {
+    docker run -d --name z3 busybox sleep 4444 >/dev/null
+    docker top z3 | grep -q 'sleep 4444'
+    [ "$(docker top z3 -o pid,comm | tail -1 | tr -s ' ')" = "$(docker inspect -f '{{.State.Pid}}' z3) sleep" ]
+    docker create --name z4 --label gone busybox true >/dev/null
+    docker container prune -f --filter label=gone | grep -q 'Total reclaimed space: 0B'
+    [ "$(docker ps -a --format '{{.Names}}')" = z3 ]
+}

@@ -164,3 +164,53 @@ counter() { # a container that counts
     gorae stop -t 0 r2
     eventually 30 sh -c 'never() { ! "$@"; }; never gorae inspect r2'
 }
+
+@test "top: the processes of this container alone, in ps's own columns" {
+    since=$(date +%s.%N)
+    gorae run -d --name t1 busybox sh -c 'sleep 4321 & sleep 4322 & wait' >/dev/null
+    gorae run -d --name t2 busybox sleep 4323 >/dev/null
+    eventually 30 sh -c '[ "$(gorae top t1 | wc -l)" = 4 ]'
+    gorae top t1 | head -1 | grep -qE '^UID +PID +PPID +C +STIME +TTY +TIME +CMD$'
+    gorae top t1 | grep -q 'sleep 4321$'
+    gorae top t1 | grep -q "sh -c sleep 4321 & sleep 4322 & wait"
+    never grep -q 4323 <(gorae top t1)
+    [ "$(gorae top t2 -o pid,comm | tr -s ' ' | tail -n +2)" = "$(gorae inspect -f '{{.State.Pid}}' t2) sleep" ]
+    [[ "$(actions t1 "$since")" == *"start top "* ]]
+    gorae pause t2
+    [ "$(gorae top t2 | wc -l)" = 2 ]
+    for q in 'ps_args=-o+comm' 'ps_args=--nosuch'; do
+        api GET "/containers/t1/top?$q"
+        [ "$STATUS" = 500 ]
+    done
+    api GET '/containers/t1/top?ps_args=-o+ppid%3DPID'
+    [ "$STATUS" = 400 ]
+    api GET '/containers/t1/top?ps_args=%3Btouch+/tmp/no'
+    [ "$STATUS" = 500 ]
+    gorae stop -t 0 t1
+    api GET /containers/t1/top
+    [ "$STATUS" = 409 ]
+    api GET /containers/nosuch/top
+    [ "$STATUS" = 404 ]
+}
+
+@test "prune: what does not run and passes the filters; bytes, event, question" {
+    gorae run -d --name k1 busybox sleep 100 >/dev/null
+    gorae run -d --name k2 busybox sleep 100 >/dev/null
+    gorae pause k2
+    gorae run --name k3 --label a=1 busybox sh -c 'head -c 5000 /dev/zero >/f'
+    gorae create --name k4 --label b busybox true >/dev/null
+    since=$(date +%s.%N)
+    run gorae container prune <<<n
+    [ "$status" = 1 ]
+    [[ $output == *"WARNING! This will remove all stopped containers."*"container prune has been cancelled" ]]
+    gorae container prune -f --filter until=1h | grep -qx 'Total reclaimed space: 0B'
+    gorae container prune -f --filter label!=b --filter label=a=1 >"$T/o"
+    [ "$(sed -n 1p "$T/o")" = "Deleted Containers:" ]
+    grep -qx 'Total reclaimed space: 5kB' "$T/o"
+    [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 k4 " ]
+    gorae container prune <<<y | grep -q 'Deleted Containers'
+    [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 " ]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter event=prune --format '{{.Type}} {{.Actor.Attributes.reclaimed}}' | grep -qx 'container 5000'
+    api POST '/containers/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D'
+    [ "$STATUS" = 400 ]
+}

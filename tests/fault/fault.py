@@ -154,6 +154,8 @@ def scenario(w, tar, second):
         sure["rm"] = made["Id"]
         w.try_call("POST", "/containers/%s/start" % made["Id"])
         w.try_call("POST", "/containers/%s/wait?condition=removed" % made["Id"])
+    w.try_call("POST", "/containers/create?name=pruned", {"Image": "busybox", "Cmd": ["true"], "Labels": {"prune": ""}})
+    w.try_call("POST", "/containers/prune?filters=%7B%22label%22%3A%5B%22prune%22%5D%7D")
     status, _ = w.try_call("POST", "/containers/create?name=gone", {"Image": "busybox", "Cmd": ["true"]})
     if status == 201 and w.try_call("DELETE", "/containers/gone")[0] == 204:
         sure["removed"] = "gone"
