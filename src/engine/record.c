@@ -30,12 +30,13 @@ bool container_ephemeral(const struct container *c)
 static json_t *record_make(struct engine *en, struct container *c, enum state state)
 {
     pthread_mutex_lock(&en->lock);
-    json_t *j = json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
-                          RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image",
-                          c->image, "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State",
-                          "Status", state_name(state == STATE_PAUSED ? STATE_RUNNING : state), "ExitCode", c->exit_code, "OOMKilled", c->oom_killed, "Error",
-                          c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
-                          (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
+    json_t *j =
+        json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
+                  RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image", c->image,
+                  "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State", "Status",
+                  state_name(state == STATE_PAUSED ? STATE_RUNNING : state), "ExitCode", c->exit_code, "OOMKilled",
+                  c->oom_killed, "Error", c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
+                  (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
     pthread_mutex_unlock(&en->lock);
     return j;
 }
