@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CGROUP_ROOT     "/sys/fs/cgroup"
 #define CGROUP_FILE_MAX (1u << 20)
+
+const char *cgroup_root = "/sys/fs/cgroup";
 
 bool cgroup_is_v2(void)
 {
-    return access(CGROUP_ROOT "/cgroup.controllers", F_OK) == 0;
+    autofree char *path = str_printf("%s/cgroup.controllers", cgroup_root);
+    return access(path, F_OK) == 0;
 }
 
 char *cgroup_read(struct engine *en, struct container *c, const char *controller, const char *file)
@@ -27,7 +29,7 @@ char *cgroup_read(struct engine *en, struct container *c, const char *controller
     struct err ignored; /* a controller that the machine lacks, or a container that has just ended */
     bool v2 = cgroup_is_v2();
     autofree char *group = container_cgroup(en, c);
-    autofree char *path = str_printf(CGROUP_ROOT "%s%s%s/%s", v2 ? "" : "/", v2 ? "" : controller, group, file);
+    autofree char *path = str_printf("%s%s%s%s/%s", cgroup_root, v2 ? "" : "/", v2 ? "" : controller, group, file);
     return file_read(AT_FDCWD, path, CGROUP_FILE_MAX, NULL, &ignored);
 }
 
@@ -55,7 +57,7 @@ json_t *cgroup_pids(struct engine *en, struct container *c)
     bool v2 = cgroup_is_v2();
     json_t *pids = json_array();
     autofree char *group = container_cgroup(en, c);
-    autofree char *path = str_printf(CGROUP_ROOT "%s%s", v2 ? "" : "/devices", group);
+    autofree char *path = str_printf("%s%s%s", cgroup_root, v2 ? "" : "/devices", group);
     collect(AT_FDCWD, path, 0, pids);
     return pids;
 }

@@ -5,7 +5,7 @@
  * become "exited": whoever waits for that may at once start or remove the container again.
  *
  * Every step can be repeated: killed anywhere in here, recovery finds the exit record and does it all once more. */
-#include "engine/model.h"
+#include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -61,6 +61,7 @@ void container_teardown(struct engine *en, struct container *c)
     FAULT("exit.unmounted");
     finish_delete(c, deleting);
     FAULT("exit.runtime-deleted");
+    share_release(en, c);
     if (tree_remove(AT_FDCWD, run, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.run-folder-removed");
@@ -124,7 +125,7 @@ void container_auto_remove(struct engine *en, struct container *c)
 }
 
 /* Field 22 of /proc/PID/stat. The name in field 2 may hold blanks and parentheses: count from the last ')'. */
-static uint64_t start_time_of(int pid)
+uint64_t process_start_time(int pid)
 {
     struct err ignored;
     autofree char *path = str_printf("/proc/%d/stat", pid), *text = file_read(AT_FDCWD, path, 4096, NULL, &ignored);
@@ -145,7 +146,7 @@ int container_signal(struct engine *en, struct container *c, int signal, struct 
     /* A pid may be given to another process once ours is reaped. The pidfd pins whatever has the number now; only
      * then is it asked whether that is the process we started. */
     autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0 || start_time_of(pid) != starttime)
+    if (fd < 0 || process_start_time(pid) != starttime)
         return err_set(e, ERR_CONFLICT, "container %.12s is not running", c->id);
     struct span span = trace_begin(3, "send a signal");
     int r = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);

@@ -30,6 +30,8 @@ struct parked {
     char *rest;      /**< what client.rest points to */
 };
 
+#define SHARE_KINDS 3 /**< namespaces that another container can give: pid, ipc, uts (share.c) */
+
 struct container {
     struct container *next; /**< [lock] newest first */
     unsigned refs;          /**< [lock] pointers held outside the table */
@@ -62,6 +64,7 @@ struct container {
     int shim;                  /**< [shim_send] control socket, -1 while there is no shim */
     int shim_pid;              /**< our child, to be waited for; 0 once its monitor thread does that */
     int64_t started_by_shim;   /**< what the shim said of the start's time */
+    int joined[SHARE_KINDS];   /**< during a start: pids of those whose namespaces it joins; 0 for none */
     char *trace;               /**< trace file of the request that started it, or NULL */
 };
 
@@ -173,6 +176,8 @@ int container_stop(struct engine *en, struct container *c, int signal, int timeo
 int container_start(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
+/** When a process started: field 22 of /proc/PID/stat. @return 0 where there is none */
+uint64_t process_start_time(int pid);
 /** Pass every parked connection to the shim (attach.c). */
 int parked_hand_over(struct engine *en, struct container *c, struct err *e);
 /** Close every parked connection. */
@@ -184,6 +189,8 @@ void parked_drop(struct engine *en, struct container *c);
  * @param warnings array for what the runtime warns of; may be NULL @return 0, or -1 with the runtime's own reason */
 int runtime_call(struct engine *en, struct container *c, const char *verb, const char *option, const char *value,
                  json_t *warnings, struct err *e);
+/** Where control groups are mounted: "/sys/fs/cgroup". A test puts a folder of its own here. */
+extern const char *cgroup_root;
 /** What a file of the container's cgroup holds. @param controller of version 1, e.g. "memory"; version 2 has one folder
  * for all @return the caller's, or NULL where there is no such file */
 char *cgroup_read(struct engine *en, struct container *c, const char *controller, const char *file);

@@ -76,6 +76,8 @@ json_t *snapshot_mounts(const struct snapshot *s)
     json_array_foreach(all, i, m)
     {
         json_object_del(m, "MustExist");
+        json_object_del(m, "NonRecursive");
+        json_object_del(m, "ReadOnlyTopOnly");
         json_object_del(m, "Options");
         /* --tmpfs is not among Docker's Mounts, a --mount of type tmpfs is */
         if (!json_object_get(json_object_get(s->host, "Tmpfs"), json_str(m, "Destination", "")))

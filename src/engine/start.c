@@ -10,7 +10,7 @@
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
  * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
  * before step 5 and undoes the rest; recovery does what is left. */
-#include "engine/model.h"
+#include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -88,9 +88,9 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (mount_rootfs(en, c, rootfs, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (mount_rootfs(en, c, rootfs, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
-    if (shim_create(en, c, e) < 0)
+    if (shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;
     FAULT("start.created");
     if (parked_hand_over(en, c, e) < 0)
