@@ -34,7 +34,7 @@ LDFLAGS_STATIC := $(if $(SAN),$(LDFLAGS_ALL),-static-pie -Wl,-z,relro,-z,now,-z,
 MODULES  := base wire cli api engine image net shim runtime archive
 lib      = $(BUILD)/lib/$(1).a
 objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(wildcard src/$(1)/*.c)))
-PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-archive
+PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-init gorae-archive
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 
 # One line a file; `make V=1` shows the whole commands.
@@ -69,6 +69,7 @@ $(eval $(call program,gorae,cli,cli wire base,-ljansson,$$(LDFLAGS_ALL)))
 $(eval $(call program,goraed,api,api engine image net wire base,-ljansson -lnettle -lpthread,$$(LDFLAGS_ALL)))
 $(eval $(call program,gorae-shim,shim,shim wire base,-ljansson,$$(LDFLAGS_STATIC)))
 $(eval $(call program,gorae-runtime,runtime,runtime base,-ljansson -lseccomp -lcap,$$(LDFLAGS_STATIC)))
+$(eval $(call program,gorae-init,init,,,$$(LDFLAGS_STATIC)))
 $(eval $(call program,gorae-archive,archive,archive base,-ljansson -larchive -lnettle,$$(LDFLAGS_ALL)))
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

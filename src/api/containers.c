@@ -59,15 +59,33 @@ static int input_signal(struct request *r, int *ret, struct err *e)
     return 0;
 }
 
-int containers_stop(struct request *r, struct err *e)
+/* The patience and the signal of stop and restart. */
+static int input_stop(struct request *r, int *ret_signal, int *ret_timeout, struct err *e)
 {
     int64_t t;
-    int signal = 0;
-    if (input_int(r, "t", ENGINE_TIMEOUT_DEFAULT, &t, e) < 0 || (r->minor >= 42 && input_signal(r, &signal, e) < 0))
+    *ret_signal = 0;
+    if (input_int(r, "t", ENGINE_TIMEOUT_DEFAULT, &t, e) < 0 || (r->minor >= 42 && input_signal(r, ret_signal, e) < 0))
         return -1;
     if (t != ENGINE_TIMEOUT_DEFAULT && (t < -1 || t > INT32_MAX))
         return err_set(e, ERR_INVALID, "t=%lld: a number of seconds, or -1 for ever, is expected", (long long)t);
-    return engine_stop(r->engine, r->name, signal, (int)t, e) < 0 ? -1 : reply_empty(r, 204, e);
+    *ret_timeout = (int)t;
+    return 0;
+}
+
+int containers_stop(struct request *r, struct err *e)
+{
+    int signal, t;
+    if (input_stop(r, &signal, &t, e) < 0)
+        return -1;
+    return engine_stop(r->engine, r->name, signal, t, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_restart(struct request *r, struct err *e)
+{
+    int signal, t;
+    if (input_stop(r, &signal, &t, e) < 0)
+        return -1;
+    return engine_restart(r->engine, r->name, signal, t, e) < 0 ? -1 : reply_empty(r, 204, e);
 }
 
 int containers_kill(struct request *r, struct err *e)
@@ -76,6 +94,29 @@ int containers_kill(struct request *r, struct err *e)
     if (input_signal(r, &signal, e) < 0)
         return -1;
     return engine_kill(r->engine, r->name, signal ? signal : SIGKILL, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_pause(struct request *r, struct err *e)
+{
+    return engine_pause(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_unpause(struct request *r, struct err *e)
+{
+    return engine_unpause(r->engine, r->name, e) < 0 ? -1 : reply_empty(r, 204, e);
+}
+
+int containers_top(struct request *r, struct err *e)
+{
+    json_t *j = engine_top(r->engine, r->name, http_query(&r->target, "ps_args", ""), e);
+    return j ? reply_json(r, 200, j, e) : -1;
+}
+
+int containers_prune(struct request *r, struct err *e)
+{
+    json_auto_t *filters = input_filters(r, e);
+    json_t *j = filters ? engine_prune(r->engine, filters, e) : NULL;
+    return j ? reply_json(r, 200, j, e) : -1;
 }
 
 int containers_resize(struct request *r, struct err *e)

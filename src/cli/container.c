@@ -1,4 +1,5 @@
-/* The commands that act on containers by one call each: stop, kill, wait, rename, rm; and port and logs, which read.
+/* The commands that act on containers by one call each: stop, restart, kill, pause, wait, rename, rm; and port and
+ * logs, which read.
  *
  * They are as thin as they look: the client turns words into a request and the answer into words, all knowledge of what
  * stopping means is the daemon's. Commands that take several containers ask for one after the other, report each, and
@@ -21,16 +22,26 @@ struct stop_options {
     int64_t timeout;
 };
 
-static int stop(struct cli *cli, void *options, const struct args *args)
+static int ask_to_stop(struct cli *cli, const char *verb, const struct stop_options *o, const struct args *args)
 {
-    const struct stop_options *o = options;
     autostr rest = STR_INIT;
     char seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)o->timeout);
-    path_start(&rest, "/stop");
+    str_reset(&rest);
+    str_add(&rest, verb);
     path_query(&rest, "signal", o->signal);
     path_query(&rest, "t", o->timeout == FLAG_UNSET_VALUE ? NULL : seconds);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
+}
+
+static int stop(struct cli *cli, void *options, const struct args *args)
+{
+    return ask_to_stop(cli, "/stop", options, args);
+}
+
+static int restart(struct cli *cli, void *options, const struct args *args)
+{
+    return ask_to_stop(cli, "/restart", options, args);
 }
 
 static int kill_(struct cli *cli, void *options, const struct args *args)
@@ -40,6 +51,18 @@ static int kill_(struct cli *cli, void *options, const struct args *args)
     path_start(&rest, "/kill");
     path_query(&rest, "signal", o->signal);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
+}
+
+static int pause_(struct cli *cli, void *options, const struct args *args)
+{
+    (void)options;
+    return cli_each(cli, args, "POST", "containers", "/pause", true);
+}
+
+static int unpause(struct cli *cli, void *options, const struct args *args)
+{
+    (void)options;
+    return cli_each(cli, args, "POST", "containers", "/unpause", true);
 }
 
 static int wait_(struct cli *cli, void *options, const struct args *args)
@@ -237,6 +260,15 @@ const struct command command_stop = {
     .most = ARGS_MANY,
     .run = stop,
 };
+const struct command command_restart = {
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Stop containers and start them again",
+    .flags = stop_flags,
+    .options = sizeof(struct stop_options),
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = restart,
+};
 const struct command command_kill = {
     .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
     .summary = "Send a signal to running containers",
@@ -245,6 +277,20 @@ const struct command command_kill = {
     .least = 1,
     .most = ARGS_MANY,
     .run = kill_,
+};
+const struct command command_pause = {
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Freeze all processes of containers",
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = pause_,
+};
+const struct command command_unpause = {
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Let the processes of paused containers go on",
+    .least = 1,
+    .most = ARGS_MANY,
+    .run = unpause,
 };
 const struct command command_wait = {
     .usage = "CONTAINER [CONTAINER...]",

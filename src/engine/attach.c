@@ -20,10 +20,13 @@ int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, stru
         return -1;
     *ret_tty = json_is(c->config, "Tty");
     pthread_mutex_lock(&en->lock);
-    bool going = c->removing;
+    bool going = c->removing, paused = c->state == STATE_PAUSED;
     pthread_mutex_unlock(&en->lock);
-    int r =
-        going ? err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id) : 0;
+    int r = 0;
+    if (going)
+        r = err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id);
+    else if (paused)
+        r = err_set(e, ERR_CONFLICT, "container %.12s is paused, unpause the container before attach", c->id);
     container_put(en, c);
     return r;
 }
@@ -125,7 +128,7 @@ static int attach_locked(struct engine *en, struct container *c, json_t *request
         return -1;
     }
     pthread_mutex_lock(&en->lock);
-    bool running = c->state == STATE_RUNNING;
+    bool running = state_alive(c->state);
     int r = running ? 0 : park(c, request, client, e);
     pthread_mutex_unlock(&en->lock);
     return running ? shim_attach(&c->link, request, client, e) : r;

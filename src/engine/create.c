@@ -9,7 +9,9 @@
  * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
 #include "engine/spec.h"
 #include "engine/capability.h"
+#include "engine/limits.h"
 #include "engine/mounts.h"
+#include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -22,8 +24,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MEMORY_MIN (INT64_C(6) << 20)
 
 static bool any(const json_t *host, const char *key)
 {
@@ -49,14 +49,13 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
         {"PublishAllPorts", "networks"},
         {"Links", "networks"},
         {"VolumesFrom", "volumes"},
-        {"Init", "a container's life"},
-        {"Devices", "a container's life"},
-        {"DeviceCgroupRules", "a container's life"},
     };
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
         if (any(host, later[i].key))
             return err_set(e, ERR_NOT_IMPLEMENTED, "HostConfig.%s is not supported yet: it comes with the step on %s",
                            later[i].key, later[i].step);
+    if (restart_policy_check(host, e) < 0)
+        return -1;
     if (!str_eq(json_str(host, "RestartPolicy.Name", "no"), "no"))
         return err_set(e, ERR_NOT_IMPLEMENTED,
                        "restart policy %s is not supported yet: it comes with the step on a container's life",
@@ -103,48 +102,12 @@ static int check_modes(const json_t *config, json_t *host, struct err *e)
         const char *const *v = modes[i].values;
         while (*v && !str_eq(*v, have))
             v++;
-        if (!*v && str_starts(have, "container:"))
-            return err_set(e, ERR_NOT_IMPLEMENTED,
-                           "HostConfig.%s %s: sharing with a container comes with the step on a container's life",
-                           modes[i].key, have);
-        if (!*v)
+        bool joins = i < SHARE_KINDS && str_starts(have, "container:"); /* whose, share_resolve() finds out */
+        if (!*v && !joins)
             return err_set(e, ERR_INVALID, "invalid HostConfig.%s: '%s'", modes[i].key, have);
     }
     if (str_eq(json_str(host, "UTSMode", ""), "host") && *json_str(config, "Hostname", ""))
         return err_set(e, ERR_INVALID, "a hostname cannot be given together with the host's UTS namespace");
-    return 0;
-}
-
-static int check_limits(const json_t *host, struct err *e)
-{
-    int64_t memory = json_int(host, "Memory", 0), swap = json_int(host, "MemorySwap", 0);
-    int64_t reservation = json_int(host, "MemoryReservation", 0), nano = json_int(host, "NanoCpus", 0);
-    int64_t period = json_int(host, "CpuPeriod", 0), quota = json_int(host, "CpuQuota", 0);
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (memory != 0 && memory < MEMORY_MIN)
-        return err_set(e, ERR_INVALID, "Minimum memory limit allowed is 6MB");
-    if (swap > 0 && memory == 0)
-        return err_set(e, ERR_INVALID, "You should always set the Memory limit when using Memoryswap limit");
-    if (swap < -1 || (swap > 0 && swap < memory))
-        return err_set(e, ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit");
-    if (reservation < 0 || (memory > 0 && reservation > memory))
-        return err_set(e, ERR_INVALID, "Minimum memory limit can not be less than memory reservation limit");
-    if (nano < 0 || (nano > 0 && nano > cpus * INT64_C(1000000000)))
-        return err_set(e, ERR_INVALID, "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
-                       cpus, cpus);
-    if (nano > 0 && (period || quota))
-        return err_set(e, ERR_INVALID,
-                       "Conflicting options: Nano CPUs cannot be set together with CPU period or quota");
-    if (period != 0 && (period < 1000 || period > 1000000))
-        return err_set(e, ERR_INVALID,
-                       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
-    if (quota > 0 && quota < 1000)
-        return err_set(e, ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
-    int64_t oom = json_int(host, "OomScoreAdj", 0);
-    if (oom < -1000 || oom > 1000)
-        return err_set(e, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]", (long long)oom);
-    if (json_int(host, "ShmSize", 0) < 0)
-        return err_set(e, ERR_INVALID, "SHM size can not be less than 0");
     return 0;
 }
 
@@ -199,7 +162,8 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
         json_object_set_new(host, "CgroupnsMode",
                             json_string(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "private" : "host"));
     if (check_config(config, e) < 0 || refuse_never(host, e) < 0 || refuse_later(config, host, e) < 0 ||
-        check_modes(config, host, e) < 0 || check_limits(host, e) < 0 || check_log(host, e) < 0 ||
+        check_modes(config, host, e) < 0 || share_resolve(en, config, host, e) < 0 || limits_check(host, e) < 0 ||
+        texts_check(config, host, e) < 0 || devices_check(host, e) < 0 || check_log(host, e) < 0 ||
         net_plan(json_str(host, "NetworkMode", ""), &net, e) < 0)
         return -1;
     /* What start will make of these is made once here, so that a bad value is refused while nothing exists yet. */
@@ -211,9 +175,8 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
         json_array_append_new(warnings,
                               json_string("Volumes of the image are kept in the container's own layer: named and "
                                           "anonymous volumes come with the step on volumes."));
-    if (any(host, "KernelMemory") || any(host, "KernelMemoryTCP"))
-        json_array_append_new(warnings,
-                              json_string("Kernel memory limits are discarded: the kernel no longer has them."));
+    limits_discard(host, warnings);
+    limits_foretell(host, warnings);
     return 0;
 }
 
@@ -278,7 +241,8 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     if (!*json_str(c->config, "Hostname", "")) {
         bool shared =
             str_eq(json_str(c->host, "UTSMode", ""), "host") || str_eq(json_str(c->host, "NetworkMode", ""), "host");
-        autofree char *host = shared ? mem_strdup(en->hostname) : mem_strndup(c->id, 12);
+        autofree char *host = shared ? mem_strdup(en->hostname) : share_hostname(en, c->host);
+        host = host ? host : mem_strndup(c->id, 12);
         json_object_set_new(c->config, "Hostname", json_string(host));
     }
     return 0;

@@ -133,6 +133,19 @@ struct container *container_get(struct engine *en, const char *name, struct err 
     return c;
 }
 
+struct container **container_all(struct engine *en)
+{
+    pthread_mutex_lock(&en->lock);
+    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
+    size_t n = 0;
+    for (struct container *c = en->containers; c; c = c->next) {
+        c->refs++;
+        v[n++] = c;
+    }
+    pthread_mutex_unlock(&en->lock);
+    return v;
+}
+
 char *container_path(struct engine *en, const struct container *c, const char *tail)
 {
     return str_printf("%s/%s%s%s", en->containers_dir, c->id, tail ? "/" : "", tail ? tail : "");
@@ -162,7 +175,7 @@ static struct image_user *image_users(void *arg, size_t *ret_n)
     struct image_user *u = mem_alloc((en->ncontainers + 1) * sizeof(*u));
     size_t n = 0;
     for (struct container *c = en->containers; c; c = c->next, n++)
-        u[n] = (struct image_user){mem_strdup(c->id), mem_strdup(c->image), c->state == STATE_RUNNING};
+        u[n] = (struct image_user){mem_strdup(c->id), mem_strdup(c->image), state_alive(c->state)};
     pthread_mutex_unlock(&en->lock);
     *ret_n = n;
     return u;
@@ -282,7 +295,7 @@ void engine_close(struct engine *en)
     pthread_mutex_lock(&en->lock);
     bool idle = true;
     for (struct container *c = en->containers; c; c = c->next)
-        idle = idle && c->refs == 1 && c->state != STATE_RUNNING;
+        idle = idle && c->refs == 1 && !state_alive(c->state);
     pthread_mutex_unlock(&en->lock);
     if (!idle)
         return;

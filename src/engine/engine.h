@@ -59,10 +59,18 @@ int engine_start(struct engine *en, const char *name, struct err *e);
  * the container's own. ERR_UNMODIFIED where it is stopped already. */
 int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e);
 #define ENGINE_TIMEOUT_DEFAULT (-2)
+/** Stop it where it runs, with the parameters of engine_stop(), then start it. */
+int engine_restart(struct engine *en, const char *name, int signal, int timeout_s, struct err *e);
 /** SIGKILL waits for the exit; other signals return at once. */
 int engine_kill(struct engine *en, const char *name, int signal, struct err *e);
+/** Freeze all its processes, and let them go on. ERR_CONFLICT where it does not run, or is (not) paused already. */
+int engine_pause(struct engine *en, const char *name, struct err *e);
+int engine_unpause(struct engine *en, const char *name, struct err *e);
 int engine_rename(struct engine *en, const char *name, const char *to, struct err *e);
 int engine_remove(struct engine *en, const char *name, bool force, bool volumes, struct err *e);
+/** Remove every container that does not run and passes the filters until, label, label!.
+ * @return {"ContainersDeleted","SpaceReclaimed"}; ERR_CONFLICT while another prune is at work */
+json_t *engine_prune(struct engine *en, const json_t *filters, struct err *e);
 int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e);
 /** A signal's number from "9", "KILL" or "SIGKILL", real-time ones included; 0 if it is none. */
 int engine_signal(const char *text);
@@ -147,6 +155,9 @@ struct list_options {
 };
 json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e);
 json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e);
+/** The processes of a running container as ps(1) of the host shows them. @param args of ps, divided by blanks; "" means
+ * -ef @return {"Titles","Processes"} */
+json_t *engine_top(struct engine *en, const char *name, const char *args, struct err *e);
 json_t *engine_info(struct engine *en);
 json_t *engine_version(void);
 /** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */

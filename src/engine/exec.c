@@ -181,12 +181,17 @@ json_t *exec_process(struct engine *en, struct container *c, const json_t *confi
 
 /* ---- create ---- */
 
+/* A process that joins a frozen cgroup would be frozen too, and its client would wait for somebody else's unpause. */
 static int check_running(struct engine *en, const struct container *c, struct err *e)
 {
     pthread_mutex_lock(&en->lock);
-    bool running = c->state == STATE_RUNNING && !c->ending && c->in_table;
+    bool alive = state_alive(c->state) && !c->ending && c->in_table, paused = c->state == STATE_PAUSED;
     pthread_mutex_unlock(&en->lock);
-    return running ? 0 : err_set(e, ERR_CONFLICT, "Container %s is not running", c->id);
+    if (!alive)
+        return err_set(e, ERR_CONFLICT, "Container %s is not running", c->id);
+    if (paused)
+        return err_set(e, ERR_CONFLICT, "Container %s is paused, unpause the container before exec", c->id);
+    return 0;
 }
 
 static int check_room(struct engine *en, struct err *e)

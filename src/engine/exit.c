@@ -5,7 +5,7 @@
  * become "exited": whoever waits for that may at once start or remove the container again.
  *
  * Every step can be repeated: killed anywhere in here, recovery finds the exit record and does it all once more. */
-#include "engine/model.h"
+#include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -62,6 +62,7 @@ void container_teardown(struct engine *en, struct container *c)
     finish_delete(c, deleting);
     execs_settle(en, c);
     FAULT("exit.runtime-deleted");
+    share_release(en, c);
     if (tree_remove(AT_FDCWD, run, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.run-folder-removed");
@@ -85,7 +86,7 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
         event_container(en, c, "oom", NULL);
     event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
     pthread_mutex_lock(&en->lock);
-    if (c->state != STATE_RUNNING) /* recovery: the daemon died before it could note the start */
+    if (!state_alive(c->state)) /* recovery: the daemon died before it could note the start */
         container_step(c, ON_START);
     container_step(c, ON_EXIT);
     c->ending = false;
@@ -121,7 +122,7 @@ void container_auto_remove(struct engine *en, struct container *c)
         return;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool still = c->in_table && c->state != STATE_RUNNING;
+    bool still = c->in_table && !state_alive(c->state) && c->restarts == 0;
     pthread_mutex_unlock(&en->lock);
     if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);
@@ -129,7 +130,7 @@ void container_auto_remove(struct engine *en, struct container *c)
 }
 
 /* Field 22 of /proc/PID/stat. The name in field 2 may hold blanks and parentheses: count from the last ')'. */
-static uint64_t start_time_of(int pid)
+uint64_t process_start_time(int pid)
 {
     struct err ignored;
     autofree char *path = str_printf("/proc/%d/stat", pid), *text = file_read(AT_FDCWD, path, 4096, NULL, &ignored);
@@ -146,7 +147,7 @@ int process_signal(int pid, uint64_t starttime, int signal, const char *what, st
     /* A pid may be given to another process once ours is reaped. The pidfd pins whatever has the number now; only
      * then is it asked whether that is the process we started. */
     autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0 || start_time_of(pid) != starttime)
+    if (fd < 0 || process_start_time(pid) != starttime)
         return err_set(e, ERR_CONFLICT, "%s is not running", what);
     struct span span = trace_begin(3, "send a signal");
     int r = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);

@@ -37,33 +37,44 @@ static void hosts_text(struct container *c, struct str *b)
     }
 }
 
-static bool add_list(struct str *b, const char *word, const json_t *list, bool one_line)
+/* The lines of the host's file that begin with `word`. */
+static void add_lines(struct str *b, const char *text, const char *word)
+{
+    size_t k = strlen(word);
+    for (const char *p = text; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        const char *s = p + strspn(p, " \t");
+        if (strncmp(s, word, k) == 0 && (s[k] == ' ' || s[k] == '\t'))
+            str_addf(b, "%.*s\n", (int)strcspn(s, "\n"), s);
+    }
+}
+
+static void add_list(struct str *b, const char *word, const json_t *list, bool one_line, const char *text)
 {
     size_t i;
     json_t *v;
+    if (json_array_size(list) == 0) {
+        add_lines(b, text, word);
+        return;
+    }
+    if (json_array_size(list) == 1 && str_eq(json_string_value(json_array_get(list, 0)), "."))
+        return; /* --dns-search . : none, not even the host's */
     json_array_foreach(list, i, v)
     {
         str_addf(b, "%s %s%s", one_line && i > 0 ? "" : word, json_string_value(v), one_line ? "" : "\n");
     }
-    if (one_line && json_array_size(list) > 0)
+    if (one_line)
         str_addc(b, '\n');
-    return json_array_size(list) > 0;
 }
 
-/* The caller's servers, or the host's own file as it is now. */
+/* Each of the three kinds of line is the caller's where he gave any, else the host's as it is now. A host without the
+ * file is a host without a resolver: the container's is empty too. */
 static void resolv_text(struct container *c, struct str *b)
 {
-    const json_t *dns = json_object_get(c->host, "Dns");
-    if (json_array_size(dns) == 0) {
-        struct err ignored; /* a host without the file is a host without a resolver: the container's is empty too */
-        size_t n = 0;
-        autofree char *text = file_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &n, &ignored);
-        if (text)
-            str_addn(b, text, n);
-    }
-    add_list(b, "nameserver", dns, false);
-    add_list(b, "search", json_object_get(c->host, "DnsSearch"), true);
-    add_list(b, "options", json_object_get(c->host, "DnsOptions"), true);
+    struct err ignored;
+    autofree char *text = file_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, NULL, &ignored);
+    add_list(b, "nameserver", json_object_get(c->host, "Dns"), false, text);
+    add_list(b, "search", json_object_get(c->host, "DnsSearch"), true, text);
+    add_list(b, "options", json_object_get(c->host, "DnsOptions"), true, text);
 }
 
 int files_make(struct engine *en, struct container *c, struct err *e)

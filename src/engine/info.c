@@ -95,8 +95,8 @@ static void count_states(struct engine *en, json_t *out)
     pthread_mutex_unlock(&en->lock);
     json_object_set_new(out, "Containers", json_integer(all));
     json_object_set_new(out, "ContainersRunning", json_integer(n[STATE_RUNNING]));
-    json_object_set_new(out, "ContainersPaused", json_integer(0));
-    json_object_set_new(out, "ContainersStopped", json_integer(all - n[STATE_RUNNING]));
+    json_object_set_new(out, "ContainersPaused", json_integer(n[STATE_PAUSED]));
+    json_object_set_new(out, "ContainersStopped", json_integer(all - n[STATE_RUNNING] - n[STATE_PAUSED]));
 }
 
 /* Which limits this kernel can enforce, by the controllers that are there. */

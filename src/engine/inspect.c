@@ -9,10 +9,10 @@ static json_t *state_json(const struct snapshot *s)
 {
     char started[CLOCK_TEXT], finished[CLOCK_TEXT];
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state),
-                     "Running", s->state == STATE_RUNNING, "Paused", 0, "Restarting", 0, "OOMKilled", s->oom_killed,
-                     "Dead", s->state == STATE_DEAD, "Pid", s->state == STATE_RUNNING ? s->pid : 0, "ExitCode",
-                     s->exit_code, "Error", s->error ? s->error : "", "StartedAt", clock_format(s->started, started),
-                     "FinishedAt", clock_format(s->finished, finished));
+                     "Running", state_alive(s->state), "Paused", s->state == STATE_PAUSED, "Restarting", 0, "OOMKilled",
+                     s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid", state_alive(s->state) ? s->pid : 0,
+                     "ExitCode", s->exit_code, "Error", s->error ? s->error : "", "StartedAt",
+                     clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
 }
 
 static json_t *network_json(const struct snapshot *s)
@@ -22,7 +22,7 @@ static json_t *network_json(const struct snapshot *s)
     json_t *v;
     json_object_foreach(json_object_get(s->config, "ExposedPorts"), k, v)
     {
-        if (s->state == STATE_RUNNING)
+        if (state_alive(s->state))
             json_object_set_new(ports, k, json_null());
     }
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}",

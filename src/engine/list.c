@@ -195,7 +195,7 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
 {
     const json_t *f = o->filters;
     const struct lineage line = {en, c->image};
-    if (s->state != STATE_RUNNING && !o->all && o->limit <= 0 && !json_object_get(f, "status"))
+    if (!state_alive(s->state) && !o->all && o->limit <= 0 && !json_object_get(f, "status"))
         return false;
     if ((b->before && c->created >= b->before) || (b->since && c->created <= b->since))
         return false;
@@ -255,7 +255,7 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
         json_pack("{s:s, s:[s], s:s, s:s, s:s, s:I, s:o, s:O, s:s, s:s, s:{s:s}, s:{s:o}, s:o}", "Id", c->id, "Names",
                   name, "Image", still ? asked : c->image, "ImageID", c->image, "Command", command, "Created",
                   (json_int_t)(c->created / NS_PER_S), "Ports",
-                  s->state == STATE_RUNNING ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array(),
+                  state_alive(s->state) ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array(),
                   "Labels", json_object_get(s->config, "Labels"), "State", state_name(s->state), "Status", status,
                   "HostConfig", "NetworkMode", json_str(s->host, "NetworkMode", ""), "NetworkSettings", "Networks",
                   snapshot_networks(s), "Mounts", snapshot_mounts(s));
@@ -265,20 +265,6 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
         json_object_set_new(out, "SizeRootFs", json_integer(rw + image_size(en->images, c->image)));
     }
     return out;
-}
-
-/* Every container, referenced, newest first; NULL ends the array. */
-static struct container **all_containers(struct engine *en)
-{
-    pthread_mutex_lock(&en->lock);
-    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
-    size_t n = 0;
-    for (struct container *c = en->containers; c; c = c->next) {
-        c->refs++;
-        v[n++] = c;
-    }
-    pthread_mutex_unlock(&en->lock);
-    return v;
 }
 
 json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e)
@@ -291,7 +277,7 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
     struct span span = trace_begin(3, "list the containers");
     json_t *out = json_array();
     int64_t now = clock_real();
-    autofree struct container **all = all_containers(en);
+    autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {
         autosnapshot s;
         snapshot_take(en, all[i], &s);

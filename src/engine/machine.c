@@ -8,8 +8,8 @@
 #include "engine/engine.h"
 
 static const char *const state_names[STATE_COUNT] = {
-    [STATE_CREATED] = "created",   [STATE_RUNNING] = "running", [STATE_EXITED] = "exited",
-    [STATE_REMOVING] = "removing", [STATE_DEAD] = "dead",
+    [STATE_CREATED] = "created", [STATE_RUNNING] = "running",   [STATE_PAUSED] = "paused",
+    [STATE_EXITED] = "exited",   [STATE_REMOVING] = "removing", [STATE_DEAD] = "dead",
 };
 
 static const struct {
@@ -21,7 +21,10 @@ static const struct {
 #define GONE STATE_COUNT
     {STATE_CREATED, ON_START, STATE_RUNNING, "start", "start.c"},
     {STATE_EXITED, ON_START, STATE_RUNNING, "start again", "start.c"},
+    {STATE_RUNNING, ON_PAUSE, STATE_PAUSED, "pause", "pause.c"},
+    {STATE_PAUSED, ON_UNPAUSE, STATE_RUNNING, "unpause, stop", "pause.c"},
     {STATE_RUNNING, ON_EXIT, STATE_EXITED, "the process ends", "exit.c"},
+    {STATE_PAUSED, ON_EXIT, STATE_EXITED, "killed", "exit.c"},
     {STATE_CREATED, ON_REMOVE, STATE_REMOVING, "rm", "remove.c"},
     {STATE_EXITED, ON_REMOVE, STATE_REMOVING, "rm, --rm", "remove.c"},
     {STATE_DEAD, ON_REMOVE, STATE_REMOVING, "rm again", "remove.c"},

@@ -11,10 +11,12 @@
 
 #include <stdbool.h>
 
-enum state { STATE_CREATED, STATE_RUNNING, STATE_EXITED, STATE_REMOVING, STATE_DEAD, STATE_COUNT };
+enum state { STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_EXITED, STATE_REMOVING, STATE_DEAD, STATE_COUNT };
 
 enum trigger {
     ON_START,         /**< the process runs */
+    ON_PAUSE,         /**< its processes are frozen */
+    ON_UNPAUSE,       /**< and thawed */
     ON_EXIT,          /**< the process ended */
     ON_REMOVE,        /**< removal begins: it must not run */
     ON_REMOVED,       /**< nothing of it is left */
@@ -24,6 +26,11 @@ enum trigger {
 
 /** As the API writes it: "created", "running" … */
 const char *state_name(enum state s);
+/** There is a process: running, or paused. */
+static inline bool state_alive(enum state s)
+{
+    return s == STATE_RUNNING || s == STATE_PAUSED;
+}
 /** What may follow. @return the next state, or -1 where the table has no such step */
 int machine_next(enum state from, enum trigger on);
 

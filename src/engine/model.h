@@ -38,6 +38,8 @@ struct shim_link {
     char what[32];        /**< "container 0123456789ab": for messages */
 };
 
+#define SHARE_KINDS 3 /**< namespaces that another container can give: pid, ipc, uts (share.c) */
+
 struct container {
     struct container *next; /**< [lock] newest first */
     unsigned refs;          /**< [lock] pointers held outside the table */
@@ -56,6 +58,7 @@ struct container {
     bool removing;             /**< [lock] a removal has been decided */
     bool ending;               /**< [lock] its process is gone and its end is being worked on: no exec may begin */
     bool stopped_by_hand;      /**< [lock] */
+    unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
     uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
@@ -68,6 +71,7 @@ struct container {
 
     struct shim_link link;
     int64_t started_by_shim; /**< what the shim said of the start's time */
+    int joined[SHARE_KINDS]; /**< during a start: pids of those whose namespaces it joins; 0 for none */
     char *trace;             /**< trace file of the request that started it, or NULL */
 };
 
@@ -81,7 +85,8 @@ struct engine {
     pthread_cond_t exec_ended;    /**< [lock] some exec is over */
     struct image_store *images;
     struct event_bus *bus;
-    int lock_fd; /**< flock on <data-root>/lock */
+    bool pruning; /**< [lock] one at a time */
+    int lock_fd;  /**< flock on <data-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
     char *hostname, *daemon_id;
 };
@@ -91,6 +96,9 @@ struct engine {
 /** Find by id, name or unique prefix and take a reference: give it back with container_put(). */
 struct container *container_get(struct engine *en, const char *name, struct err *e);
 void container_put(struct engine *en, struct container *c);
+/** Every container, newest first, each with a reference to be given back; NULL ends the array, which is the caller's.
+ */
+struct container **container_all(struct engine *en);
 struct container *container_new(const char *id);
 /** Put a new one into the table. Its name must be reserved. */
 void container_insert(struct engine *en, struct container *c);
@@ -193,8 +201,14 @@ int container_destroy(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to a process, if it is still the one that was started then (field 22 of /proc/PID/stat).
  * @return 0; -1 ERR_CONFLICT where it is not, naming `what` */
 int process_signal(int pid, uint64_t starttime, int signal, const char *what, struct err *e);
+/** Signal, wait, kill: for one that runs; the parameters are engine_stop()'s. Tells of the stop. */
+int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e);
+/** Start it; takes `op`. */
+int container_start(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
+/** When a process started: field 22 of /proc/PID/stat. @return 0 where there is none */
+uint64_t process_start_time(int pid);
 /** Pass every parked connection to the shim (attach.c). */
 int parked_hand_over(struct engine *en, struct container *c, struct err *e);
 /** Close every parked connection. */
@@ -210,6 +224,26 @@ void execs_forget(struct engine *en, struct container *c);
 json_t *execs_ids(struct engine *en, const struct container *c);
 /** What an earlier daemon's execs in a container that runs on have become. */
 void execs_recover(struct engine *en, struct container *c);
+/* ---- the running container: runtime.c, cgroup.c, pause.c ---- */
+
+/** Let the container's OCI runtime do `verb` to it: pause, resume, update. @param option, value one option, or NULL
+ * @param warnings array for what the runtime warns of; may be NULL @return 0, or -1 with the runtime's own reason */
+int runtime_call(struct engine *en, struct container *c, const char *verb, const char *option, const char *value,
+                 json_t *warnings, struct err *e);
+/** Where control groups are mounted: "/sys/fs/cgroup". A test puts a folder of its own here. */
+extern const char *cgroup_root;
+/** What a file of the container's cgroup holds. @param controller of version 1, e.g. "memory"; version 2 has one folder
+ * for all @return the caller's, or NULL where there is no such file */
+char *cgroup_read(struct engine *en, struct container *c, const char *controller, const char *file);
+/** The pids in the container's cgroup and below, as the host counts them. @return new array, empty where it has ended
+ */
+json_t *cgroup_pids(struct engine *en, struct container *c);
+/** True where the machine has control groups of version 2 (alone; a hybrid counts as version 1). */
+bool cgroup_is_v2(void);
+/** Does the kernel hold its processes frozen? */
+bool container_frozen(struct engine *en, struct container *c);
+/** Where it is paused, let it go on. `op` must be held. */
+int container_thaw(struct engine *en, struct container *c, struct err *e);
 
 /* ---- waiting (wait.c) ---- */
 

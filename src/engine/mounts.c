@@ -132,10 +132,41 @@ static int add_mount(json_t *out, const json_t *m, struct err *e)
     if (*src != '/')
         return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": source path '%s' must be absolute",
                        src);
-    json_array_append_new(out,
-                          json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:b}", "Type", "bind", "Source", src, "Destination",
-                                    dst, "Mode", "", "RW", rw, "Propagation", *spread ? propagation : "rprivate",
-                                    "MustExist", !json_is(m, "BindOptions.CreateMountpoint")));
+    bool top = json_is(m, "BindOptions.ReadOnlyNonRecursive"), all = json_is(m, "BindOptions.ReadOnlyForceRecursive");
+    if ((top || all) && (rw || top == all))
+        return err_set(e, ERR_INVALID,
+                       "invalid mount config for type \"bind\": ReadOnlyNonRecursive and ReadOnlyForceRecursive need "
+                       "ReadOnly, and exclude each other");
+    json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b}", "Type", "bind", "Source", src,
+                                         "Destination", dst, "Mode", "", "RW", rw, "Propagation",
+                                         *spread ? propagation : "rprivate", "MustExist",
+                                         !json_is(m, "BindOptions.CreateMountpoint"), "NonRecursive",
+                                         json_is(m, "BindOptions.NonRecursive"), "ReadOnlyTopOnly", top));
+    return 0;
+}
+
+/* Words that a caller may give to a tmpfs: the flags of any mount, and what tmpfs(5) knows. Anything else is a mistake,
+ * and an option that reaches the kernel unseen is a door (CVE-2024-9407). */
+static int check_tmpfs(const char *options, struct err *e)
+{
+    static const char *const words[] = {
+        "rw",    "ro",      "exec",     "noexec",     "suid",     "nosuid",     "dev",         "nodev",
+        "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"};
+    static const char *const values[] = {"size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks="};
+    for (const char *p = options; *p;) {
+        size_t n = strcspn(p, ",");
+        autofree char *word = mem_strndup(p, n);
+        bool known = false;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            known = known || str_eq(word, words[i]);
+        for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+            const char *v = str_starts(word, values[i]) ? word + strlen(values[i]) : "";
+            known = known || (*v >= '0' && *v <= '9' && strspn(v, "0123456789kKmMgG%") == strlen(v));
+        }
+        if (!known)
+            return err_set(e, ERR_INVALID, "invalid tmpfs option \"%.64s\"", word);
+        p += n + (p[n] == ',');
+    }
     return 0;
 }
 
@@ -157,7 +188,7 @@ json_t *mounts_of(const json_t *host, struct err *e)
     }
     json_object_foreach(json_object_get(host, "Tmpfs"), dst, v)
     {
-        if (check_destination(dst, e) < 0)
+        if (check_destination(dst, e) < 0 || check_tmpfs(json_string_value(v), e) < 0)
             return NULL;
         json_array_append_new(out,
                               json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:O}", "Type", "tmpfs", "Source", "",

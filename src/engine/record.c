@@ -4,6 +4,8 @@
  * What a running container needs only while it runs (pid, sockets) is not here but below the exec root, on a file
  * system that a reboot empties.
  *
+ * Whether it is paused is such a fact too: the kernel's freezer knows it, and the record says "running".
+ *
  * Durable or not: an answer of 2xx promises that what it says is on disk, so `create` and `start` write durably. A
  * container with --rm is the exception: after a power cut it would be removed at once, so it makes no difference
  * whether it came back, and nothing of it waits for the disk. The file is replaced whole, so a reader finds an old
@@ -28,12 +30,13 @@ bool container_ephemeral(const struct container *c)
 static json_t *record_make(struct engine *en, struct container *c, enum state state)
 {
     pthread_mutex_lock(&en->lock);
-    json_t *j = json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
-                          RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image",
-                          c->image, "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State",
-                          "Status", state_name(state), "ExitCode", c->exit_code, "OOMKilled", c->oom_killed, "Error",
-                          c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
-                          (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
+    json_t *j =
+        json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
+                  RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image", c->image,
+                  "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State", "Status",
+                  state_name(state == STATE_PAUSED ? STATE_RUNNING : state), "ExitCode", c->exit_code, "OOMKilled",
+                  c->oom_killed, "Error", c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
+                  (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
     pthread_mutex_unlock(&en->lock);
     return j;
 }

@@ -38,6 +38,8 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     struct err e;
     if (c->state != STATE_RUNNING)
         container_step(c, ON_START);
+    if (container_frozen(en, c))
+        container_step(c, ON_PAUSE);
     c->pid = (int)json_int(hello, "pid", 0);
     c->starttime = (uint64_t)json_int(hello, "starttime", 0);
     c->started = json_int(hello, "at", c->started);

@@ -80,6 +80,7 @@ static int kill_first(struct engine *en, struct container *c, struct err *e)
     struct err why = {0};
     if (container_signal(en, c, SIGKILL, &why) == 0)
         event_container(en, c, "kill", json_pack("{s:s}", "signal", "9"));
+    container_thaw(en, c, &why);
     bool ended = waiter_block(w, KILL_WAIT_MS);
     engine_wait_end(en, w);
     if (!ended)
@@ -95,13 +96,19 @@ static int remove_locked(struct engine *en, struct container *c, bool force, str
     pthread_mutex_unlock(&en->lock);
     if (gone)
         return err_set(e, ERR_NOT_FOUND, "No such container: %s", c->id);
+    if (s == STATE_PAUSED && !force)
+        return err_set(
+            e, ERR_CONFLICT,
+            "You cannot remove a paused container %s. Unpause and then stop the container before attempting removal or "
+            "force remove",
+            c->id);
     if (s == STATE_RUNNING && !force)
         return err_set(
             e, ERR_CONFLICT,
             "You cannot remove a running container %s. Stop the container before attempting removal or force "
             "remove",
             c->id);
-    if (s == STATE_RUNNING && kill_first(en, c, e) < 0)
+    if (state_alive(s) && kill_first(en, c, e) < 0)
         return -1;
     return container_destroy(en, c, e);
 }

@@ -43,7 +43,10 @@ char *snapshot_status(const struct snapshot *s, int64_t now)
 {
     char span[64];
     switch (s->state) {
-    case STATE_RUNNING: return str_printf("Up %s", clock_human(now - s->started, span, sizeof(span)));
+    case STATE_RUNNING:
+    case STATE_PAUSED:
+        return str_printf(s->state == STATE_PAUSED ? "Up %s (Paused)" : "Up %s",
+                          clock_human(now - s->started, span, sizeof(span)));
     case STATE_EXITED:
         return str_printf("Exited (%d) %s ago", s->exit_code, clock_human(now - s->finished, span, sizeof(span)));
     case STATE_REMOVING: return mem_strdup("Removal In Progress");
@@ -75,6 +78,8 @@ json_t *snapshot_mounts(const struct snapshot *s)
     json_array_foreach(all, i, m)
     {
         json_object_del(m, "MustExist");
+        json_object_del(m, "NonRecursive");
+        json_object_del(m, "ReadOnlyTopOnly");
         json_object_del(m, "Options");
         /* --tmpfs is not among Docker's Mounts, a --mount of type tmpfs is */
         if (!json_object_get(json_object_get(s->host, "Tmpfs"), json_str(m, "Destination", "")))

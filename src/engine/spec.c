@@ -7,6 +7,7 @@
  * Source: OCI runtime-spec 1.0.2, config.md and config-linux.md; spec/security section 3 for the values. */
 #include "engine/spec.h"
 #include "engine/capability.h"
+#include "engine/share.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "net/net.h"
@@ -51,6 +52,20 @@ json_t *spec_env(const json_t *config, const char *home)
     return env;
 }
 
+/* With --init process 1 is a small program of ours (src/init), which runs the user's. Not in another's pid namespace:
+ * it has a first process already. */
+bool spec_has_init(const json_t *host)
+{
+    return json_is(host, "Init") && str_empty(json_str(host, "PidMode", ""));
+}
+
+static json_t *arguments(const struct container *c)
+{
+    json_t *args = spec_has_init(c->host) ? json_pack("[s, s]", SPEC_INIT, "--") : json_array();
+    json_array_extend(args, c->path_args);
+    return args;
+}
+
 json_t *spec_process(const json_t *config, const json_t *host, const json_t *args, int rootfd, struct err *e)
 {
     autofree char *home = NULL;
@@ -74,8 +89,14 @@ json_t *spec_process(const json_t *config, const json_t *host, const json_t *arg
     return p;
 }
 
-static json_t *namespaces(const json_t *host, bool host_net)
+static bool own(const json_t *host, const char *key)
 {
+    return !str_eq(json_str(host, key, ""), "host") && !share_donor(host, key);
+}
+
+static json_t *namespaces(const struct container *c, bool host_net)
+{
+    const json_t *host = c->host;
     json_t *list = json_array();
     const struct {
         const char *type;
@@ -83,14 +104,15 @@ static json_t *namespaces(const json_t *host, bool host_net)
     } kinds[] = {
         {"mount", true},
         {"network", !host_net},
-        {"uts", !str_eq(json_str(host, "UTSMode", ""), "host")},
-        {"pid", !str_eq(json_str(host, "PidMode", ""), "host")},
-        {"ipc", !str_eq(json_str(host, "IpcMode", ""), "host")},
+        {"uts", own(host, "UTSMode")},
+        {"pid", own(host, "PidMode")},
+        {"ipc", own(host, "IpcMode")},
         {"cgroup", str_eq(json_str(host, "CgroupnsMode", ""), "private")},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (kinds[i].own)
             json_array_append_new(list, json_pack("{s:s}", "type", kinds[i].type));
+    share_add(c, list);
     return list;
 }
 
@@ -155,18 +177,25 @@ char *container_cgroup(struct engine *en, const struct container *c)
     return str_printf("%s%s/%s", *parent == '/' ? "" : "/", parent, c->id);
 }
 
-static json_t *linux_part(struct engine *en, struct container *c, const json_t *caps, struct err *e)
+static json_t *linux_part(struct engine *en, struct container *c, const json_t *caps, const json_t *mounts,
+                          struct err *e)
 {
     enum net_kind net;
-    if (net_plan(json_str(c->host, "NetworkMode", ""), &net, e) < 0)
+    json_t *nodes, *rules;
+    const char *propagation = spec_propagation(mounts, e);
+    if (!propagation || net_plan(json_str(c->host, "NetworkMode", ""), &net, e) < 0)
         return NULL;
     json_t *seccomp = spec_seccomp(c->host, caps, e);
-    if (!seccomp)
+    if (!seccomp || spec_devices(c->host, &nodes, &rules, e) < 0) {
+        json_decref(seccomp);
         return NULL;
+    }
     autofree char *cgroup = container_cgroup(en, c);
     json_t *lin = json_pack("{s:s, s:o, s:o, s:o, s:s}", "cgroupsPath", cgroup, "namespaces",
-                            namespaces(c->host, net == NET_HOST), "resources", spec_resources(c->host), "sysctl",
-                            sysctls(c->host, net == NET_HOST), "rootfsPropagation", "rprivate");
+                            namespaces(c, net == NET_HOST), "resources", spec_resources(c->host), "sysctl",
+                            sysctls(c->host, net == NET_HOST), "rootfsPropagation", propagation);
+    json_object_set_new(lin, "devices", nodes);
+    json_object_set_new(json_object_get(lin, "resources"), "devices", rules);
     if (!json_is_null(seccomp))
         json_object_set_new(lin, "seccomp", seccomp);
     set_hidden_paths(lin, c->host);
@@ -180,14 +209,17 @@ json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, st
         err_sys(e, "open %s", rootfs);
         return NULL;
     }
-    json_auto_t *p = spec_process(c->config, c->host, c->path_args, rootfd, e);
+    json_auto_t *args = arguments(c);
+    json_auto_t *p = spec_process(c->config, c->host, args, rootfd, e);
     json_auto_t *mounts = p ? spec_mounts(en, c, e) : NULL;
-    json_auto_t *lin = mounts ? linux_part(en, c, json_at(p, "capabilities.bounding"), e) : NULL;
+    json_auto_t *lin = mounts ? linux_part(en, c, json_at(p, "capabilities.bounding"), mounts, e) : NULL;
     if (!lin)
         return NULL;
     json_t *spec = json_pack("{s:s, s:O, s:{s:s, s:b}, s:O, s:O}", "ociVersion", "1.0.2", "process", p, "root", "path",
                              rootfs, "readonly", json_is(c->host, "ReadonlyRootfs"), "mounts", mounts, "linux", lin);
-    if (!str_eq(json_str(c->host, "UTSMode", ""), "host")) {
+    if (json_object_size(json_object_get(c->host, "Annotations")) > 0)
+        json_object_set(spec, "annotations", json_object_get(c->host, "Annotations"));
+    if (own(c->host, "UTSMode")) {
         json_object_set_new(spec, "hostname", json_string(json_str(c->config, "Hostname", "")));
         if (*json_str(c->config, "Domainname", ""))
             json_object_set_new(spec, "domainname", json_string(json_str(c->config, "Domainname", "")));

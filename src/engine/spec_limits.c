@@ -8,6 +8,8 @@
 #include "base/json.h"
 
 #include <ctype.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 static void set_int(json_t *o, const char *key, int64_t v)
 {
@@ -55,48 +57,53 @@ static json_t *cpu(const json_t *host)
     return c;
 }
 
-/* Deny everything, then allow the handful of character devices that /dev holds, and mknod of any kind (making a node
- * is harmless where opening it is denied). Source: security spec 3.4. */
-static json_t *devices(const json_t *host)
+/* {"Path","Rate"} as {"major","minor","rate"}. A path that is no device now was one when the container was made: it has
+ * no I/O to limit. */
+static json_t *rates(const json_t *list, const char *from, const char *to)
 {
-    static const struct {
-        const char *type;
-        int major, minor; /* -1: any */
-        const char *access;
-    } allowed[] = {{"c", -1, -1, "m"}, {"b", -1, -1, "m"}, {"c", 1, 3, "rwm"},   {"c", 1, 5, "rwm"},
-                   {"c", 1, 7, "rwm"}, {"c", 1, 8, "rwm"}, {"c", 1, 9, "rwm"},   {"c", 5, 0, "rwm"},
-                   {"c", 5, 1, "rwm"}, {"c", 5, 2, "rwm"}, {"c", 136, -1, "rwm"}};
-    json_t *list = json_array();
-    if (json_is(host, "Privileged")) {
-        json_array_append_new(list, json_pack("{s:b, s:s}", "allow", 1, "access", "rwm"));
-        return list;
+    json_t *out = json_array(), *v;
+    size_t i;
+    json_array_foreach(list, i, v)
+    {
+        struct stat st;
+        if (stat(json_str(v, "Path", ""), &st) == 0 && S_ISBLK(st.st_mode))
+            json_array_append_new(out, json_pack("{s:I, s:I, s:I}", "major", (json_int_t)major(st.st_rdev), "minor",
+                                                 (json_int_t)minor(st.st_rdev), to, (json_int_t)json_int(v, from, 0)));
     }
-    json_array_append_new(list, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
-    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-        json_t *d = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", allowed[i].type, "access", allowed[i].access);
-        if (allowed[i].major >= 0)
-            json_object_set_new(d, "major", json_integer(allowed[i].major));
-        if (allowed[i].minor >= 0)
-            json_object_set_new(d, "minor", json_integer(allowed[i].minor));
-        json_array_append_new(list, d);
-    }
-    return list;
+    return out;
+}
+
+static json_t *block_io(const json_t *host)
+{
+    static const char *const keys[][4] = {
+        {"BlkioWeightDevice", "weightDevice", "Weight", "weight"},
+        {"BlkioDeviceReadBps", "throttleReadBpsDevice", "Rate", "rate"},
+        {"BlkioDeviceWriteBps", "throttleWriteBpsDevice", "Rate", "rate"},
+        {"BlkioDeviceReadIOps", "throttleReadIOPSDevice", "Rate", "rate"},
+        {"BlkioDeviceWriteIOps", "throttleWriteIOPSDevice", "Rate", "rate"},
+    };
+    json_t *b = json_object();
+    set_int(b, "weight", json_int(host, "BlkioWeight", 0));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (json_array_size(json_object_get(host, keys[i][0])) > 0)
+            json_object_set_new(b, keys[i][1], rates(json_object_get(host, keys[i][0]), keys[i][2], keys[i][3]));
+    return b;
 }
 
 json_t *spec_resources(const json_t *host)
 {
-    json_t *r = json_object(), *m = memory(host), *c = cpu(host);
-    json_object_set_new(r, "devices", devices(host));
+    json_t *r = json_object(), *m = memory(host), *c = cpu(host), *b = block_io(host);
     if (json_object_size(m) > 0)
         json_object_set(r, "memory", m);
     if (json_object_size(c) > 0)
         json_object_set(r, "cpu", c);
+    if (json_object_size(b) > 0)
+        json_object_set(r, "blockIO", b);
     json_decref(m);
     json_decref(c);
+    json_decref(b);
     if (json_int(host, "PidsLimit", 0) > 0)
         json_object_set_new(r, "pids", json_pack("{s:I}", "limit", (json_int_t)json_int(host, "PidsLimit", 0)));
-    if (json_int(host, "BlkioWeight", 0) > 0)
-        json_object_set_new(r, "blockIO", json_pack("{s:I}", "weight", (json_int_t)json_int(host, "BlkioWeight", 0)));
     return r;
 }
 

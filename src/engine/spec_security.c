@@ -1,8 +1,7 @@
 /* Security options: SecurityOpt as OCI fields, and the seccomp filter.
  *
- * `seccomp=` carries the profile itself, since the client has read the file: JSON text in Docker's own profile format
- * is not the OCI's, so what is taken here is an OCI "linux.seccomp" object or Docker's with plain "names" rules, which
- * coincide. The default profile is in seccomp_profile.c. */
+ * `seccomp=` carries the profile itself, since the client has read the file; seccomp_file.c makes an OCI profile of it.
+ * The default one is in seccomp_profile.c. */
 #include "engine/spec.h"
 #include "engine/seccomp_profile.h"
 #include "base/json.h"
@@ -39,21 +38,6 @@ int spec_no_new_privileges(const json_t *host, struct err *e)
     return value;
 }
 
-static json_t *own_profile(const char *text, struct err *e)
-{
-    json_t *p = json_parse(text, strlen(text), e);
-    if (!p) {
-        err_wrap(e, "decoding seccomp profile failed");
-        return NULL;
-    }
-    if (!json_is_string(json_object_get(p, "defaultAction"))) {
-        json_decref(p);
-        err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing");
-        return NULL;
-    }
-    return p;
-}
-
 json_t *spec_seccomp(const json_t *host, const json_t *caps, struct err *e)
 {
     const char *wish = NULL;
@@ -67,7 +51,7 @@ json_t *spec_seccomp(const json_t *host, const json_t *caps, struct err *e)
     if (str_eq(wish, "unconfined") || (!wish && json_is(host, "Privileged")))
         return json_null();
     if (wish && !str_eq(wish, "builtin"))
-        return own_profile(wish, e);
+        return seccomp_of_text(wish, caps, e);
     size_t n = json_array_size(caps);
     autofree const char **names = mem_alloc((n + 1) * sizeof(*names));
     for (i = 0; i < n; i++)

@@ -10,7 +10,7 @@
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
  * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
  * before step 5 and undoes the rest; recovery does what is left. */
-#include "engine/model.h"
+#include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -31,6 +31,11 @@ static int mount_rootfs(struct engine *en, struct container *c, const char *root
     autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
     if (image_layers(en->images, c->image, &lower, e) < 0)
         return err_wrap(e, "container %.12s", c->id);
+    /* A volatile overlay marks its work folder, and will not be mounted a second time: the mark means that the machine
+     * may have crashed meanwhile. After a restart of a --rm container it has not. */
+    autofree char *mark = str_printf("%s/work/incompat", work);
+    if (container_ephemeral(c) && tree_remove(AT_FDCWD, mark, e) < 0)
+        return -1;
     if (overlay_mount(lower.v, lower.n, upper, work, rootfs, container_ephemeral(c), e) < 0)
         return -1;
     FAULT("start.rootfs-mounted");
@@ -82,9 +87,9 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (mount_rootfs(en, c, rootfs, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (mount_rootfs(en, c, rootfs, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
-    if (container_shim_create(en, c, e) < 0)
+    if (container_shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;
     FAULT("start.created");
     if (parked_hand_over(en, c, e) < 0)
@@ -121,6 +126,8 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     pthread_mutex_unlock(&en->lock);
     if (was == STATE_RUNNING)
         return err_set(e, ERR_UNMODIFIED, "container %.12s is already running", c->id);
+    if (was == STATE_PAUSED)
+        return err_set(e, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
     if (gone || machine_next(was, ON_START) < 0)
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
     begin_run(en, c);
@@ -150,11 +157,8 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     return 0;
 }
 
-int engine_start(struct engine *en, const char *name, struct err *e)
+int container_start(struct engine *en, struct container *c, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return -1;
     pthread_mutex_lock(&c->op);
     int r = start_locked(en, c, e);
     /* --rm: a container that could not be started goes as well, and whoever waits for its removal is told. */
@@ -163,6 +167,15 @@ int engine_start(struct engine *en, const char *name, struct err *e)
         container_destroy(en, c, &ignored);
     }
     pthread_mutex_unlock(&c->op);
+    return r;
+}
+
+int engine_start(struct engine *en, const char *name, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    int r = container_start(en, c, e);
     container_put(en, c);
     return r;
 }

@@ -48,7 +48,7 @@ static struct container *get_running(struct engine *en, const char *name, enum e
         return NULL;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool running = c->state == STATE_RUNNING;
+    bool running = state_alive(c->state);
     pthread_mutex_unlock(&en->lock);
     pthread_mutex_unlock(&c->op);
     if (running)
@@ -71,6 +71,23 @@ static void mark_stopped_by_hand(struct engine *en, struct container *c)
     pthread_mutex_unlock(&en->lock);
 }
 
+static int stop_signal(const struct container *c)
+{
+    int signal = engine_signal(json_str(c->config, "StopSignal", "TERM"));
+    return signal ? signal : SIGTERM;
+}
+
+/* A frozen process sees no signal: whoever asks a paused container to end gets it thawed, after the signal, so that the
+ * signal is the first thing it sees. Where the thaw fails the waiting that follows tells. */
+static void thaw(struct engine *en, struct container *c)
+{
+    struct err e;
+    pthread_mutex_lock(&c->op);
+    if (container_thaw(en, c, &e) < 0)
+        log_warn("container %.12s: %s", c->id, e.msg);
+    pthread_mutex_unlock(&c->op);
+}
+
 /* Signal, wait, and if that does not help, SIGKILL. A process that is gone before the signal arrives is no failure:
  * then its exit is on the way. */
 static int stop_running(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
@@ -83,10 +100,12 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     mark_stopped_by_hand(en, c);
     if (container_signal(en, c, signal, &why) == 0)
         event_kill(en, c, signal);
+    thaw(en, c);
     int64_t ms = (int64_t)timeout_s * 1000;
     if (!waiter_block(w, timeout_s < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms)) {
         if (container_signal(en, c, SIGKILL, &why) == 0)
             event_kill(en, c, SIGKILL);
+        thaw(en, c);
         if (!waiter_block(w, KILL_WAIT_MS))
             r = err_set(e, ERR_SYSTEM, "container %.12s did not end within %d s of SIGKILL %s", c->id,
                         KILL_WAIT_MS / 1000, why.msg);
@@ -95,18 +114,24 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     return r;
 }
 
+int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
+{
+    if (signal == 0)
+        signal = stop_signal(c);
+    if (timeout_s == ENGINE_TIMEOUT_DEFAULT)
+        timeout_s = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+    int r = stop_running(en, c, signal, timeout_s, e);
+    if (r == 0)
+        event_container(en, c, "stop", NULL);
+    return r;
+}
+
 int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
 {
     struct container *c = get_running(en, name, ERR_UNMODIFIED, e);
     if (!c)
         return -1;
-    if (signal == 0)
-        signal = engine_signal(json_str(c->config, "StopSignal", "TERM"));
-    if (timeout_s == ENGINE_TIMEOUT_DEFAULT)
-        timeout_s = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
-    int r = stop_running(en, c, signal ? signal : SIGTERM, timeout_s, e);
-    if (r == 0)
-        event_container(en, c, "stop", NULL);
+    int r = container_stop(en, c, signal, timeout_s, e);
     container_put(en, c);
     return r;
 }
@@ -126,6 +151,8 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
     int r = container_signal(en, c, signal, e);
     if (r == 0)
         event_kill(en, c, signal);
+    if (r == 0 && (signal == SIGKILL || signal == stop_signal(c)))
+        thaw(en, c);
     if (r == 0 && w && !waiter_block(w, KILL_WAIT_MS))
         r = err_set(e, ERR_SYSTEM, "container %.12s did not end within %d s of SIGKILL", c->id, KILL_WAIT_MS / 1000);
     if (w)
@@ -173,7 +200,7 @@ void engine_stop_all(struct engine *en, int timeout_s)
     size_t n = 0, room = en->ncontainers;
     autofree struct stopper *s = mem_alloc((room + 1) * sizeof(*s));
     for (struct container *c = en->containers; c && n < room; c = c->next) {
-        if (c->state != STATE_RUNNING)
+        if (!state_alive(c->state))
             continue;
         int own = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
         s[n].en = en;

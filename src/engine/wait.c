@@ -47,7 +47,7 @@ struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_cond
     c->refs++;
     w->next = c->waiters;
     c->waiters = w;
-    if ((cond == WAIT_NOT_RUNNING && c->state != STATE_RUNNING) || !c->in_table)
+    if ((cond == WAIT_NOT_RUNNING && !state_alive(c->state)) || !c->in_table)
         finish(w);
     pthread_mutex_unlock(&en->lock);
     return w;

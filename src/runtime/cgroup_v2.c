@@ -126,6 +126,30 @@ static int limit_weight(const struct cgroup *cg, int64_t weight, struct err *e)
     return cgroup_put_int(cg, "io", "io.weight", 1 + (weight - 10) * 9999 / 990, e);
 }
 
+/* "major:minor weight", a line a device, beside the weight for all. */
+static int limit_weights(const struct cgroup *cg, const json_t *list, struct err *e)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        int64_t weight = json_int(v, "weight", 0);
+        bool bfq = cg->version == 1 ? !cgroup_has_file(cg, "blkio", "blkio.weight_device")
+                                    : cgroup_has_file(cg, "io", "io.bfq.weight");
+        if (weight < 10 || weight > 1000)
+            return err_set(e, ERR_INVALID, "blockIO.weightDevice: a weight is not between 10 and 1000");
+        autofree char *line =
+            str_printf("%lld:%lld %lld", (long long)json_int(v, "major", 0), (long long)json_int(v, "minor", 0),
+                       (long long)(cg->version == 1 || bfq ? weight : 1 + (weight - 10) * 9999 / 990));
+        const char *file = cg->version == 1 ? (bfq ? "blkio.bfq.weight_device" : "blkio.weight_device")
+                           : bfq            ? "io.bfq.weight"
+                                            : "io.weight";
+        if (cgroup_put(cg, cg->version == 1 ? "blkio" : "io", file, line, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int cgroup_limit_io(const struct cgroup *cg, const json_t *block, struct err *e)
 {
     static const struct {
@@ -134,7 +158,8 @@ int cgroup_limit_io(const struct cgroup *cg, const json_t *block, struct err *e)
                  {"throttleWriteBpsDevice", "blkio.throttle.write_bps_device", "wbps"},
                  {"throttleReadIOPSDevice", "blkio.throttle.read_iops_device", "riops"},
                  {"throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", "wiops"}};
-    if (limit_weight(cg, json_int(block, "weight", 0), e) < 0)
+    if (limit_weight(cg, json_int(block, "weight", 0), e) < 0 ||
+        limit_weights(cg, json_object_get(block, "weightDevice"), e) < 0)
         return -1;
     for (size_t k = 0; k < sizeof(rates) / sizeof(rates[0]); k++) {
         size_t i;

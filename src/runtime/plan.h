@@ -23,7 +23,7 @@
 #define PLAN_STRINGS_MAX 65536      /**< entries of args, env, a list of paths */
 #define PLAN_MOUNTS_MAX  512        /**< each holds a descriptor until it is in place */
 #define PLAN_OPTIONS_MAX 64         /**< options of one mount */
-#define PLAN_DEVICES_MAX 512
+#define PLAN_DEVICES_MAX 1024
 #define PLAN_GROUPS_MAX  65536 /**< NGROUPS_MAX of the kernel */
 #define PLAN_IDMAPS_MAX  340   /**< lines of a uid_map, user_namespaces(7) */
 #define PLAN_PATH_MAX    4095

@@ -307,3 +307,38 @@ teardown() {
     [[ $output == *"/dev/pts/"* ]]
     [[ $output == *"31 62"* ]]
 }
+
+@test "pause and unpause, and what ps and inspect say meanwhile" {
+    docker run -d --name z1 busybox sleep 100 >/dev/null
+    [ "$(docker pause z1)" = z1 ]
+    [ "$(docker inspect -f '{{.State.Status}} {{.State.Paused}} {{.State.Running}}' z1)" = "paused true true" ]
+    docker ps --filter status=paused --format '{{.Status}}' | grep -q '(Paused)$'
+    run docker attach z1
+    [ "$status" = 1 ]
+    [[ $output == *paused* ]]
+    run docker pause z1
+    [ "$status" = 1 ]
+    [ "$(docker unpause z1)" = z1 ]
+    docker pause z1
+    docker stop -t 1 z1
+    [ "$(docker inspect -f '{{.State.Status}}' z1)" = exited ]
+}
+
+@test "restart: a new process in the same container" {
+    docker run -d --name z2 busybox sleep 100 >/dev/null
+    pid=$(docker inspect -f '{{.State.Pid}}' z2)
+    [ "$(docker restart -t 0 z2)" = z2 ]
+    [ "$(docker inspect -f '{{.State.Running}}' z2)" = true ]
+    [ "$(docker inspect -f '{{.State.Pid}}' z2)" != "$pid" ]
+    docker restart -s KILL z2
+    [ "$(docker inspect -f '{{.State.Running}}' z2)" = true ]
+}
+
+@test "top and container prune" {
+    docker run -d --name z3 busybox sleep 4444 >/dev/null
+    docker top z3 | grep -q 'sleep 4444'
+    [ "$(docker top z3 -o pid,comm | tail -1 | tr -s ' ')" = "$(docker inspect -f '{{.State.Pid}}' z3) sleep" ]
+    docker create --name z4 --label gone busybox true >/dev/null
+    docker container prune -f --filter label=gone | grep -q 'Total reclaimed space: 0B'
+    [ "$(docker ps -a --format '{{.Names}}')" = z3 ]
+}

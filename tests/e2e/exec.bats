@@ -400,3 +400,16 @@ PY
     [[ $output == *"runtime exec"* ]]
     [[ $output == *"join the container's namespaces"* ]]
 }
+
+@test "an exec in a paused container is refused, and one that was there is frozen with it" {
+    gorae run -d --name frozen busybox sleep 1000 >/dev/null
+    gorae exec -d frozen sh -c 'sleep 0.5; touch /thawed'
+    gorae pause frozen
+    run gorae exec frozen true
+    [ "$status" = 1 ]
+    [[ $output == *"is paused, unpause the container before exec"* ]]
+    sleep 0.7
+    gorae unpause frozen
+    eventually 20 gorae exec frozen test -e /thawed
+    gorae rm -f frozen
+}

@@ -115,6 +115,13 @@ class World:
             out.update(d for d in os.listdir(top) if os.path.isdir(top + "/" + d))
         return out
 
+    def group_says(self, container, controller, v1, v2):
+        """What a file of the container's cgroup holds, for either version."""
+        one = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+        path = "/sys/fs/cgroup%s%s/%s/%s" % ("" if one else "/" + controller, self.cgroup, container, v2 if one else v1)
+        with open(path) as f:
+            return f.read().strip()
+
     def clean(self):
         for m in sorted(self.mounts(), reverse=True):
             subprocess.run(["umount", "-l", m], check=False)
@@ -149,11 +156,16 @@ def scenario(w, tar, second):
     if w.try_call("POST", "/containers/c0/start")[0] == 204:
         sure.pop("c0.stopped", None)
         sure["c0.running"] = True
+    w.try_call("POST", "/containers/c0/pause")
+    w.try_call("POST", "/containers/c0/unpause")
+    w.try_call("POST", "/containers/c0/restart?t=0")
     status, made = w.try_call("POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"AutoRemove": True}})
     if status == 201:
         sure["rm"] = made["Id"]
         w.try_call("POST", "/containers/%s/start" % made["Id"])
         w.try_call("POST", "/containers/%s/wait?condition=removed" % made["Id"])
+    w.try_call("POST", "/containers/create?name=pruned", {"Image": "busybox", "Cmd": ["true"], "Labels": {"prune": ""}})
+    w.try_call("POST", "/containers/prune?filters=%7B%22label%22%3A%5B%22prune%22%5D%7D")
     status, _ = w.try_call("POST", "/containers/create?name=gone", {"Image": "busybox", "Cmd": ["true"]})
     if status == 201 and w.try_call("DELETE", "/containers/gone")[0] == 204:
         sure["removed"] = "gone"
@@ -177,7 +189,7 @@ def judge(w, sure, took):
         bad.append("the daemon took %.1f s to start" % took)
     status, all_ = w.call("GET", "/containers/json?all=1")
     by_id = {c["Id"]: c for c in all_}
-    running = {i for i, c in by_id.items() if c["State"] == "running"}
+    running = {i for i, c in by_id.items() if c["State"] in ("running", "paused")}
     # every record has what it says
     for i in running:
         _, c = w.call("GET", "/containers/%s/json" % i)
@@ -185,6 +197,9 @@ def judge(w, sure, took):
             bad.append("%s is said to run, and pid %d is not there" % (i[:12], c["State"]["Pid"]))
         if w.dir + "/data/containers/%s/rootfs" % i not in w.mounts():
             bad.append("%s runs without its mount" % i[:12])
+        frozen = w.group_says(i, "freezer", "freezer.state", "cgroup.freeze")[:1] in ("F", "1")
+        if frozen != c["State"]["Paused"]:
+            bad.append("%s: paused is %s, and the freezer says otherwise" % (i[:12], c["State"]["Paused"]))
     # everything there belongs to a record
     for m in w.mounts():
         if not any(i in m for i in running):
@@ -255,6 +270,7 @@ def goes_on(w, tar):
     if w.call("GET", "/images/busybox/json")[0] != 200:
         if w.call("POST", "/images/create?fromSrc=-&repo=busybox:latest", tar, "application/x-tar")[0] != 200:
             bad.append("the image cannot be imported again")
+    w.call("POST", "/containers/c0/unpause")  # where it was left paused; else that is refused
     for name in ("c0", "c1"):
         status, _ = w.call("POST", "/containers/create?name=" + name, {"Image": "busybox", "Cmd": ["true"]})
         if status not in (201, 409):

@@ -11,6 +11,7 @@ breach() { echo "law: $*"; bad=1; }
 declare -A may=(
     [base]="" [wire]="base" [cli]="base wire" [api]="base wire engine build image net" [engine]="base image net"
     [image]="base" [build]="base engine image" [net]="base" [shim]="base wire" [runtime]="base" [archive]="base"
+    [init]=""
 )
 while IFS=: read -r file line text; do
     from=${file#src/}; from=${from%%/*}
@@ -70,8 +71,8 @@ done
 forbid 'strcpy\(' 'strcpy is banned' 'src/base/clock\.c'
 forbid 'SYS_openat2|openat2\(' 'openat2 has one door, base/rootpath' 'src/base/rootpath\.c'
 forbid '(fork|vfork|setns|chroot)\(' 'only the runtime and the archive worker fork, enter namespaces or change root' \
-    'src/(base/spawn\.c|runtime/[a-z_]*\.[ch]|archive/[a-z_]*\.[ch])'
-forbid 'exit\(' 'library code never exits' 'src/(api|cli|shim|runtime|archive)/[a-z_]*\.[ch]'
+    'src/(base/spawn\.c|init/main\.c|runtime/[a-z_]*\.[ch]|archive/[a-z_]*\.[ch])'
+forbid 'exit\(' 'library code never exits' 'src/(api|cli|shim|init|runtime|archive)/[a-z_]*\.[ch]'
 # A state of a container changes in one place, which asks the machine; and where it is read from disk.
 forbid 'c->state = ' 'ask machine_next()' 'src/(engine/(record|engine)\.c|(api|cli|image|shim|runtime|archive|wire|base)/[a-z_]*\.[ch])'
 while IFS= read -r -d '' file; do

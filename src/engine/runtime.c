@@ -1,0 +1,85 @@
+/* The daemon's calls to the OCI runtime, for a container that runs: pause, resume, update.
+ *
+ * create, start and delete of a running container are the shim's, which is the process's parent; these three need
+ * nobody's parenthood, only the runtime's own state. The command line is runc's, so any runtime may stand here.
+ *
+ * Why a call failed stands in its log, JSON lines because of --log-format json: the last of level "error" counts. Ours
+ * adds the error triple, others have only the text. */
+#include "engine/model.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/spawn.h"
+#include "base/trace.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define RUNTIME_LOG_MAX (256u << 10)
+
+static void one_line(const char *line, size_t n, json_t *warnings, struct err *e)
+{
+    struct err ignored; /* what is no JSON is no message for us */
+    json_auto_t *j = json_parse(line, n, &ignored);
+    const char *level = json_str(j, "level", ""), *msg = json_str(j, "msg", "");
+    if (str_eq(level, "warning") && warnings)
+        json_array_append_new(warnings, json_string(msg));
+    if (!str_eq(level, "error") && !str_eq(level, "fatal"))
+        return;
+    if (json_is_object(json_object_get(j, "error")))
+        err_from_json(e, json_object_get(j, "error"));
+    else
+        err_set(e, ERR_SYSTEM, "%s", msg);
+}
+
+static void read_log(const char *path, json_t *warnings, struct err *e)
+{
+    struct err ignored;
+    autofree char *text = file_read(AT_FDCWD, path, RUNTIME_LOG_MAX, NULL, &ignored);
+    for (const char *p = text; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+        one_line(p, strcspn(p, "\n"), warnings, e);
+}
+
+static pid_t begin(struct engine *en, struct container *c, const char *const words[5], const char *log, struct err *e)
+{
+    autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
+    const char *path = runtime_path(en, json_str(c->host, "Runtime", ""));
+    autostrv argv = {NULL, 0}, env = {NULL, 0};
+    if (!path)
+        return err_set(e, ERR_SYSTEM, "runtime %s of container %.12s is not known to this daemon",
+                       json_str(c->host, "Runtime", ""), c->id);
+    const char *const head[] = {path, "--root", root, "--log", log, "--log-format", "json"};
+    for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+        strv_add(&argv, head[i]);
+    for (size_t i = 0; i < 5 && words[i]; i++)
+        strv_add(&argv, words[i]);
+    strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    if (trace_path())
+        strv_addf(&env, TRACE_ENV "=%s", trace_path());
+    struct spawn sp = SPAWN_INIT;
+    sp.path = path;
+    sp.argv = argv.v;
+    sp.env = env.v;
+    return spawn_start(&sp, e);
+}
+
+int runtime_call(struct engine *en, struct container *c, const char *verb, const char *option, const char *value,
+                 json_t *warnings, struct err *e)
+{
+    autofree char *log = container_run_path(en, c, "call.log");
+    const char *const words[5] = {verb, option ? option : c->id, value, option ? c->id : NULL, NULL};
+    struct span s = trace_begin(3, "call the OCI runtime");
+    pid_t pid = begin(en, c, words, log, e);
+    int code = pid < 0 ? -1 : spawn_wait(pid, e);
+    trace_end(&s, "%s: pid %d, exit code %d", verb, (int)pid, code);
+    if (code < 0)
+        return -1;
+    *e = (struct err){0};
+    read_log(log, warnings, e);
+    unlink(log);
+    if (code == 0)
+        return 0;
+    return e->kind == ERR_NONE
+               ? err_set(e, ERR_SYSTEM, "the runtime's %s ended with code %d and no message", verb, code)
+               : -1;
+}

@@ -1,0 +1,216 @@
+#!/usr/bin/env bats
+# The life of a container after `run`: pause, restart, top, update, stats, prune. What the API answers, what the kernel says,
+# what the listeners hear.
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_file() {
+    daemon_dirs
+    daemon_start
+    import_busybox
+}
+teardown_file() {
+    daemon_stop
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+teardown() {
+    daemon_pid
+    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
+    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+}
+
+message() { jq -r .message <<<"$BODY"; }
+status_of() { gorae inspect -f '{{.State.Status}}' "$1"; }
+# v1 or v2: the file in the container's cgroup
+group_file() { # controller, name on v1, name on v2, container
+    local id
+    id=$(gorae inspect -f '{{.Id}}' "$4")
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
+}
+frozen() { grep -qE '^(FROZEN|1)$' "$(group_file freezer freezer.state cgroup.freeze "$1")"; }
+actions() { # container, since
+    gorae events --since "$2" --until "$(date +%s.%N)" --filter type=container --filter "container=$1" --format '{{.Action}}' | tr '\n' ' '
+}
+counter() { # a container that counts
+    gorae run -d --name "$1" busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done' >/dev/null
+    eventually 30 sh -c "[ \"\$(gorae logs $1 | wc -l)\" -gt 1 ]"
+}
+
+@test "pause: the processes stand still, everybody is told, unpause lets them go on" {
+    since=$(date +%s.%N)
+    counter p1
+    [ "$(gorae pause p1)" = p1 ]
+    frozen p1
+    n=$(gorae logs p1 | wc -l)
+    sleep 0.3
+    [ "$(gorae logs p1 | wc -l)" = "$n" ]
+    [ "$(gorae inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}}' p1)" = "paused true true" ]
+    [ "$(gorae inspect -f '{{.State.Pid}}' p1)" -gt 0 ]
+    [[ "$(gorae ps --format '{{.Names}} {{.State}} {{.Status}}')" == "p1 paused Up "*"(Paused)" ]]
+    [ "$(gorae ps -q --filter status=paused | wc -l)" = 1 ]
+    [ -z "$(gorae ps -q --filter status=running)" ]
+    [ "$(gorae info -f '{{.ContainersPaused}} {{.ContainersRunning}} {{.ContainersStopped}}')" = "1 0 0" ]
+    [ "$(gorae unpause p1)" = p1 ]
+    never frozen p1
+    [ "$(status_of p1)" = running ]
+    eventually 30 sh -c "[ \"\$(gorae logs p1 | wc -l)\" -gt $n ]"
+    [[ "$(actions p1 "$since")" == *"start pause unpause "* ]]
+}
+
+@test "what a paused container refuses, and what refuses to be paused" {
+    gorae create --name p2 busybox sleep 100 >/dev/null
+    api POST /containers/p2/pause
+    [ "$STATUS" = 409 ]
+    [[ "$(message)" == *"is not running" ]]
+    api POST /containers/nosuch/pause
+    [ "$STATUS" = 404 ]
+    gorae start p2
+    api POST /containers/p2/unpause
+    [ "$STATUS" = 409 ]
+    [[ "$(message)" == *"is not paused" ]]
+    api POST /containers/p2/pause
+    [ "$STATUS" = 204 ]
+    api POST /containers/p2/pause
+    [ "$STATUS" = 409 ]
+    [[ "$(message)" == *"is already paused" ]]
+    api POST '/containers/p2/attach?stream=1&stdout=1'
+    [ "$STATUS" = 409 ]
+    [[ "$(message)" == *"unpause the container before attach" ]]
+    api POST /containers/p2/start
+    [ "$STATUS" = 409 ]
+    [ "$(message)" = "cannot start a paused container, try unpause instead" ]
+    api DELETE /containers/p2
+    [ "$STATUS" = 409 ]
+    [[ "$(message)" == *"paused container"* ]]
+    # wait does not take it for ended
+    run timeout 0.5 gorae wait p2
+    [ "$status" = 124 ]
+}
+
+@test "a paused container is stopped, killed and removed by force; other signals wait for the thaw" {
+    since=$(date +%s.%N)
+    gorae run -d --name p3 busybox sh -c 'trap "exit 7" TERM; trap "echo usr1" USR1; echo up; while :; do sleep 0.05; done' >/dev/null
+    eventually 30 sh -c 'gorae logs p3 | grep -q up'
+    gorae pause p3
+    gorae kill -s USR1 p3
+    [ "$(status_of p3)" = paused ]
+    gorae stop -t 5 p3
+    [ "$(gorae inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Paused}}' p3)" = "exited 7 false" ]
+    [[ "$(actions p3 "$since")" == *"pause kill kill unpause die stop "* ]]
+    gorae start p3
+    gorae pause p3
+    gorae kill p3
+    [ "$(gorae inspect -f '{{.State.Status}} {{.State.ExitCode}}' p3)" = "exited 137" ]
+    gorae start p3
+    gorae pause p3
+    gorae rm -f p3
+    run -1 gorae inspect p3
+}
+
+@test "paused through the death of the daemon, and through a rename while paused" {
+    counter p4
+    gorae pause p4
+    gorae rename p4 p5
+    daemon_kill
+    daemon_start
+    [ "$(status_of p5)" = paused ]
+    frozen p5
+    n=$(gorae logs p5 | wc -l)
+    gorae unpause p5
+    eventually 30 sh -c "[ \"\$(gorae logs p5 | wc -l)\" -gt $n ]"
+    gorae pause p5
+    daemon_stop # ends what is paused as well
+    daemon_start
+    [ "$(status_of p5)" = exited ]
+}
+
+@test "restart: the same container, a new process; events in order; signal and patience" {
+    since=$(date +%s.%N)
+    gorae run -d --name r1 --stop-timeout 1 busybox sh -c 'trap "exit 4" HUP; echo run; while :; do sleep 0.05; done' >/dev/null
+    id=$(gorae inspect -f '{{.Id}}' r1)
+    pid=$(gorae inspect -f '{{.State.Pid}}' r1)
+    eventually 30 sh -c 'gorae logs r1 | grep -q run'
+    [ "$(gorae restart -s HUP -t 5 r1)" = r1 ]
+    [ "$(gorae inspect -f '{{.Id}} {{.State.Status}}' r1)" = "$id running" ]
+    [ "$(gorae inspect -f '{{.State.Pid}}' r1)" != "$pid" ]
+    [[ "$(actions r1 "$since")" == *"start kill die stop start restart "* ]]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter event=kill --filter container=r1 --format '{{.Actor.Attributes.signal}}' | grep -qx 1
+    # a deaf one is killed after its own patience
+    since=$(date +%s.%N)
+    gorae restart r1
+    [[ "$(actions r1 "$since")" == *"kill kill die stop start restart "* ]]
+    # one that does not run is started; a paused one runs again
+    gorae stop -t 0 r1
+    gorae restart r1
+    [ "$(status_of r1)" = running ]
+    gorae pause r1
+    gorae restart -t 0 r1
+    [ "$(status_of r1)" = running ]
+    never frozen r1
+    api POST '/containers/r1/restart?signal=NOSUCH'
+    [ "$STATUS" = 400 ]
+    api POST /containers/nosuch/restart
+    [ "$STATUS" = 404 ]
+    api POST '/containers/r1/restart?t=0'
+    [ "$STATUS" = 204 ]
+}
+
+@test "restart keeps a --rm container; its own end still removes it" {
+    gorae run -d --rm --name r2 busybox sleep 100 >/dev/null
+    id=$(gorae inspect -f '{{.Id}}' r2)
+    gorae restart -t 0 r2
+    [ "$(gorae inspect -f '{{.Id}} {{.State.Status}}' r2)" = "$id running" ]
+    gorae stop -t 0 r2
+    eventually 30 sh -c 'never() { ! "$@"; }; never gorae inspect r2'
+}
+
+@test "top: the processes of this container alone, in ps's own columns" {
+    since=$(date +%s.%N)
+    gorae run -d --name t1 busybox sh -c 'sleep 4321 & sleep 4322 & wait' >/dev/null
+    gorae run -d --name t2 busybox sleep 4323 >/dev/null
+    eventually 30 sh -c '[ "$(gorae top t1 | wc -l)" = 4 ]'
+    gorae top t1 | head -1 | grep -qE '^UID +PID +PPID +C +STIME +TTY +TIME +CMD$'
+    gorae top t1 | grep -q 'sleep 4321$'
+    gorae top t1 | grep -q "sh -c sleep 4321 & sleep 4322 & wait"
+    never grep -q 4323 <(gorae top t1)
+    [ "$(gorae top t2 -o pid,comm | tr -s ' ' | tail -n +2)" = "$(gorae inspect -f '{{.State.Pid}}' t2) sleep" ]
+    [[ "$(actions t1 "$since")" == *"start top "* ]]
+    gorae pause t2
+    [ "$(gorae top t2 | wc -l)" = 2 ]
+    for q in 'ps_args=-o+comm' 'ps_args=--nosuch'; do
+        api GET "/containers/t1/top?$q"
+        [ "$STATUS" = 500 ]
+    done
+    api GET '/containers/t1/top?ps_args=-o+ppid%3DPID'
+    [ "$STATUS" = 400 ]
+    api GET '/containers/t1/top?ps_args=%3Btouch+/tmp/no'
+    [ "$STATUS" = 500 ]
+    gorae stop -t 0 t1
+    api GET /containers/t1/top
+    [ "$STATUS" = 409 ]
+    api GET /containers/nosuch/top
+    [ "$STATUS" = 404 ]
+}
+
+@test "prune: what does not run and passes the filters; bytes, event, question" {
+    gorae run -d --name k1 busybox sleep 100 >/dev/null
+    gorae run -d --name k2 busybox sleep 100 >/dev/null
+    gorae pause k2
+    gorae run --name k3 --label a=1 busybox sh -c 'head -c 5000 /dev/zero >/f'
+    gorae create --name k4 --label b busybox true >/dev/null
+    since=$(date +%s.%N)
+    run gorae container prune <<<n
+    [ "$status" = 1 ]
+    [[ $output == *"WARNING! This will remove all stopped containers."*"container prune has been cancelled" ]]
+    gorae container prune -f --filter until=1h | grep -qx 'Total reclaimed space: 0B'
+    gorae container prune -f --filter label!=b --filter label=a=1 >"$T/o"
+    [ "$(sed -n 1p "$T/o")" = "Deleted Containers:" ]
+    grep -qx 'Total reclaimed space: 5kB' "$T/o"
+    [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 k4 " ]
+    gorae container prune <<<y | grep -q 'Deleted Containers'
+    [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 " ]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter event=prune --format '{{.Type}} {{.Actor.Attributes.reclaimed}}' | grep -qx 'container 5000'
+    api POST '/containers/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D'
+    [ "$STATUS" = 400 ]
+}
