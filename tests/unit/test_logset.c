@@ -155,6 +155,34 @@ START_TEST(the_last_words_of_a_file_are_read)
 }
 END_TEST
 
+/* The reader has seen the end of its file and is about to ask whether that is still the youngest: stat(2) is ours here,
+ * and the writer acts just before it. */
+static int racer = -1;
+int stat(const char *name, struct stat *st)
+{
+    if (racer >= 0) {
+        int fd = racer;
+        racer = -1;
+        say(fd, "last words\n");
+        rotate(&fd, 4);
+        say(fd, "two\n");
+        close(fd);
+    }
+    return fstatat(AT_FDCWD, name, st, 0);
+}
+
+START_TEST(what_comes_between_two_looks_is_read)
+{
+    struct logset s = {.n = 0};
+    int fd = begin();
+    say(fd, "one\n");
+    ck_assert_int_eq(logset_open(&s, path, &e), 0);
+    racer = fd;
+    reads(&s, "one\nlast words\ntwo\n");
+    logset_close(&s);
+}
+END_TEST
+
 START_TEST(a_reader_in_the_way_only_delays)
 {
     int fd = begin(), fresh;
@@ -239,6 +267,7 @@ int main(void)
     tcase_add_test(t, only_as_many_as_are_kept);
     tcase_add_test(t, one_file_is_replaced);
     tcase_add_test(t, the_last_words_of_a_file_are_read);
+    tcase_add_test(t, what_comes_between_two_looks_is_read);
     tcase_add_test(t, a_reader_in_the_way_only_delays);
     tcase_add_test(t, a_hole_in_the_numbers_is_passed_over);
     tcase_add_test(t, a_reader_beside_the_writer_loses_nothing);
