@@ -111,9 +111,11 @@ bench: all $(PAYLOADS) ## measure, beside whatever of docker, podman and runc is
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
 	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(DESTDIR)$(LIBEXECDIR)
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed
+	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
 	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive,$(DESTDIR)$(LIBEXECDIR)/$(p))
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null

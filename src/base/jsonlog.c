@@ -113,12 +113,17 @@ static const char *time_text(int64_t t)
     return text;
 }
 
-void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, int64_t time_ns)
+void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, const char *attrs, int64_t time_ns)
 {
     str_add(out, "{\"log\":\"");
     add_text(out, p, n);
-    str_add(out,
-            stream == JSONLOG_STDERR ? "\",\"stream\":\"stderr\",\"time\":\"" : "\",\"stream\":\"stdout\",\"time\":\"");
+    str_add(out, stream == JSONLOG_STDERR ? "\",\"stream\":\"stderr\"," : "\",\"stream\":\"stdout\",");
+    if (attrs) {
+        str_add(out, "\"attrs\":");
+        str_add(out, attrs);
+        str_addc(out, ',');
+    }
+    str_add(out, "\"time\":\"");
     str_add(out, time_text(time_ns));
     str_add(out, "\"}\n");
 }

@@ -44,8 +44,9 @@ void jsonlog_release(struct jsonlog_record *r);
  * less up to three so that no UTF-8 sequence is cut. @return its size; 0 where the line is not finished yet */
 size_t jsonlog_cut(const void *p, size_t n);
 
-/** Append one record, newline included, to `out`. @param time_ns real time in ns since 1970 */
-void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, int64_t time_ns);
+/** Append one record, newline included, to `out`. @param attrs the "attrs" object as JSON without newlines, or NULL
+ * @param time_ns real time in ns since 1970 */
+void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, const char *attrs, int64_t time_ns);
 
 /** Read one line, with or without its final newline. Strict: what is not a whole record is refused, so a line torn by a
  * crash or a full disk cannot pass for one; the reader skips it. Members may stand in any order, unknown ones are

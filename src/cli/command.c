@@ -8,6 +8,7 @@
  * flags exit 125, a wrong number of arguments 1: all three as docker does.
  * Read next: any command's file, for instance container.c. */
 #include "cli/command.h"
+#include "cli/complete.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -243,6 +244,35 @@ static bool locate(const struct args *args, struct found *ret)
     return ret->place != NULL;
 }
 
+const struct command *command_find(const struct args *args, size_t *ret_words)
+{
+    struct found f;
+    bool known = locate(args, &f);
+    *ret_words = f.words;
+    return known && f.place ? f.place->command : NULL;
+}
+
+static void each_name(const struct place *places, const char *typed, void (*each)(const char *name, const char *typed))
+{
+    for (; places->names; places++) {
+        autofree char *name = mem_strndup(places->names, strcspn(places->names, " "));
+        each(name, typed);
+    }
+}
+
+void command_names(const char *group, const char *typed, void (*each)(const char *name, const char *typed))
+{
+    const struct group *g = group ? find_group(group) : NULL;
+    if (g)
+        each_name(g->places, typed, each);
+    if (group)
+        return;
+    each_name(common, typed, each);
+    each_name(others, typed, each);
+    for (size_t i = 0; i < GROUPS; i++)
+        each(groups[i].name, typed);
+}
+
 /* ---- help ---- */
 
 static void list_places(struct str *out, const struct place *places)
@@ -388,6 +418,8 @@ int command_run(struct cli *cli, const struct args *args)
     struct found f;
     if (str_eq(args->v[0], "help"))
         return command_help(&(struct args){args->v + 1, args->n - 1});
+    if (str_eq(args->v[0], "__complete")) /* for the shell, in no help */
+        return complete(cli, &(struct args){args->v + 1, args->n - 1});
     if (!locate(args, &f))
         return unknown(f.group, args->v[f.words - 1]);
     if (!f.place) /* a group alone, or with --help */

@@ -33,6 +33,11 @@ int command_run(struct cli *cli, const struct args *args);
 /** Print the help of the program, a group or a command (`args` empty, 1 or 2 words). @return exit code */
 int command_help(const struct args *args);
 
+/** The command that the words name, and in how many of them. @return NULL where they name none */
+const struct command *command_find(const struct args *args, size_t *ret_words);
+/** Call `each` with the names of commands and groups, or (`group` not NULL) of the group's commands. */
+void command_names(const char *group, const char *typed, void (*each)(const char *name, const char *typed));
+
 /** `flags` as the help's block of options, `width` columns wide. (usage.c) */
 void usage_flags(struct str *out, const struct flag *flags, size_t width);
 /** The columns that help may fill: the terminal's, 80 elsewhere. */

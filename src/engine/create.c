@@ -10,6 +10,7 @@
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/limits.h"
+#include "engine/logging.h"
 #include "engine/mounts.h"
 #include "engine/share.h"
 #include "base/clock.h"
@@ -132,23 +133,6 @@ static int check_config(const json_t *config, struct err *e)
     return 0;
 }
 
-static int check_log(const json_t *host, struct err *e)
-{
-    const char *type = json_str(host, "LogConfig.Type", "");
-    const char *k;
-    json_t *v;
-    if (!str_eq(type, "json-file") && !str_eq(type, "none"))
-        return err_set(e, ERR_INVALID, "logger: no log driver named '%s' is registered", type);
-    json_object_foreach(json_at(host, "LogConfig.Config"), k, v)
-    {
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "log option '%s' is not supported yet: rotation comes with the step on a "
-                       "container's life",
-                       k);
-    }
-    return 0;
-}
-
 int create_check(struct engine *en, const json_t *config, json_t *host, json_t *warnings, struct err *e)
 {
     enum net_kind net;
@@ -163,7 +147,7 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
                             json_string(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "private" : "host"));
     if (check_config(config, e) < 0 || refuse_never(host, e) < 0 || refuse_later(config, host, e) < 0 ||
         check_modes(config, host, e) < 0 || share_resolve(en, config, host, e) < 0 || limits_check(host, e) < 0 ||
-        texts_check(config, host, e) < 0 || devices_check(host, e) < 0 || check_log(host, e) < 0 ||
+        texts_check(config, host, e) < 0 || devices_check(host, e) < 0 || logging_check(host, e) < 0 ||
         net_plan(json_str(host, "NetworkMode", ""), &net, e) < 0)
         return -1;
     /* What start will make of these is made once here, so that a bad value is refused while nothing exists yet. */

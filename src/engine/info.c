@@ -1,5 +1,6 @@
 /* version and info: what this daemon is, and what this machine can do (spec 4.5, 4.6). */
 #include "engine/model.h"
+#include "engine/logging.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -145,10 +146,10 @@ json_t *engine_info(struct engine *en)
 {
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
     json_t *out =
-        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:[s,s]}, s:b, s:i, s:s, s:s, s:s}", "ID",
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID",
                   en->daemon_id, "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
                   "Backing Filesystem", backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host",
-                  "null", "Authorization", "Log", "json-file", "none", "Debug", en->opt.debug, "NEventsListener", 0,
+                  "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0,
                   "LoggingDriver", "json-file", "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
         json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",

@@ -1,4 +1,5 @@
 /* inspect: everything about one container, in the API's shape (GET /containers/{id}/json, spec 4.2). */
+#include "engine/logging.h"
 #include "engine/snapshot.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -56,8 +57,8 @@ static void add_paths(struct engine *en, struct container *c, const struct snaps
         autofree char *path = container_path(en, c, paths[i].file);
         json_object_set_new(out, paths[i].key, json_string(path));
     }
-    autofree char *file = str_printf("%s-json.log", c->id), *path = container_path(en, c, file);
-    bool logged = str_eq(json_str(s->host, "LogConfig.Type", ""), "json-file");
+    autofree char *path = logging_path(en, c);
+    bool logged = logging_readable(s->host);
     json_object_set_new(out, "LogPath", json_string(logged ? path : ""));
 }
 

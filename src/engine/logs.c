@@ -1,13 +1,14 @@
 /* logs: reading the json-file log, from its end and onwards.
  *
- * The shim appends whole lines; this file reads them. `tail` finds its start by walking back in blocks and counting
- * newlines, so the last ten lines of a gigabyte cost a few kilobytes. `follow` waits on inotify(7) for the file and on
- * the container's exit, and ends after reading what was there when the exit was known: the shim writes the last line
- * before it tells of the exit, so nothing is missed. */
-#include "engine/model.h"
+ * The shim appends whole lines; this file reads them, from one rotated file to the next (base/logset.h). `tail` finds
+ * its start by walking back in blocks and counting newlines, so the last ten lines of a gigabyte cost a few kilobytes.
+ * `follow` waits on inotify(7) for the folder and on the container's exit, and ends after reading what was there when
+ * the exit was known: the shim writes the last line before it tells of the exit, so nothing is missed. */
+#include "engine/logging.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonlog.h"
+#include "base/logset.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@
 #define ATTENTION_MS 1000
 
 struct reader {
-    int fd;
+    struct logset files;
+    const char *path;
     struct str pending; /* bytes read and not yet a whole line */
     struct jsonlog_record record;
     const struct logs_options *opt;
@@ -37,23 +39,23 @@ int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct
         return -1;
     int r = 0;
     *ret_tty = json_is(c->config, "Tty");
-    if (!str_eq(json_str(c->host, "LogConfig.Type", ""), "json-file"))
+    if (!logging_readable(c->host))
         r = err_set(e, ERR_NOT_IMPLEMENTED, "configured logging driver does not support reading: %s",
                     json_str(c->host, "LogConfig.Type", ""));
     container_put(en, c);
     return r;
 }
 
-/* Where the last `n` records begin. @return an offset, or -1 */
-static off_t tail_start(int fd, int64_t n, struct err *e)
+/* Look for the newline before the last `*n` records of one file. @return an offset; 0 with *n left where it has fewer
+ */
+static off_t tail_start(int fd, int64_t *n, struct err *e)
 {
     autofree char *block = mem_alloc(BLOCK);
-    off_t end = lseek(fd, 0, SEEK_END);
-    if (end < 0)
-        return err_sys(e, "seek in the log");
-    int64_t seen = 0;
-    if (n == 0)
-        return end;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "stat the log");
+    const off_t end =
+        st.st_size; /* the descriptor's own position stays: the younger files are read from their beginnings */
     for (off_t at = end; at > 0;) {
         size_t k = at < BLOCK ? (size_t)at : BLOCK;
         at -= (off_t)k;
@@ -61,10 +63,30 @@ static off_t tail_start(int fd, int64_t n, struct err *e)
             return err_sys(e, "read the log");
         for (size_t i = k; i > 0; i--)
             /* the newline that ends the file's last line does not begin another */
-            if (block[i - 1] == '\n' && at + (off_t)i != end && ++seen == n)
+            if (block[i - 1] == '\n' && at + (off_t)i != end && --*n == 0)
                 return at + (off_t)i;
     }
-    return n == 0 ? end : 0;
+    if (end > 0)
+        --*n; /* its first line */
+    return 0;
+}
+
+/* Go to where the last `n` records begin: from the youngest file back, until they are found. */
+static int seek_tail(struct reader *r, int64_t n, struct err *e)
+{
+    size_t i = r->files.n;
+    off_t at = 0;
+    if (i > 0 && n == 0)
+        at = lseek(r->files.fd[--i], 0, SEEK_END);
+    while (i > 0 && n > 0 && at >= 0)
+        at = tail_start(r->files.fd[--i], &n, e);
+    if (at < 0)
+        return -1;
+    while (i-- > 0)
+        logset_next(&r->files);
+    if (r->files.n > 0 && lseek(r->files.fd[0], at, SEEK_SET) < 0)
+        return err_sys(e, "seek in the log");
+    return 0;
 }
 
 /* "k=v,k=v " sorted, percent-encoded: what --details puts before the text. */
@@ -129,13 +151,9 @@ static int read_on(struct reader *r, struct err *e)
 {
     autofree char *block = mem_alloc(BLOCK);
     for (;;) {
-        ssize_t k = read(r->fd, block, BLOCK);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return err_sys(e, "read the log");
-        if (k == 0)
-            return 0;
+        ssize_t k = logset_read(&r->files, r->path, block, BLOCK, e);
+        if (k <= 0)
+            return (int)k;
         str_addn(&r->pending, block, (size_t)k);
         if (consume(r))
             return 1;
@@ -144,11 +162,11 @@ static int read_on(struct reader *r, struct err *e)
     }
 }
 
-static int follow(struct reader *r, struct waiter *w, const char *path, struct err *e)
+static int follow(struct reader *r, struct waiter *w, const char *folder, struct err *e)
 {
     autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0)
-        return err_sys(e, "watch %s", path);
+    if (watch < 0 || inotify_add_watch(watch, folder, IN_MODIFY | IN_MOVED_TO) < 0)
+        return err_sys(e, "watch %s", folder);
     struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = engine_wait_fd(w), .events = POLLIN}};
     for (;;) {
         char news[4096];
@@ -167,31 +185,21 @@ static int follow(struct reader *r, struct waiter *w, const char *path, struct e
     }
 }
 
-static int open_at_start(struct reader *r, const char *path, struct err *e)
-{
-    r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (r->fd < 0)
-        return err_sys(e, "open %s", path);
-    if (r->opt->tail < 0)
-        return 0;
-    off_t at = tail_start(r->fd, r->opt->tail, e);
-    return at < 0 ? -1 : lseek(r->fd, at, SEEK_SET) < 0 ? err_sys(e, "seek in the log") : 0;
-}
-
 static int logs_of(struct engine *en, struct container *c, struct reader *r, struct err *e)
 {
-    autofree char *name = str_printf("%s-json.log", c->id), *path = container_path(en, c, name);
+    autofree char *path = logging_path(en, c), *folder = container_path(en, c, NULL);
     struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
-    int got = -1;
-    if (r->opt->follow && !w)
-        ;
-    else if (open_at_start(r, path, e) == 0)
-        got = w ? follow(r, w, path, e) : read_on(r, e);
-    else if (e->sys == ENOENT) /* it has never run */
-        got = 0;
+    int got = r->opt->follow && !w ? -1 : 0;
+    r->path = path;
+    if (got == 0)
+        got = logset_open(&r->files, path, e);
+    if (got == 0 && r->opt->tail >= 0)
+        got = seek_tail(r, r->opt->tail, e);
+    if (got == 0)
+        got = w ? follow(r, w, folder, e) : read_on(r, e);
     if (w)
         engine_wait_end(en, w);
-    fd_close(r->fd);
+    logset_close(&r->files);
     str_release(&r->pending);
     jsonlog_release(&r->record);
     return got < 0 ? -1 : 0;
@@ -203,7 +211,7 @@ int engine_logs(struct engine *en, const char *name, const struct logs_options *
     struct container *c = container_get(en, name, e);
     if (!c)
         return -1;
-    struct reader r = {.fd = -1, .opt = opt, .sink = sink, .arg = arg};
+    struct reader r = {.opt = opt, .sink = sink, .arg = arg};
     str_reset(&r.pending);
     int got = logs_of(en, c, &r, e);
     container_put(en, c);

@@ -7,6 +7,7 @@
  * because nobody holds its standard streams any more, and its error says so.
  *
  * Vocabulary: base/shimproto.h. The other end: src/shim. */
+#include "engine/logging.h"
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -47,15 +48,13 @@ static int write_task(struct engine *en, struct container *c, const char *dir, s
 {
     autofree char *bundle = str_printf("%s/bundle", dir), *path = str_printf("%s/shim.json", dir);
     autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *exit_path = container_path(en, c, "exit.json");
-    autofree char *oom = oom_file(en, c), *log_name = str_printf("%s-json.log", c->id);
-    autofree char *log_path = container_path(en, c, log_name);
+    autofree char *oom = oom_file(en, c);
     json_auto_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s}", "id", c->id, "bundle", bundle,
                                "runtime", runtime_path(en, json_str(c->host, "Runtime", "")), "runtime_root", root,
                                "exit", exit_path, "ephemeral", container_ephemeral(c), "tty", json_is(c->config, "Tty"),
                                "stdin", json_is(c->config, "OpenStdin"), "stdin_once", json_is(c->config, "StdinOnce"),
                                "cgroup_memory_events", oom);
-    if (str_eq(json_str(c->host, "LogConfig.Type", ""), "json-file"))
-        json_object_set_new(j, "log", json_string(log_path));
+    logging_task(en, c, j);
     const json_t *size = json_object_get(c->host, "ConsoleSize");
     if (json_integer_value(json_array_get(size, 0)) > 0)
         json_object_set(j, "console_size", (json_t *)size);

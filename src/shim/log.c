@@ -1,4 +1,5 @@
-/* The container's log: lines out of bytes, records out of lines, and one write(2) a batch.
+/* The container's log: lines out of bytes, records out of lines, and one write(2) a batch (or one datagram a record,
+ * journal.c).
  *
  * Invariant: outside these functions the file holds exactly the records of all output fed so far, except the unfinished
  * line of each stream, which lies in `partial`. A client that is shown the log (replay.c) relies on it: end of file
@@ -10,11 +11,13 @@
  * place. Nothing is fsynced: a log line is not worth a disk flush, and what write(2) took survives the death of any
  * process.
  *
- * Rotation will belong to put(), before a batch is written.
+ * A file that has reached its largest size is set aside before the next record (base/logset.h). Where that is not
+ * possible at the moment, it grows on and the next batch tries again.
  *
  * Read next: base/jsonlog.h for the format. */
 #include "shim/shim.h"
 #include "base/jsonlog.h"
+#include "base/logset.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -40,15 +43,29 @@ static int mend_end(int fd, const char *path, struct err *e)
     return 0;
 }
 
-int logger_open(struct logger *l, const char *path, struct err *e)
+int logger_open(struct logger *l, const struct task *t, struct err *e)
 {
-    autoclose int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    struct stat st;
+    l->task = t;
+    if (t->journal)
+        return journal_open(l, t->journal, e);
+    if (!t->log)
+        return 0;
+    autoclose int fd = open(t->log, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
     if (fd < 0)
-        return err_sys(e, "open log %s", path);
-    if (mend_end(fd, path, e) < 0)
+        return err_sys(e, "open log %s", t->log);
+    if (mend_end(fd, t->log, e) < 0)
         return -1;
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "stat log %s", t->log);
+    l->size = st.st_size;
     l->fd = take_fd(&fd);
     return 0;
+}
+
+bool logger_on(const struct logger *l)
+{
+    return l->fd >= 0 || l->journal.n > 0;
 }
 
 /* Append records. @return how many bytes of whole records are in the file; less than n on failure, with errno */
@@ -72,6 +89,43 @@ static size_t put(struct logger *l, const char *p, size_t n)
     return whole;
 }
 
+static void rotate(struct logger *l)
+{
+    struct err ignored; /* the log goes on in the file that it has */
+    int fd;
+    if (logset_rotate(l->task->log, l->task->log_files, &fd, &ignored) <= 0)
+        return;
+    fd_close(l->fd);
+    l->fd = fd;
+    l->size = 0;
+}
+
+/* How much of these records goes into the file that we have: up to the end of the one that fills it. */
+static size_t share(const struct logger *l, const char *p, size_t n)
+{
+    int64_t room = l->task->log_size - l->size;
+    if (l->task->log_size == 0 || room <= 0 || room >= (int64_t)n)
+        return n;
+    const char *end = memchr(p + room - 1, '\n', n - (size_t)room + 1);
+    return end ? (size_t)(end - p) + 1 : n;
+}
+
+/* As put(), and a file that is full is set aside first. */
+static size_t put_in_files(struct logger *l, const char *p, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        if (l->task->log_size > 0 && l->size >= l->task->log_size)
+            rotate(l);
+        size_t k = share(l, p + done, n - done), got = put(l, p + done, k);
+        done += got;
+        l->size += (int64_t)got;
+        if (got < k)
+            break;
+    }
+    return done;
+}
+
 /* Newlines inside the text of a record are escaped, so each one counted is the end of a record. */
 static void lose(struct logger *l, const char *p, size_t n)
 {
@@ -88,9 +142,14 @@ static bool tell_lost(struct logger *l, int64_t at)
     autostr record = STR_INIT;
     autofree char *text =
         str_printf("gorae: %ju log records are missing here: %s\n", (uintmax_t)l->lost, strerrordesc_np(l->lost_why));
-    jsonlog_encode(&record, JSONLOG_STDERR, text, strlen(text), at);
-    if (put(l, record.s, record.len) < record.len)
-        return false;
+    if (l->fd < 0) {
+        if (!journal_put(l, JSONLOG_STDERR, text, strlen(text)))
+            return false;
+    } else {
+        jsonlog_encode(&record, JSONLOG_STDERR, text, strlen(text), l->task->log_attrs, at);
+        if (put_in_files(l, record.s, record.len) < record.len)
+            return false;
+    }
     l->lost = 0;
     return true;
 }
@@ -101,7 +160,7 @@ static void flush(struct logger *l, int64_t at)
 {
     if (l->batch.len == 0)
         return;
-    size_t done = tell_lost(l, at) ? put(l, l->batch.s, l->batch.len) : 0;
+    size_t done = tell_lost(l, at) ? put_in_files(l, l->batch.s, l->batch.len) : 0;
     if (done < l->batch.len)
         lose(l, l->batch.s + done, l->batch.len - done);
     str_reset(&l->batch);
@@ -109,7 +168,14 @@ static void flush(struct logger *l, int64_t at)
 
 static void record(struct logger *l, int stream, const char *p, size_t n, int64_t at)
 {
-    jsonlog_encode(&l->batch, stream, p, n, at);
+    if (l->fd < 0) {
+        if (!tell_lost(l, at) || !journal_put(l, stream, p, n)) {
+            l->lost_why = errno;
+            l->lost++;
+        }
+        return;
+    }
+    jsonlog_encode(&l->batch, stream, p, n, l->task->log_attrs, at);
     if (l->batch.len >= BATCH_MAX)
         flush(l, at);
 }
@@ -132,7 +198,7 @@ static size_t fill_partial(struct str *part, const char *p, size_t n)
 void logger_feed(struct logger *l, int stream, const char *p, size_t n, int64_t at)
 {
     struct str *part = &l->partial[stream - JSONLOG_STDOUT];
-    if (l->fd < 0)
+    if (!logger_on(l))
         return;
     while (n > 0) {
         size_t k = part->len == 0 ? jsonlog_cut(p, n) : 0;
@@ -156,7 +222,7 @@ void logger_feed(struct logger *l, int stream, const char *p, size_t n, int64_t 
 
 void logger_finish(struct logger *l, int64_t at)
 {
-    if (l->fd < 0)
+    if (!logger_on(l))
         return;
     for (int i = 0; i < 2; i++) {
         if (l->partial[i].len > 0)
@@ -171,6 +237,7 @@ void logger_close(struct logger *l)
 {
     fd_close(l->fd);
     l->fd = -1;
+    journal_close(l);
     str_release(&l->batch);
     str_release(&l->partial[0]);
     str_release(&l->partial[1]);

@@ -142,7 +142,7 @@ static int setup(struct shim *s, const char *dir, struct err *e)
     /* Relative names from here on: a socket's path may have 107 bytes (unix(7)), and DIR alone can be as long. */
     if (chdir(s->task.dir) < 0)
         return err_sys(e, "enter %s", s->task.dir);
-    if (s->task.log && logger_open(&s->log, s->task.log, e) < 0)
+    if (logger_open(&s->log, &s->task, e) < 0)
         return -1;
     s->listener = sock_listen_unix("shim.sock", SOCK_SEQPACKET, 0600, e);
     if (s->listener < 0 || fcntl(s->listener, F_SETFL, O_NONBLOCK) < 0)
@@ -155,7 +155,7 @@ static int setup(struct shim *s, const char *dir, struct err *e)
 int main(int argc, char **argv)
 {
     struct err e;
-    struct shim s = {.signals = -1, .listener = -1, .log.fd = -1};
+    struct shim s = {.signals = -1, .listener = -1, .log = {.fd = -1, .journal.sock = -1}};
     s.io = (struct stdio){.in = -1, .console = -1, .out = {{.fd = -1}, {.fd = -1}}, .child = {-1, -1, -1}};
     mem_setup();
     trace_program("shim");

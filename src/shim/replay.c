@@ -5,15 +5,16 @@
  * has written (the invariant of log.c), and because one thread does everything, nothing can come between that look and
  * the switch. So it needs no buffer for what happened meanwhile, and a slow reader of a long log delays nobody.
  *
+ * Rotation in the meantime makes no difference: logset_read() goes from file to file.
+ *
  * Lines that are no records (damaged by a crash) are skipped; so is a line too long to be one.
  *
  * Read next: base/jsonlog.h, log.c. */
 #include "shim/shim.h"
 #include "base/jsonlog.h"
+#include "base/logset.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@
            */
 
 struct replay {
-    int fd;
+    struct logset files;
     struct str buf; /* read and not yet shown */
     bool skipping;  /* inside a line that is too long */
     struct jsonlog_record record;
@@ -31,20 +32,19 @@ struct replay {
 
 void replay_begin(struct shim *s, struct client *c)
 {
+    struct err ignored;
     if (s->log.fd < 0)
         return;
-    int fd = open(s->task.log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return; /* removed under our hands: then there is nothing to show */
     c->replay = mem_alloc(sizeof(*c->replay));
-    c->replay->fd = fd;
+    if (logset_open(&c->replay->files, s->task.log, &ignored) < 0)
+        replay_free(take_ptr(&c->replay)); /* removed under our hands: then there is nothing to show */
 }
 
 void replay_free(struct replay *r)
 {
     if (!r)
         return;
-    fd_close(r->fd);
+    logset_close(&r->files);
     str_release(&r->buf);
     jsonlog_release(&r->record);
     free(r);
@@ -90,11 +90,10 @@ static void go_live(struct shim *s, struct client *c)
 
 void replay_step(struct shim *s, struct client *c)
 {
+    struct err ignored;
     char chunk[REPLAY_CHUNK];
     for (size_t turn = 0; turn < REPLAY_TURN && client_pending(c) < OUTPUT_PENDING_MAX; turn += sizeof(chunk)) {
-        ssize_t n = read(c->replay->fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = logset_read(&c->replay->files, s->task.log, chunk, sizeof(chunk), &ignored);
         if (n <= 0) {
             go_live(s, c);
             return;

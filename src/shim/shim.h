@@ -68,6 +68,10 @@ struct task {
     const char *id, *bundle, *runtime, *runtime_root, *log, *exit, *memory_events;
     const char *process; /**< an exec's; NULL: the task is a container */
     const json_t *runtime_args;
+    const char *log_attrs; /**< what each record of the log carries, a JSON object; or NULL */
+    int64_t log_size;      /**< bytes after which the log begins a new file; 0: never */
+    int log_files;         /**< files that are kept */
+    const json_t *journal; /**< write to systemd's journal instead: its socket, and fields that each record carries */
     bool tty, keep_stdin, stdin_once, ephemeral;
     int rows, columns;
 };
@@ -99,20 +103,40 @@ void task_release(struct task *t);
 
 /* ---- the log (log.c) ---- */
 
+/** The journal's socket, and how each datagram begins (journal.c). */
+struct journal {
+    const char *path;
+    int sock;         /**< -1: to be connected anew */
+    struct str field; /**< the fields that all records share, encoded */
+    size_t n;         /**< fields; 0: the journal is not in use */
+};
+
 struct logger {
-    int fd;                /**< -1: the container has no log */
+    const struct task *task;
+    int fd;       /**< -1: the log is no file */
+    int64_t size; /**< of the file, in bytes */
+    struct journal journal;
     struct str batch;      /**< records to be written by the next write(2) */
     struct str partial[2]; /**< by stream: the line that has no end yet */
     uint64_t lost;         /**< records that could not be written, not yet told in the log */
     int lost_why;          /**< errno of the last of them */
 };
 
-int logger_open(struct logger *l, const char *path, struct err *e);
+/** Begin the log that the task asks for, if any. */
+int logger_open(struct logger *l, const struct task *t, struct err *e);
+/** Does the container have a log? */
+bool logger_on(const struct logger *l);
 /** Take output of one stream and write the records that are complete. `at`: real time, for all of them. */
 void logger_feed(struct logger *l, int stream, const char *p, size_t n, int64_t at);
 /** The container's output is over: unfinished lines become records, and lost ones are told. */
 void logger_finish(struct logger *l, int64_t at);
 void logger_close(struct logger *l);
+
+/** Connect to systemd's journal. @param task {"socket": path, "fields": {NAME: text …}} */
+int journal_open(struct logger *l, const json_t *task, struct err *e);
+/** Send one record. @return false with errno where it is lost */
+bool journal_put(struct logger *l, int stream, const char *p, size_t n);
+void journal_close(struct logger *l);
 
 /* ---- stdio (stdio.c) ---- */
 

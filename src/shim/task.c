@@ -2,6 +2,7 @@
  * another version; it is told whole and at once rather than found later in a running container. The members are listed
  * in base/shimproto.h. Read next: main.c. */
 #include "shim/shim.h"
+#include "base/logset.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -62,6 +63,19 @@ static int console_size(struct task *t, struct err *e)
     return 0;
 }
 
+/* How the log is kept: sizes, what each record carries, or the journal instead of files. */
+static int logging(struct task *t, struct err *e)
+{
+    t->log_size = json_int(t->json, "log_size", 0);
+    t->log_files = (int)json_int(t->json, "log_files", 1);
+    t->journal = json_object_get(t->json, "journal");
+    if (text(t, "log", false, true, &t->log, e) < 0 || text(t, "log_attrs", false, false, &t->log_attrs, e) < 0)
+        return -1;
+    if (t->log_size < 0 || t->log_files < 1 || t->log_files > LOGSET_MAX)
+        return err_set(e, ERR_INVALID, "shim.json: \"log_size\" and \"log_files\" are out of range");
+    return 0;
+}
+
 /* Members that this version does not know are passed over, so that a newer daemon may start an older shim. */
 int task_load(struct task *t, const char *dir, struct err *e)
 {
@@ -75,7 +89,7 @@ int task_load(struct task *t, const char *dir, struct err *e)
         return bytes ? err_wrap(e, "%s", path) : -1;
     if (text(t, "id", true, false, &t->id, e) < 0 || text(t, "process", false, true, &t->process, e) < 0 ||
         text(t, "bundle", !t->process, true, &t->bundle, e) < 0 || text(t, "runtime", true, true, &t->runtime, e) < 0 ||
-        text(t, "runtime_root", true, true, &t->runtime_root, e) < 0 || text(t, "log", false, true, &t->log, e) < 0 ||
+        text(t, "runtime_root", true, true, &t->runtime_root, e) < 0 || logging(t, e) < 0 ||
         text(t, "exit", true, true, &t->exit, e) < 0 ||
         text(t, "cgroup_memory_events", false, true, &t->memory_events, e) < 0)
         return -1;

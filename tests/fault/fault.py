@@ -133,9 +133,12 @@ def scenario(w, tar, second):
     sure = {}
     if w.try_call("POST", "/images/create?fromSrc=-&repo=busybox:latest", tar, "application/x-tar")[0] == 200:
         sure["image"] = "busybox"
-    for i, cmd in enumerate((["sleep", "1000"], ["sh", "-c", "exit 3"])):
+    # c1 writes a line into each of its log's files
+    logs = {"Type": "json-file", "Config": {"max-size": "60", "max-file": "5"}}
+    for i, cmd in enumerate((["sleep", "1000"], ["sh", "-c", "seq 1 4; exit 3"])):
         name = "c%d" % i
-        status, made = w.try_call("POST", "/containers/create?name=" + name, {"Image": "busybox", "Cmd": cmd})
+        host = {"LogConfig": logs} if i else {}
+        status, made = w.try_call("POST", "/containers/create?name=" + name, {"Image": "busybox", "Cmd": cmd, "HostConfig": host})
         if status == 201:
             sure[name] = made["Id"]
         if w.try_call("POST", "/containers/%s/start" % name)[0] == 204:
@@ -253,6 +256,12 @@ def judge_promises(w, sure, by_id):
         _, c = w.call("GET", "/containers/c1/json")
         if c["State"]["Status"] != "exited" or c["State"]["ExitCode"] not in (3, 137):
             bad.append("c1 ended with 3, and is %s (%s)" % (c["State"]["Status"], c["State"]["ExitCode"]))
+    if "c1" in sure:
+        status, text = w.call("GET", "/containers/c1/logs?stdout=1")
+        lines = re.findall(rb"\d", re.sub(rb"\x01\0\0\0....", b"", text)) if status == 200 else None
+        whole = w.call("GET", "/containers/c1/json")[1]["State"]["ExitCode"] == 3  # its shim lived to its end
+        if lines is None or lines != [b"1", b"2", b"3", b"4"][: 4 if whole and "c1.started" in sure else len(lines)]:
+            bad.append("the log of c1: %s %s" % (status, text))
     if "rm" in sure and sure["rm"] in by_id and by_id[sure["rm"]]["State"] not in ("created", "running"):
         bad.append("--rm was not honoured: %s" % by_id[sure["rm"]]["Status"])
     if "removed" in sure and any("/gone" in c["Names"] for c in by_id.values()):

@@ -12,7 +12,7 @@ static void same(const char *in, size_t n, int stream, int64_t t, const char *wa
 {
     autostr line = STR_INIT;
     struct jsonlog_record r = {0};
-    jsonlog_encode(&line, stream, in, n, t);
+    jsonlog_encode(&line, stream, in, n, NULL, t);
     ck_assert_int_eq(line.s[line.len - 1], '\n');
     ck_assert_ptr_eq(memchr(line.s, '\n', line.len), line.s + line.len - 1);
     /* A second opinion on whether this is JSON at all. NUL in a string needs json_loadb's leave, so it is not asked. */
@@ -74,7 +74,7 @@ END_TEST
 START_TEST(the_line_is_the_one_that_docker_writes)
 {
     autostr line = STR_INIT;
-    jsonlog_encode(&line, JSONLOG_STDOUT, "a\t\"b\"\\<&>\x01\n", 11, INT64_C(1714564800123456789));
+    jsonlog_encode(&line, JSONLOG_STDOUT, "a\t\"b\"\\<&>\x01\n", 11, NULL, INT64_C(1714564800123456789));
     ck_assert_str_eq(line.s, "{\"log\":\"a\\t\\\"b\\\"\\\\<&>\\u0001\\n\",\"stream\":\"stdout\","
                              "\"time\":\"2024-05-01T12:00:00.123456789Z\"}\n");
 }
@@ -153,7 +153,7 @@ START_TEST(no_beginning_of_a_record_is_one)
 {
     autostr line = STR_INIT;
     struct jsonlog_record r = {0};
-    jsonlog_encode(&line, JSONLOG_STDERR, "\xc3\xa9\x02\"x\n", 6, INT64_C(1714564800123456789));
+    jsonlog_encode(&line, JSONLOG_STDERR, "\xc3\xa9\x02\"x\n", 6, NULL, INT64_C(1714564800123456789));
     for (size_t n = 0; n + 1 < line.len; n++) {
         char *torn = malloc(n ? n : 1);
         memcpy(torn, line.s, n);

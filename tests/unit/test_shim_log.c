@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/un.h>
 
 #define WAIT_GO "while ! [ -e $BOX/go ]; do sleep .05; done;"
 
@@ -326,6 +327,135 @@ START_TEST(a_full_disk_loses_records_and_says_so)
 }
 END_TEST
 
+static void limits(struct box *b, int size, int files)
+{
+    box_set(b, "log_size", json_integer(size));
+    box_set(b, "log_files", json_integer(files));
+}
+
+/* The texts of the log's files, oldest first, each ended by a bar: "one\n|two\n|". */
+static char *files_text(const struct box *b)
+{
+    struct str out = STR_INIT;
+    struct jsonlog_record r = {0};
+    for (int k = 20; k >= 0; k--) {
+        autofree char *name = k ? str_printf("log.%d", k) : mem_strdup("log");
+        if (!box_has(b, name))
+            continue;
+        autofree char *log = box_get(b, name);
+        for (char *p = log, *end; (end = strchr(p, '\n')); p = end + 1) {
+            ck_assert_int_eq(jsonlog_decode(p, (size_t)(end - p), &r), 0);
+            str_addn(&out, r.text, r.len);
+        }
+        str_addc(&out, '|');
+    }
+    jsonlog_release(&r);
+    return str_take(&out);
+}
+
+/* A record of these lines has 67 bytes: the second fills a file of 100. */
+START_TEST(a_full_file_is_set_aside)
+{
+    struct box b;
+    box_new(&b, "for i in 1 2 3 4 5 6 7; do echo $i; done"); /* in one batch or in seven: the files are the same */
+    limits(&b, 100, 3);
+    run_to_end(&b);
+    autofree char *files = files_text(&b);
+    ck_assert_str_eq(files, "3\n4\n|5\n6\n|7\n|");
+    box_free(&b);
+}
+END_TEST
+
+START_TEST(one_file_alone_begins_anew)
+{
+    struct box b;
+    box_new(&b, "for i in 1 2 3; do echo $i; sleep .05; done");
+    limits(&b, 100, 1);
+    run_to_end(&b);
+    autofree char *files = files_text(&b);
+    ck_assert_str_eq(files, "3\n|");
+    box_free(&b);
+}
+END_TEST
+
+/* The client is shown three files, while a fourth is begun. */
+START_TEST(logs_go_through_all_files)
+{
+    struct box b;
+    autoseen seen = {0};
+    box_new(&b, "seq 1 5; " WAIT_GO " seq 6 9");
+    limits(&b, 100, 20);
+    box_run(&b);
+    box_wait_for(&b, "log.2");
+    int c = box_attach(&b, OUT | ERR | LOGS, NULL, NULL);
+    box_put(&b, "go", "");
+    seen_all(&seen, c);
+    ck_assert_str_eq(seen.out[1].s, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    box_exit_code(&b, 0);
+    ck_assert_int_eq(box_reap(&b), 0);
+    box_free(&b);
+}
+END_TEST
+
+START_TEST(records_carry_what_was_asked_for)
+{
+    struct box b;
+    struct jsonlog_record r = {0};
+    box_new(&b, "echo text");
+    box_set(&b, "log_attrs", json_string("{\"tag\":\"web\"}"));
+    run_to_end(&b);
+    autofree char *log = box_get(&b, "log");
+    ck_assert_int_eq(jsonlog_decode(log, strlen(log), &r), 0);
+    ck_assert_int_eq(r.attrs_len, 13);
+    ck_assert_int_eq(strncmp(r.attrs, "{\"tag\":\"web\"}", 13), 0);
+    ck_assert_str_eq(r.text, "text\n");
+    jsonlog_release(&r);
+    box_free(&b);
+}
+END_TEST
+
+START_TEST(the_journal_gets_a_datagram_a_line)
+{
+    struct box b;
+    char got[4][512];
+    box_new(&b, "echo one; sleep .1; printf 'a\\rb' >&2; sleep .1; printf x");
+    autofree char *path = box_path(&b, "journal");
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(journal, (struct sockaddr *)&name, sizeof(name)), 0);
+    json_object_del(b.task, "log");
+    box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", "two\nlines"));
+    run_to_end(&b);
+    for (int i = 0; i < 3; i++) {
+        ssize_t n = recv(journal, got[i], sizeof(got[i]) - 1, MSG_DONTWAIT);
+        ck_assert_int_gt(n, 0);
+        ck_assert_int_eq(memcmp(got[i], "CONTAINER_NAME\n\x09\0\0\0\0\0\0\0two\nlines\n", 33), 0);
+        got[i][n] = '\0';
+    }
+    ck_assert_str_eq(got[0] + 33, "PRIORITY=6\nMESSAGE=one\n");
+    ck_assert_str_eq(got[1] + 33, "PRIORITY=6\nMESSAGE=x\n"); /* unfinished lines at the end, stdout's first */
+    ck_assert_str_eq(got[2] + 33, "PRIORITY=3\nMESSAGE=a\rb\n");
+    ck_assert_int_eq(recv(journal, got[3], sizeof(got[3]), MSG_DONTWAIT), -1);
+    close(journal);
+    box_free(&b);
+}
+END_TEST
+
+START_TEST(without_a_journal_nothing_starts)
+{
+    struct box b;
+    box_new(&b, "echo one");
+    box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", "/nowhere/socket", "fields", "CONTAINER_NAME", "x"));
+    box_write_task(&b);
+    box_launch(&b);
+    json_auto_t *said = box_event(&b, "failed");
+    ck_assert_int_eq(strncmp(json_str(said, "error.message", ""), "journald is not enabled on this host", 36), 0);
+    ck_assert_int_eq(box_reap(&b), 1);
+    box_free(&b);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *s = suite_create("shim_log");
@@ -336,6 +466,12 @@ int main(int argc, char **argv)
     tcase_add_test(t, bytes_that_are_no_text);
     tcase_add_test(t, a_torn_end_is_mended);
     tcase_add_test(t, a_log_that_is_no_file_is_refused);
+    tcase_add_test(t, a_full_file_is_set_aside);
+    tcase_add_test(t, one_file_alone_begins_anew);
+    tcase_add_test(t, logs_go_through_all_files);
+    tcase_add_test(t, records_carry_what_was_asked_for);
+    tcase_add_test(t, the_journal_gets_a_datagram_a_line);
+    tcase_add_test(t, without_a_journal_nothing_starts);
     tcase_add_test(t, a_full_disk_loses_records_and_says_so);
     t = shim_case(s, "volume");
     tcase_add_test(t, much_output_is_whole_in_the_log_and_at_each_client);
