@@ -4,6 +4,7 @@
  * client sent after its request. The last of HTTP, the head of the answer, is written by the engine, which alone can
  * see to it that nothing comes between the head and the attachment (engine/attach.c). */
 #include "api/api.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "wire/frame.h"
 
@@ -45,7 +46,8 @@ int streams_attach(struct request *r, struct err *e)
     };
     if (!stream && !logs)
         return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
-    if (engine_attach_check(r->engine, r->name, &tty, e) < 0)
+    struct keys keys;
+    if (engine_attach_check(r->engine, r->name, &tty, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
         return -1;
     if (o.in && !r->head->upgrade && r->head->body == HTTP_BODY_CHUNKED)
         return attach_within_http(r, &o, stream_type(r, tty), e);

@@ -41,7 +41,7 @@ static int prepare(struct cli *cli, const json_t *seen, bool in, const char *det
 }
 
 /* @return exit code */
-static int finish(struct cli *cli, struct session *s, int end, struct err *e)
+static int finish(struct session *s, int end, struct err *e)
 {
     int code = EXIT_FAILED;
     term_restore(&s->term);
@@ -50,7 +50,7 @@ static int finish(struct cli *cli, struct session *s, int end, struct err *e)
     else if (end == SESSION_ENDED)
         code = session_exit_code(s, e);
     session_close(s);
-    return end < 0 || code < 0 ? cli_fail_own(cli, e) : code;
+    return end < 0 || code < 0 ? session_failed(s, e) : code;
 }
 
 /* ---- start ---- */
@@ -77,7 +77,7 @@ static int start_joined(struct cli *cli, const struct join_options *o, const cha
         session_close(&s);
         return cli_fail(cli, &e);
     }
-    return finish(cli, &s, session_copy(&s, &e), &e);
+    return finish(&s, session_copy(&s, &e), &e);
 }
 
 static int start(struct cli *cli, void *options, const struct args *args)
@@ -128,8 +128,8 @@ static int attach(struct cli *cli, void *options, const struct args *args)
         return cli_fail(cli, &e);
     }
     if (!json_is(again, "State.Running"))
-        return finish(cli, &s, SESSION_ENDED, &e);
-    return finish(cli, &s, session_copy(&s, &e), &e);
+        return finish(&s, SESSION_ENDED, &e);
+    return finish(&s, session_copy(&s, &e), &e);
 }
 
 #define AT(member) offsetof(struct join_options, member)

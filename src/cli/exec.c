@@ -113,7 +113,7 @@ static int exec_attached(struct cli *cli, const struct exec_options *o, const ch
     int end = session_copy(&s, &e);
     session_close(&s);
     if (end < 0)
-        return cli_fail_own(cli, &e);
+        return session_failed(&s, &e);
     int code = ask_code(cli, id, &e);
     return code < 0 ? cli_fail(cli, &e) : code;
 }

@@ -211,7 +211,9 @@ static int run_attached(struct cli *cli, const struct create_options *o, const s
     session_close(&s);
     if (!started)
         return fail(cli, &e, code);
-    if (end < 0 || code < 0)
+    if (end < 0)
+        return session_failed(&s, &e);
+    if (code < 0)
         cli_fail(cli, &e);
     return code < 0 ? EXIT_USAGE : code;
 }

@@ -129,10 +129,12 @@ static int take_signals(struct session *s, struct err *e)
             hand_on(s, signal_api_name(sig));
         }
         bool stop = sig == SIGINT || sig == SIGTERM;
-        if (stop && (!s->proxy || ++s->stops == STOPS_MAX))
+        if (stop && (!s->proxy || ++s->stops == STOPS_MAX)) {
+            s->stopped_by = sig;
             return err_set(e, ERR_SYSTEM,
                            s->proxy ? "stopped by the third signal; the container may still be running"
                                     : "stopped by a signal; the container is still running");
+        }
     }
     return 0;
 }
@@ -247,7 +249,7 @@ static void end_input(struct session *s)
 /* @return 1 when the detach keys are complete, 0, -1 */
 static int from_keyboard(struct session *s, struct err *e)
 {
-    unsigned char part[8192];
+    char part[8192];
     ssize_t n = read(s->in, part, sizeof(part));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -258,7 +260,7 @@ static int from_keyboard(struct session *s, struct err *e)
         return 0;
     }
     s->out_pos = 0;
-    return keys_feed(&s->keys, part, (size_t)n, s->out, &s->out_len);
+    return keys_scan(&s->keys, part, (size_t)n, s->out, &s->out_len);
 }
 
 static int to_container(struct session *s, struct err *e)
@@ -327,6 +329,12 @@ int session_copy(struct session *s, struct err *e)
     else
         trace_end(&span, "no output");
     return r == 2 ? SESSION_ENDED : r;
+}
+
+int session_failed(struct session *s, const struct err *e)
+{
+    int code = cli_fail_own(s->cli, e);
+    return s->stopped_by ? 128 + s->stopped_by : code;
 }
 
 int session_exit_code(struct session *s, struct err *e)

@@ -13,6 +13,7 @@
 #ifndef GORAE_CLI_SESSION_H
 #define GORAE_CLI_SESSION_H
 
+#include "base/keys.h"
 #include "cli/cli.h"
 #include "cli/term.h"
 #include "wire/frame.h"
@@ -33,11 +34,12 @@ struct session {
     int signals;
     struct term term;
     struct frame_reader frames;
-    unsigned char out[8192 + KEYS_MAX]; /**< typed, and not yet sent: out[out_pos..out_len) */
+    char out[8192 + KEYS_MAX]; /**< typed, and not yet sent: out[out_pos..out_len) */
     size_t out_pos, out_len;
     int resize_tries;
     int64_t resize_at;
     int stops;         /**< INT and TERM so far */
+    int stopped_by;    /**< the signal that ended the copying, or 0 */
     struct str sample; /**< the beginning of the output, for the trace */
     uint64_t bytes;
 };
@@ -57,6 +59,8 @@ int session_wait(struct session *s, const char *condition, struct reply *ret, st
 int session_open(struct session *s, struct err *e);
 /** Copy until the connection and `wait` are over, or the detach keys were typed. @return enum session_end, or -1 */
 int session_copy(struct session *s, struct err *e);
+/** session_copy() has failed: say why. @return exit code: 1, or 128 and the number of the signal that stopped us */
+int session_failed(struct session *s, const struct err *e);
 /** Restore the terminal, close. Safe on a stream that was never opened. */
 void session_close(struct session *s);
 

@@ -49,62 +49,6 @@ bool term_size(int fd, int *rows, int *columns)
     return true;
 }
 
-/* One name of the list, n bytes. @return its byte, or -1 */
-static int key_byte(const char *s, size_t n)
-{
-    if (n == 1)
-        return (unsigned char)*s;
-    if (n != 6 || strncmp(s, "ctrl-", 5) != 0)
-        return -1;
-    /* The control key clears bits 5 and 6 of the character: Ctrl-P is 0x10. */
-    bool known = (s[5] >= 'a' && s[5] <= 'z') || (s[5] >= '@' && s[5] <= '_');
-    return known ? s[5] & 0x1f : -1;
-}
-
-int keys_init(struct keys *k, const char *text, struct err *e)
-{
-    *k = (struct keys){.n = 0};
-    const char *s = text ? text : KEYS_DEFAULT;
-    while (*s) {
-        /* A comma alone is a key too: "ctrl-x,," ends in one. */
-        size_t n = strcspn(s + 1, ",") + 1;
-        int key = key_byte(s, n);
-        if (key < 0 || k->n == KEYS_MAX)
-            return err_set(e, ERR_INVALID, "invalid detach keys \"%s\": expected keys such as ctrl-p,ctrl-q", text);
-        k->want[k->n++] = (unsigned char)key;
-        s += n;
-        s += *s == ',';
-    }
-    return 0;
-}
-
-bool keys_feed(struct keys *k, const unsigned char *in, size_t n, unsigned char *out, size_t *ret_n)
-{
-    size_t m = 0;
-    for (size_t i = 0; i < n && k->n > 0; i++) {
-        if (in[i] != k->want[k->have] && k->have > 0) {
-            /* Not the sequence after all: let go what was held back. */
-            for (size_t j = 0; j < k->have; j++)
-                out[m++] = k->want[j];
-            k->have = 0;
-        }
-        if (in[i] == k->want[k->have])
-            k->have++;
-        else
-            out[m++] = in[i];
-        if (k->have == k->n) {
-            *ret_n = m;
-            return true;
-        }
-    }
-    if (k->n == 0) {
-        memcpy(out, in, n);
-        m = n;
-    }
-    *ret_n = m;
-    return false;
-}
-
 static const struct {
     int sig;
     const char *name;

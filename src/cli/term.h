@@ -1,5 +1,5 @@
 /** @file
- * The terminal: raw mode, size, signals, detach keys.
+ * The terminal: raw mode, size, signals.
  */
 #ifndef GORAE_CLI_TERM_H
 #define GORAE_CLI_TERM_H
@@ -24,25 +24,6 @@ void term_restore(struct term *t);
 
 /** Rows and columns of the terminal at `fd`. @return false where it is none, or has no size */
 bool term_size(int fd, int *rows, int *columns);
-
-#define KEYS_MAX     16
-#define KEYS_DEFAULT "ctrl-p,ctrl-q"
-
-/** The key sequence that leaves the container running and ends the client. Keys that may be the beginning of it are
- * held back until it is clear whether they are. */
-struct keys {
-    unsigned char want[KEYS_MAX];
-    size_t n;
-    size_t have; /**< how many of them were seen */
-};
-
-/** Read "ctrl-p,ctrl-q" or "a,b"; NULL means KEYS_DEFAULT, "" none. Keys are single characters, or ctrl- and one of a-z
- * @ [ \ ] ^ _. */
-int keys_init(struct keys *k, const char *text, struct err *e);
-
-/** Pass typed bytes through. `out` takes n + KEYS_MAX bytes: those to send on. *ret_n is their number. @return true
- * when the sequence is complete: what is behind it is dropped */
-bool keys_feed(struct keys *k, const unsigned char *in, size_t n, unsigned char *out, size_t *ret_n);
 
 /** The signals that a client hands on to the container (HUP INT QUIT USR1 USR2 TERM CONT) and WINCH, as a signalfd(2);
  * they are blocked from here on and arrive nowhere else. @return fd or -1 */

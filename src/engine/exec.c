@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "base/trace.h"
 
@@ -226,6 +227,9 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
     json_auto_t *config = exec_complete(body, e);
     if (!config || check_size(json_object_get(config, "ConsoleSize"), e) < 0 || check_running(en, c, e) < 0 ||
         check_room(en, e) < 0)
+        return NULL;
+    struct keys keys;
+    if (keys_init(&keys, json_str(config, "DetachKeys", ""), e) < 0)
         return NULL;
     if (str_empty(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0)))) {
         err_set(e, ERR_INVALID, "No exec command specified");

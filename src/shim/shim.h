@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jsonlog.h"
+#include "base/keys.h"
 #include "base/str.h"
 
 #include <jansson.h>
@@ -48,7 +49,6 @@
 #define CLIENT_LINGER      NS_PER_S        /**< from our FIN to the client's */
 #define CONNS_MAX          8
 #define SETTLE_TIME        NS_PER_S /**< without an event, until memory is given back */
-#define KEYS_MAX           16       /**< bytes in a detach sequence */
 
 enum phase {
     PHASE_CREATING,
@@ -174,20 +174,6 @@ void stdin_put(struct shim *s, const char *p, size_t n);
 /** End of file for the container, after what is pending. */
 void stdin_end(struct shim *s);
 int stdio_resize(struct shim *s, int rows, int columns, struct err *e);
-
-/* ---- detach keys (keys.c) ---- */
-
-struct keys {
-    unsigned char sequence[KEYS_MAX];
-    size_t n;
-    size_t matched; /**< bytes of the sequence seen and held back */
-};
-
-/** Parse "ctrl-p,ctrl-q", "ctrl-a,x": single characters and ctrl-@ … ctrl-_. NULL and "" mean the default. */
-bool keys_parse(struct keys *k, const char *text);
-/** Look for the sequence in input. `out` receives what is to be passed on, at most n + KEYS_MAX bytes.
- * @return true where the sequence is complete; the bytes after it are dropped */
-bool keys_scan(struct keys *k, const char *p, size_t n, char *out, size_t *ret_n);
 
 /* ---- attached clients (attach.c, replay.c) ---- */
 

@@ -413,3 +413,26 @@ PY
     eventually 20 gorae exec frozen test -e /thawed
     gorae rm -f frozen
 }
+
+@test "detach keys that are none are refused, by exec and by attach" {
+    gorae run -dit --name keys busybox sh >/dev/null
+    json POST /containers/keys/exec '{"Cmd":["true"],"DetachKeys":"ctrl-"}'
+    [ "$STATUS" = 400 ]
+    [[ $BODY == *"Invalid detach keys (ctrl-) provided"* ]]
+    api POST '/containers/keys/attach?stream=1&stdout=1&detachKeys=ab'
+    [ "$STATUS" = 400 ]
+    [[ $BODY == *"Invalid detach keys (ab) provided"* ]]
+    run gorae exec --detach-keys ab keys true
+    [ "$status" = 1 ]
+    gorae rm -f keys
+}
+
+@test "Ctrl-C without a terminal ends the client with 130" {
+    gorae run -d --name ctrlc busybox sleep 1000 >/dev/null
+    # a shell that runs a command in the background has it ignore SIGINT
+    run timeout -s INT 1 gorae exec ctrlc sleep 1000
+    [ "$status" = 124 ]
+    run bash -c 'timeout --preserve-status -s INT 1 gorae exec ctrlc sleep 1000'
+    [ "$status" = 130 ]
+    gorae rm -f ctrlc
+}

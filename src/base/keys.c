@@ -4,8 +4,9 @@
  * to lag in an attached shell. When the next byte does not fit, the longest end of the held bytes that may still begin
  * the sequence is kept and the rest is passed on, so that "a,a,b" is found in "aaab".
  *
- * Read next: attach.c, its only user. */
-#include "shim/shim.h"
+ * Read next: shim/attach.c, cli/session.c. */
+#include "base/keys.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -40,6 +41,11 @@ bool keys_parse(struct keys *k, const char *text)
     }
 }
 
+int keys_init(struct keys *k, const char *text, struct err *e)
+{
+    return keys_parse(k, text) ? 0 : err_set(e, ERR_INVALID, "Invalid detach keys (%s) provided", text);
+}
+
 /* `held` bytes of the sequence and then `c` were typed. How many bytes at the end of that begin the sequence? */
 static size_t overlap(const struct keys *k, size_t held, unsigned char c)
 {
@@ -55,6 +61,11 @@ static size_t overlap(const struct keys *k, size_t held, unsigned char c)
 bool keys_scan(struct keys *k, const char *p, size_t n, char *out, size_t *ret_n)
 {
     size_t m = 0;
+    if (k->n == 0) {
+        memcpy(out, p, n);
+        *ret_n = n;
+        return false;
+    }
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)p[i];
         size_t held = k->matched;
