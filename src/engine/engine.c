@@ -39,6 +39,7 @@ static void container_free(struct container *c)
 {
     json_decref(c->config);
     json_decref(c->host);
+    update_forget(c);
     json_decref(c->path_args);
     fd_close(c->shim);
     pthread_mutex_destroy(&c->op);
