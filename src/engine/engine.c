@@ -29,6 +29,7 @@ struct container *container_new(const char *id)
     memcpy(c->id, id, ID_LENGTH);
     pthread_mutex_init(&c->op, NULL);
     pthread_mutex_init(&c->shim_send, NULL);
+    pthread_mutex_init(&c->saving, NULL);
     c->shim = -1;
     c->refs = 1;
     c->state = STATE_CREATED;
@@ -44,6 +45,7 @@ static void container_free(struct container *c)
     fd_close(c->shim);
     pthread_mutex_destroy(&c->op);
     pthread_mutex_destroy(&c->shim_send);
+    pthread_mutex_destroy(&c->saving);
     free(c->name);
     free(c->image);
     free(c->error);

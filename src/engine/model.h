@@ -48,21 +48,23 @@ struct container {
 
     pthread_mutex_t op;
 
-    enum state state;          /**< [lock] changed only by container_step() */
-    bool in_table;             /**< [lock] false once removed */
-    bool removing;             /**< [lock] a removal has been decided */
-    bool stopped_by_hand;      /**< [lock] */
-    unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
-    bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
-    int pid;                   /**< [lock] of the container's init; 0 where none */
-    uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
-    int exit_code;             /**< [lock] */
-    bool oom_killed;           /**< [lock] */
-    char *error;               /**< [lock] why the last start failed, or NULL */
+    enum state state;     /**< [lock] changed only by container_step() */
+    bool ended;           /**< [lock] the process has ended, and the state is about to say so: so says the record */
+    bool in_table;        /**< [lock] false once removed */
+    bool removing;        /**< [lock] a removal has been decided */
+    bool stopped_by_hand; /**< [lock] */
+    unsigned restarts;    /**< [lock] restarts under way: its end is not the end of a --rm container */
+    bool start_failed;    /**< [lock] the last start was refused: whoever asked for it has been told why */
+    int pid;              /**< [lock] of the container's init; 0 where none */
+    uint64_t starttime;   /**< [lock] of that process: field 22 of /proc/PID/stat */
+    int exit_code;        /**< [lock] */
+    bool oom_killed;      /**< [lock] */
+    char *error;          /**< [lock] why the last start failed, or NULL */
     int64_t started, finished; /**< [lock] real-time ns */
     struct parked *parked;     /**< [lock] */
     struct waiter *waiters;    /**< [lock] */
 
+    pthread_mutex_t saving;    /**< one writer of the record at a time, so that none writes older facts over newer */
     pthread_mutex_t shim_send; /**< one sender at a time: an attach is two packets */
     int shim;                  /**< [shim_send] control socket, -1 while there is no shim */
     int shim_pid;              /**< our child, to be waited for; 0 once its monitor thread does that */

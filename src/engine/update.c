@@ -112,7 +112,9 @@ static json_t *join(const json_t *old, const json_t *in, const json_t *body, str
         return NULL;
     }
     if (*json_str(policy, "Name", "")) {
-        json_object_set(host, "RestartPolicy", json_object_get(in, "RestartPolicy"));
+        json_object_set_new(host, "RestartPolicy",
+                            json_pack("{s:s, s:I}", "Name", json_str(policy, "Name", ""), "MaximumRetryCount",
+                                      (json_int_t)json_int(policy, "MaximumRetryCount", 0)));
         if (json_is(host, "AutoRemove") && !str_eq(json_str(policy, "Name", ""), "no")) {
             err_set(e, ERR_CONFLICT,
                     "Restart policy cannot be updated because AutoRemove is enabled for the container");

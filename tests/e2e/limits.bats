@@ -485,3 +485,36 @@ END
     [[ $output == *"no public port '80"*"published for q1"* ]]
     run -1 gorae port nosuch
 }
+
+@test "out of memory: seen, told, kept; of a worker while the container lives on, too" {
+    ooms() { gorae events --since "$since" --until "$(date +%s.%N)" --filter event=oom --filter "container=$1" --format '{{.Action}}' | wc -l; }
+    since=$(date +%s.%N)
+    run -137 gorae run --name o1 -m 16m --memory-swap 16m busybox tail /dev/zero
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.Status}}' o1)" = "true exited" ]
+    [ "$(ooms o1)" = 1 ]
+    gorae run -d --name o2 -m 16m --memory-swap 16m busybox sh -c 'tail /dev/zero; echo survived; sleep 1000' >/dev/null
+    eventually 50 sh -c 'gorae logs o2 | grep -q survived'
+    eventually 30 sh -c '[ "$(gorae inspect -f "{{.State.OOMKilled}}" o2)" = true ]'
+    [ "$(gorae inspect -f '{{.State.Status}}' o2)" = running ]
+    [ "$(ooms o2)" = 1 ]
+    # kept over the death of the daemon, told once, and forgotten with the next start
+    daemon_kill
+    daemon_start
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o2)" = true ]
+    gorae stop -t 0 o2
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' o2)" = "true 137" ]
+    [ "$(ooms o2)" = 0 ] # the new daemon has not heard of it as news
+    # positive control: killed, but not for want of memory
+    gorae run -d --name o3 -m 16m busybox sleep 1000 >/dev/null
+    gorae kill o3
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o3)" = false ]
+    [ "$(ooms o3)" = 0 ]
+    # it happened while no daemon looked: the exit record tells
+    gorae run -d --name o4 -m 16m --memory-swap 16m busybox sh -c 'sleep 1; exec tail /dev/zero' >/dev/null
+    daemon_kill
+    sleep 2
+    daemon_start
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' o4)" = "true 137" ]
+    gorae start o4
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o4)" = false ]
+}
