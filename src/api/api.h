@@ -104,7 +104,8 @@ handler_fn system_ping, system_version, system_info, system_events, system_trace
     system_no_volume;
 handler_fn containers_list, containers_create, containers_inspect, containers_start, containers_stop, containers_kill,
     containers_wait, containers_resize, containers_rename, containers_remove, containers_pause, containers_unpause,
-    containers_restart, containers_top, containers_prune;
+    containers_restart, containers_top, containers_prune, containers_update;
+handler_fn stats_get;
 handler_fn streams_attach, streams_logs;
 handler_fn exec_create, exec_start, exec_resize, exec_inspect;
 handler_fn images_list, images_inspect, images_history, images_create, images_tag, images_remove, images_load,

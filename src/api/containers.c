@@ -119,6 +119,13 @@ int containers_prune(struct request *r, struct err *e)
     return j ? reply_json(r, 200, j, e) : -1;
 }
 
+int containers_update(struct request *r, struct err *e)
+{
+    json_auto_t *body = input_json(r, true, e);
+    json_t *j = body ? engine_update(r->engine, r->name, body, e) : NULL;
+    return j ? reply_json(r, 200, j, e) : -1;
+}
+
 int containers_resize(struct request *r, struct err *e)
 {
     int h, w;

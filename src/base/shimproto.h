@@ -16,7 +16,7 @@
  *     tty, stdin, stdin_once   booleans: a pseudoterminal; stdin is kept open; EOF after the first attachment
  *     console_size  [rows, columns] or absent
  *     cgroup_memory_events   absolute path of the cgroup's memory.events (v2) or memory.oom_control (v1), or absent:
- *                   "oom" tells whether its line "oom_kill N" has N > 0 when the container ends
+ *                   "oom" tells whether its line "oom_kill N" has N > 0
  *     process       absolute path of an OCI process object: the task is an exec, see below. There is no bundle then
  *
  * Daemon to shim:
@@ -35,6 +35,7 @@
  *     {"ev":"failed","error":{kind,sys,message}}  create or start failed; all is undone, and the shim ends
  *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends when
  * its clients have all output. Where "error" stands beside these, the record could not be written: the disk is full
+ *     {"ev":"oom"}                              a process of the running container was killed for want of memory
  *     {"ev":"detach","keys":b}                  an attachment ended while the container runs on
  *     {"ev":"hello","version":1,"phase":"creating"|"created"|"running"|"exited"|"failed","pid":N,"starttime":T,
  *         "started":ns,"at":ns,"code":N,"oom":b}   "at" is when it exited, before that when it started; 0: not yet

@@ -47,6 +47,7 @@ extern const struct command command_attach, command_container_inspect, command_c
     command_logs, command_pause, command_port, command_ps, command_rename, command_restart, command_rm,
     command_run_container, command_container_prune, command_start, command_stop, command_top, command_unpause,
     command_wait;
+extern const struct command command_stats, command_update;
 extern const struct command command_history, command_image_inspect, command_images, command_import, command_load,
     command_rmi, command_save, command_tag;
 extern const struct command command_events, command_info, command_inspect, command_version;

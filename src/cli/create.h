@@ -49,6 +49,9 @@ extern const struct flag create_flags[], run_flags[];
  * @return a new reference, or NULL with ERR_INVALID */
 json_t *create_body(const struct create_options *o, const struct args *args, struct err *e);
 
+/** The body of POST /containers/{id}/update, from those of the options that can change later. */
+json_t *create_update_body(struct create_options *o, struct err *e);
+
 /** -v, --mount and --tmpfs: into Config.Volumes, HostConfig.Binds, .Mounts and .Tmpfs. */
 int create_mounts(const struct create_options *o, json_t *config, json_t *host, struct err *e);
 

@@ -427,3 +427,16 @@ json_t *create_body(const struct create_options *o, const struct args *args, str
         json_object_set(config, "NetworkingConfig", networking);
     return json_incref(config);
 }
+
+json_t *create_update_body(struct create_options *o, struct err *e)
+{
+    json_auto_t *body = json_object();
+    o->memory_swappiness = -1; /* create's own default; it is no flag of update */
+    put_limits(o, body);
+    if (o->restart && put_restart(o, body, e) < 0)
+        return NULL;
+    /* "no" is what create need not say; here it is a wish. */
+    if (o->restart && !json_object_get(body, "RestartPolicy"))
+        json_object_set_new(body, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
+    return json_incref(body);
+}

@@ -112,6 +112,7 @@ static const struct mount_key {
     {"consistency", NULL, "Consistency", TEXT},
     {"bind-propagation", "BindOptions", "Propagation", TEXT},
     {"bind-nonrecursive", "BindOptions", "NonRecursive", TRUTH},
+    {"bind-recursive", "BindOptions", "Recursive", TEXT},
     {"bind-create-mountpoint", "BindOptions", "CreateMountpoint", TRUTH},
     {"volume-nocopy", "VolumeOptions", "NoCopy", TRUTH},
     {"volume-subpath", "VolumeOptions", "Subpath", TEXT},
@@ -196,6 +197,25 @@ static int check_mount(const char *text, const json_t *mount, struct err *e)
     return 0;
 }
 
+/* bind-recursive says in one word what the API has three switches for. */
+static int spell_recursion(const char *text, json_t *mount, struct err *e)
+{
+    static const char *const words[][2] = {{"enabled", NULL},
+                                           {"disabled", "NonRecursive"},
+                                           {"writable", "ReadOnlyNonRecursive"},
+                                           {"readonly", "ReadOnlyForceRecursive"}};
+    json_t *options = json_object_get(mount, "BindOptions");
+    const char *word = json_str(options, "Recursive", NULL);
+    for (size_t i = 0; word && i < 4; i++)
+        if (str_eq(words[i][0], word)) {
+            if (words[i][1])
+                json_object_set_new(options, words[i][1], json_true());
+            json_object_del(options, "Recursive");
+            return 0;
+        }
+    return word ? err_set(e, ERR_INVALID, "--mount \"%s\": invalid bind-recursive", text) : 0;
+}
+
 static int add_mount(const char *text, json_t *list, struct err *e)
 {
     json_auto_t *mount = json_pack("{s:s}", "Type", "volume");
@@ -208,6 +228,8 @@ static int add_mount(const char *text, json_t *list, struct err *e)
     if (check_mount(text, mount, e) < 0)
         return -1;
     if (str_eq(json_str(mount, "Type", ""), "bind")) {
+        if (spell_recursion(text, mount, e) < 0)
+            return -1;
         autofree char *source = absolute(json_str(mount, "Source", ""), e);
         if (!source)
             return -1;

@@ -57,10 +57,6 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
                            later[i].key, later[i].step);
     if (restart_policy_check(host, e) < 0)
         return -1;
-    if (!str_eq(json_str(host, "RestartPolicy.Name", "no"), "no"))
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "restart policy %s is not supported yet: it comes with the step on a container's life",
-                       json_str(host, "RestartPolicy.Name", ""));
     const char *probe = json_string_value(json_array_get(json_at(config, "Healthcheck.Test"), 0));
     if (probe && !str_eq(probe, "NONE"))
         return err_set(e, ERR_NOT_IMPLEMENTED,
@@ -160,6 +156,9 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
                               json_string("Volumes of the image are kept in the container's own layer: named and "
                                           "anonymous volumes come with the step on volumes."));
     limits_discard(host, warnings);
+    int64_t memory = json_int(host, "Memory", 0); /* no word on swap: as much again; the value counts both */
+    if (memory > 0 && json_int(host, "MemorySwap", 0) == 0)
+        json_object_set_new(host, "MemorySwap", json_integer(memory > INT64_MAX / 2 ? -1 : memory * 2));
     limits_foretell(host, warnings);
     return 0;
 }

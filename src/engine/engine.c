@@ -29,6 +29,7 @@ struct container *container_new(const char *id)
     memcpy(c->id, id, ID_LENGTH);
     pthread_mutex_init(&c->op, NULL);
     shim_link_init(&c->link, "container", c->id);
+    pthread_mutex_init(&c->saving, NULL);
     c->refs = 1;
     c->state = STATE_CREATED;
     return c;
@@ -38,9 +39,11 @@ static void container_free(struct container *c)
 {
     json_decref(c->config);
     json_decref(c->host);
+    update_forget(c);
     json_decref(c->path_args);
     pthread_mutex_destroy(&c->op);
     shim_link_release(&c->link);
+    pthread_mutex_destroy(&c->saving);
     free(c->name);
     free(c->image);
     free(c->error);

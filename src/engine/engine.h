@@ -66,6 +66,9 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e);
 /** Freeze all its processes, and let them go on. ERR_CONFLICT where it does not run, or is (not) paused already. */
 int engine_pause(struct engine *en, const char *name, struct err *e);
 int engine_unpause(struct engine *en, const char *name, struct err *e);
+/** Other limits, another restart policy; at once where it runs. @param body Resources and RestartPolicy, borrowed
+ * @return {"Warnings"} */
+json_t *engine_update(struct engine *en, const char *name, const json_t *body, struct err *e);
 int engine_rename(struct engine *en, const char *name, const char *to, struct err *e);
 int engine_remove(struct engine *en, const char *name, bool force, bool volumes, struct err *e);
 /** Remove every container that does not run and passes the filters until, label, label!.
@@ -158,6 +161,9 @@ json_t *engine_inspect(struct engine *en, const char *name, bool size, struct er
 /** The processes of a running container as ps(1) of the host shows them. @param args of ps, divided by blanks; "" means
  * -ef @return {"Titles","Processes"} */
 json_t *engine_top(struct engine *en, const char *name, const char *args, struct err *e);
+/** What it uses now, in the API's shape. @param before an earlier answer, which becomes "precpu_stats" and "preread";
+ * NULL for none */
+json_t *engine_stats(struct engine *en, const char *name, const json_t *before, struct err *e);
 json_t *engine_info(struct engine *en);
 json_t *engine_version(void);
 /** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */

@@ -71,7 +71,7 @@ void container_teardown(struct engine *en, struct container *c)
 /* The record first, while nobody can start or remove the container yet, then the news, and last the state: from that
  * instant on it may be started again by whoever was waiting. With --rm the next step is to remove it, so nothing is
  * written: should the daemon end before that, recovery finds the shim's exit record and comes here again. */
-static void publish_exit(struct engine *en, struct container *c, int code, bool oom)
+static void publish_exit(struct engine *en, struct container *c, int code, bool tell_oom)
 {
     struct err e;
     autofree char *record = container_path(en, c, "exit.json"), *text = str_printf("%d", code);
@@ -82,14 +82,14 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
             unlink(record);
     }
     FAULT("exit.noted");
-    if (oom)
+    if (tell_oom)
         event_container(en, c, "oom", NULL);
     event_container(en, c, "die", json_pack("{s:s}", "exitCode", text));
     pthread_mutex_lock(&en->lock);
     if (!state_alive(c->state)) /* recovery: the daemon died before it could note the start */
         container_step(c, ON_START);
     container_step(c, ON_EXIT);
-    c->ending = false;
+    c->ending = c->ended = false;
     waiters_wake(c, ON_EXIT);
     pthread_mutex_unlock(&en->lock);
 }
@@ -103,14 +103,16 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
     pthread_mutex_unlock(&en->lock);
     container_teardown(en, c);
     pthread_mutex_lock(&en->lock);
+    bool news = oom && !c->oom_killed; /* a daemon that was not there when it happened */
     c->exit_code = code;
     c->finished = at;
-    c->oom_killed = oom;
+    c->ended = true;
+    c->oom_killed = c->oom_killed || oom;
     c->pid = 0;
     free(c->error);
     c->error = json_valid_text(error);
     pthread_mutex_unlock(&en->lock);
-    publish_exit(en, c, code, oom);
+    publish_exit(en, c, code, news);
     trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed", code);
 }
 

@@ -20,7 +20,7 @@ void limits_discard(json_t *host, json_t *warnings);
  * own (capabilities(7), CAP_SYS_RESOURCE). The runtime then goes as far as it can. */
 void limits_foretell(const json_t *host, json_t *warnings);
 
-/** RestartPolicy: its name, its count, and that it does not contradict --rm. @return 0, or -1 ERR_INVALID */
+/** RestartPolicy: its name, its count, and that it does not contradict --rm. @return 0, or -1 */
 int restart_policy_check(const json_t *host, struct err *e);
 
 /** A set of CPUs or memory nodes, "0-3,7", every number below `LIMITS_SET_MAX`. @param set one byte a number; may be

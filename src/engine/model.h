@@ -10,7 +10,9 @@
  * `stop` and `rm -f` may wait for it, and an exit during a long operation is not held up.
  *
  * `config`, `host` and `image` never change once made: a new value is a new JSON object, swapped in under the lock. A
- * reader takes a reference under the lock and reads at leisure.
+ * reader takes a reference under the lock and reads at leisure. Who only glances at `host` for what no update changes
+ * (Runtime, AutoRemove, LogConfig) may do so without: the pointer is atomic, and a replaced object is kept for a
+ * minute.
  */
 #ifndef GORAE_ENGINE_MODEL_H
 #define GORAE_ENGINE_MODEL_H
@@ -44,19 +46,21 @@ struct container {
     struct container *next; /**< [lock] newest first */
     unsigned refs;          /**< [lock] pointers held outside the table */
     char id[ID_LENGTH + 1];
-    char *name;        /**< [lock] without the slash */
-    int64_t created;   /**< real-time ns */
-    char *image;       /**< "sha256:…" */
-    json_t *config;    /**< [lock] API Config, complete */
-    json_t *host;      /**< [lock] API HostConfig, complete */
-    json_t *path_args; /**< the argument vector: Path, then Args */
+    char *name;            /**< [lock] without the slash */
+    int64_t created;       /**< real-time ns */
+    char *image;           /**< "sha256:…" */
+    json_t *config;        /**< [lock] API Config, complete */
+    json_t *_Atomic host;  /**< [lock] API HostConfig, complete. `update` replaces it */
+    struct former *former; /**< [lock] those that were replaced within the last minute (update.c) */
+    json_t *path_args;     /**< the argument vector: Path, then Args */
 
     pthread_mutex_t op;
 
-    enum state state;          /**< [lock] changed only by container_step() */
-    bool in_table;             /**< [lock] false once removed */
-    bool removing;             /**< [lock] a removal has been decided */
-    bool ending;               /**< [lock] its process is gone and its end is being worked on: no exec may begin */
+    enum state state; /**< [lock] changed only by container_step() */
+    bool ended;       /**< [lock] code and time of its end are noted, the state is about to say so: the record does */
+    bool in_table;    /**< [lock] false once removed */
+    bool removing;    /**< [lock] a removal has been decided */
+    bool ending;      /**< [lock] its process is gone and its end is being worked on: no exec may begin */
     bool stopped_by_hand;      /**< [lock] */
     unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
@@ -69,6 +73,7 @@ struct container {
     struct parked *parked;     /**< [lock] */
     struct waiter *waiters;    /**< [lock] */
 
+    pthread_mutex_t saving; /**< one writer of the record at a time, so that none writes older facts over newer */
     struct shim_link link;
     int64_t started_by_shim; /**< what the shim said of the start's time */
     int joined[SHARE_KINDS]; /**< during a start: pids of those whose namespaces it joins; 0 for none */
@@ -242,6 +247,14 @@ json_t *cgroup_pids(struct engine *en, struct container *c);
 bool cgroup_is_v2(void);
 /** Does the kernel hold its processes frozen? */
 bool container_frozen(struct engine *en, struct container *c);
+/** The readings of its control groups: {"cpu_stats","memory_stats","pids_stats","blkio_stats"} (stats.c). */
+json_t *stats_read(struct engine *en, struct container *c);
+/** /proc/PID/net/dev as the API's "networks", without the loopback. @param text NULL is empty */
+json_t *stats_networks(const char *text);
+/** Finish an update that an earlier daemon began, on adopting the container (update.c). */
+void update_finish(struct engine *en, struct container *c);
+/** Free what updates have replaced, with the container. */
+void update_forget(struct container *c);
 /** Where it is paused, let it go on. `op` must be held. */
 int container_thaw(struct engine *en, struct container *c, struct err *e);
 

@@ -41,7 +41,7 @@ static json_t *record_make(struct engine *en, struct container *c, enum state st
     return j;
 }
 
-int container_save_as(struct engine *en, struct container *c, enum state state, bool durable, struct err *e)
+static int write_record(struct engine *en, struct container *c, enum state state, bool durable, struct err *e)
 {
     autofree char *path = container_path(en, c, "config.json");
     json_auto_t *j = record_make(en, c, state);
@@ -53,12 +53,23 @@ int container_save_as(struct engine *en, struct container *c, enum state state, 
     return r < 0 ? err_wrap(e, "write the record of container %.12s", c->id) : 0;
 }
 
+int container_save_as(struct engine *en, struct container *c, enum state state, bool durable, struct err *e)
+{
+    pthread_mutex_lock(&c->saving);
+    int r = write_record(en, c, state, durable, e);
+    pthread_mutex_unlock(&c->saving);
+    return r;
+}
+
 int container_save(struct engine *en, struct container *c, bool durable, struct err *e)
 {
+    pthread_mutex_lock(&c->saving);
     pthread_mutex_lock(&en->lock);
-    enum state now = c->state;
+    enum state now = c->ended ? STATE_EXITED : c->state;
     pthread_mutex_unlock(&en->lock);
-    return container_save_as(en, c, now, durable, e);
+    int r = write_record(en, c, now, durable, e);
+    pthread_mutex_unlock(&c->saving);
+    return r;
 }
 
 static int state_from(const char *name)

@@ -262,6 +262,15 @@ static void on_detach(struct engine *en, struct container *c)
     event_container(en, c, "detach", NULL);
 }
 
+/* Told at once, while the container lives on or is about to end: State.OOMKilled, and an event for each. */
+static void on_oom(struct engine *en, struct container *c)
+{
+    pthread_mutex_lock(&en->lock);
+    c->oom_killed = true;
+    pthread_mutex_unlock(&en->lock);
+    event_container(en, c, "oom", NULL);
+}
+
 /* The shim is gone without having told of an exit. If its record is there the message was lost, and the record counts.
  */
 static void on_silence(struct engine *en, struct container *c)
@@ -296,6 +305,8 @@ static void follow(struct engine *en, struct container *c)
         }
         if (str_eq(ev, "detach"))
             on_detach(en, c);
+        else if (str_eq(ev, "oom"))
+            on_oom(en, c);
     }
 }
 

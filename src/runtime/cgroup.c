@@ -185,6 +185,16 @@ bool cgroup_has_file(const struct cgroup *cg, const char *controller, const char
     return path && access(path, F_OK) == 0;
 }
 
+/* Only files of one line say what they were in the words that they take. */
+static void remember(struct cgroup_journal *j, const char *path)
+{
+    autofree char *was = j && j->n < CGROUP_JOURNAL_MAX ? file_read(AT_FDCWD, path, 4096, NULL, NULL) : NULL;
+    if (!was || was[strcspn(was, "\n")] == '\0' || was[strcspn(was, "\n") + 1])
+        return;
+    j->entry[j->n].path = mem_strdup(path);
+    j->entry[j->n++].was = take_ptr(&was);
+}
+
 int cgroup_put(const struct cgroup *cg, const char *controller, const char *file, const char *value, struct err *e)
 {
     const char *dir = cgroup_path(cg, controller);
@@ -192,6 +202,7 @@ int cgroup_put(const struct cgroup *cg, const char *controller, const char *file
     if (!dir || (access(path, F_OK) < 0 && errno == ENOENT))
         return err_set(e, ERR_INVALID, "limit %s was asked for, but this machine has no %s controller for it", file,
                        controller);
+    remember(cg->journal, path);
     return file_put(AT_FDCWD, path, value, e) < 0 ? err_wrap(e, "set %s", file) : 0;
 }
 
@@ -317,6 +328,23 @@ int cgroup_enter(const struct cgroup *cg, pid_t pid, struct err *e)
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e)
 {
     return cg->version == 2 ? cgroup_limit_v2(cg, rt, resources, e) : cgroup_limit_v1(cg, rt, resources, e);
+}
+
+/* Newest first: what depended on another limit when it was set depends on it when it is put back. */
+int cgroup_relimit(struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e)
+{
+    struct cgroup_journal j = {0};
+    struct err why;
+    cg->journal = &j;
+    int r = cgroup_limit(cg, rt, resources, e);
+    cg->journal = NULL;
+    for (size_t i = j.n; i-- > 0;) {
+        if (r < 0 && file_put(AT_FDCWD, j.entry[i].path, j.entry[i].was, &why) < 0)
+            runtime_warn(rt, "a limit could not be put back: %s", why.msg);
+        free(j.entry[i].path);
+        free(j.entry[i].was);
+    }
+    return r;
 }
 
 bool cgroup_frozen(const struct cgroup *cg)

@@ -18,8 +18,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define CGROUP_ROOT      "/sys/fs/cgroup"
-#define CGROUP_TREES_MAX 24
+#define CGROUP_ROOT        "/sys/fs/cgroup"
+#define CGROUP_TREES_MAX   24
+#define CGROUP_JOURNAL_MAX 128
 
 struct cgroup_dir {
     char *controllers; /**< "memory", "cpu,cpuacct", "name=systemd"; "" on version 2 */
@@ -27,8 +28,17 @@ struct cgroup_dir {
     char *path;        /**< the container's folder, absolute */
 };
 
+/** What limits were before they were changed, in order, so that a change that fails half-way can be taken back. */
+struct cgroup_journal {
+    size_t n;
+    struct {
+        char *path, *was;
+    } entry[CGROUP_JOURNAL_MAX];
+};
+
 struct cgroup {
-    int version; /**< 1 or 2; 0: not set */
+    int version;                    /**< 1 or 2; 0: not set */
+    struct cgroup_journal *journal; /**< borrowed; NULL where nothing needs to be taken back */
     size_t n;
     struct cgroup_dir dir[CGROUP_TREES_MAX];
 };
@@ -45,6 +55,9 @@ int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e);
 int cgroup_create(const struct cgroup *cg, struct err *e);
 /** Apply "linux.resources". A limit whose controller the machine lacks is an error that names it. */
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
+/** As cgroup_limit(), but all or nothing: where the kernel refuses one of the limits, those before it are put back.
+ * Files with a line a device (blockIO.throttle…) are left out of that. */
+int cgroup_relimit(struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 /** Version 2: the folder, to be born into with clone3(CLONE_INTO_CGROUP). Version 1: -1 without an error. */
 int cgroup_birthplace(const struct cgroup *cg, struct err *e);
 /** Version 1: move `pid` in. Version 2: nothing to do, it was born there. */

@@ -125,7 +125,7 @@ int verb_update(struct runtime *rt, int argc, char **argv, struct err *e)
     else if (json_array_size(json_object_get(j, "devices")) > 0)
         err_set(e, ERR_NOT_IMPLEMENTED, "device rules cannot be updated");
     else
-        r = cgroup_limit(&s.cgroup, rt, j, e);
+        r = cgroup_relimit(&s.cgroup, rt, j, e);
     state_release(&s);
     return r;
 }

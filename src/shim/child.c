@@ -219,6 +219,7 @@ static void after_create(struct shim *s)
         return;
     }
     s->phase = PHASE_CREATED;
+    oom_begin(s);
     FAULT("shim.created");
     control_event(
         s, json_pack("{s:s, s:i, s:I}", "ev", "created", "pid", (int)s->init, "starttime", (json_int_t)s->starttime));
@@ -267,26 +268,13 @@ static void after_start(struct shim *s)
 
 /* ---- the end ---- */
 
-/* The kernel's count of processes that it killed for want of memory in this cgroup: the line "oom_kill N" of v2's
- * memory.events, or of v1's memory.oom_control. */
-static bool killed_for_memory(const struct shim *s)
-{
-    struct err e;
-    autofree char *text =
-        s->task.memory_events ? file_read(AT_FDCWD, s->task.memory_events, PROC_FILE_MAX, NULL, &e) : NULL;
-    for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
-        if (str_starts(line, "oom_kill ") && strtoull(line + 9, NULL, 10) > 0)
-            return true;
-    return false;
-}
-
 static void end_of_init(struct shim *s)
 {
     if (!s->init_ended)
         return;
     s->phase = PHASE_DRAINING;
     s->deadline = clock_mono() + DRAIN_TIMEOUT;
-    s->oom = killed_for_memory(s);
+    oom_look(s);
     char detail[64];
     snprintf(detail, sizeof(detail), "pid %d, exit status %d", (int)s->init, s->code);
     trace_span(3, "container exited", clock_mono(), clock_mono(), detail);

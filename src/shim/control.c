@@ -105,7 +105,7 @@ static void hello(struct shim *s, struct conn *c)
     answer(c, json_pack("{s:s, s:i, s:s, s:i, s:I, s:I, s:I, s:i, s:b}", "ev", "hello", "version", SHIM_PROTOCOL,
                         "phase", phase_name(s), "pid", (int)s->init, "starttime", (json_int_t)s->starttime, "started",
                         (json_int_t)s->started_at, "at", (json_int_t)(exited ? s->ended_at : s->started_at), "code",
-                        exited ? s->code : 0, "oom", exited && s->oom));
+                        exited ? s->code : 0, "oom", s->oom));
 }
 
 static void resize(struct shim *s, struct conn *c, const json_t *msg)

@@ -86,6 +86,7 @@ static void loop(struct shim *s)
         w.n = 0;
         w.wake = INT64_MAX;
         child_watch(s, &w);
+        oom_watch(s, &w);
         control_watch(s, &w);
         stdio_watch(s, &w);
         attach_watch(s, &w);
@@ -155,7 +156,7 @@ static int setup(struct shim *s, const char *dir, struct err *e)
 int main(int argc, char **argv)
 {
     struct err e;
-    struct shim s = {.signals = -1, .listener = -1, .log = {.fd = -1, .journal.sock = -1}};
+    struct shim s = {.signals = -1, .listener = -1, .log = {.fd = -1, .journal.sock = -1}, .kills.fd = -1};
     s.io = (struct stdio){.in = -1, .console = -1, .out = {{.fd = -1}, {.fd = -1}}, .child = {-1, -1, -1}};
     mem_setup();
     trace_program("shim");
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
     logger_close(&s.log);
     control_close(&s);
     fd_close(s.signals);
+    fd_close(s.kills.fd);
     task_release(&s.task);
     return ready ? 0 : 1;
 }

@@ -269,6 +269,21 @@ void child_watch(struct shim *s, struct watch *w);
 /** Once a turn: collect the dead and take every step that is due. */
 void child_advance(struct shim *s);
 
+/* ---- out of memory (oom.c) ---- */
+
+/** The kernel's count of processes that it killed for want of memory. */
+struct kills {
+    int fd; /**< becomes readable when the count may have grown; -1: not watched */
+    uint64_t count;
+    int looks;     /**< still to be taken, after the kernel told of a shortage */
+    int64_t again; /**< CLOCK_MONOTONIC ns: the next one */
+};
+/** Watch the count, once the control group is there. Where that cannot be, oom_look() at the end remains. */
+void oom_begin(struct shim *s);
+void oom_watch(struct shim *s, struct watch *w);
+/** Has it grown? Then the daemon is told, and s->oom is true. */
+void oom_look(struct shim *s);
+
 struct shim {
     struct task task;
     enum phase phase;
@@ -286,7 +301,8 @@ struct shim {
     uint64_t starttime; /**< field 22 of /proc/PID/stat, in clock ticks since boot */
     bool init_ended;
     int code; /**< of init, valid once it has ended: exit status, or 128 + the signal's number */
-    bool oom;
+    bool oom; /**< a process of the container was killed for want of memory */
+    struct kills kills;
     int64_t started_at; /**< real-time ns */
     int64_t ended_at;
     int64_t deadline; /**< CLOCK_MONOTONIC ns: the end of DRAINING or UNDOING, the next try of RECORDING */

@@ -358,3 +358,163 @@ END
     [ "$status" != 0 ]
     [ "$(run_in -u 1000:2000 --group-add 3000 --group-add 4000 busybox sh -c 'id -u; id -g; id -G' | tr '\n' ' ')" = "1000 2000 2000 3000 4000 " ]
 }
+
+@test "update: the kernel's files and the record change while it runs; zero means as it is" {
+    sleeper --name u1 -m 64m --cpus 0.5
+    pid=$(gorae inspect -f '{{.State.Pid}}' u1)
+    since=$(date +%s.%N)
+    [ "$(gorae update -m 128m --memory-swap 256m --pids-limit 30 -c 700 --cpuset-cpus 0 u1)" = u1 ]
+    if v2; then [ "$(group memory - memory.max u1)" = $((128 << 20)) ]; else
+        [ "$(group memory memory.limit_in_bytes - u1) $(group memory memory.memsw.limit_in_bytes - u1)" = "$((128 << 20)) $((256 << 20))" ]
+        [ "$(group cpu cpu.shares - u1) $(group cpu cpu.cfs_quota_us - u1)" = "700 50000" ]
+    fi
+    [ "$(group pids pids.max pids.max u1)" = 30 ]
+    [ "$(gorae inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}} {{.HostConfig.CpuShares}} {{.HostConfig.NanoCpus}}' u1)" = "134217728 268435456 30 700 500000000" ]
+    [ "$(gorae inspect -f '{{.State.Pid}}' u1)" = "$pid" ]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter container=u1 --format '{{.Action}}' | grep -qx update
+    # down again, past the old swap limit: the order of the two files is the runtime's matter
+    gorae update -m 32m --memory-swap 40m u1
+    gorae update -m 100m --memory-swap 100m u1
+    v2 || [ "$(group memory memory.memsw.limit_in_bytes - u1)" = $((100 << 20)) ]
+    gorae update --cpus 1.5 u1
+    v2 || [ "$(group cpu cpu.cfs_quota_us - u1)" = 150000 ]
+    gorae update --pids-limit -1 u1
+    [ "$(group pids pids.max pids.max u1)" = max ]
+    # over a restart of the container, and a death of the daemon
+    gorae restart -t 0 u1
+    v2 || [ "$(group cpu cpu.shares - u1)" = 700 ]
+    daemon_kill
+    daemon_start
+    [ "$(gorae inspect -f '{{.HostConfig.CpuShares}}' u1)" = 700 ]
+    # of one that does not run: noted, and there when it starts; of a paused one: at once
+    gorae create --name u2 busybox sleep 1000 >/dev/null
+    gorae update -m 48m --pids-limit 7 u2
+    gorae start u2
+    [ "$(group pids pids.max pids.max u2)" = 7 ]
+    gorae pause u2
+    gorae update --pids-limit 8 u2
+    [ "$(group pids pids.max pids.max u2)" = 8 ]
+    gorae --explain update --pids-limit 9 u2 2>&1 | grep 'change the limits of the running container'
+}
+
+@test "update: what cannot be is refused, and nothing has changed; what the kernel refuses half-way is taken back" {
+    sleeper --name u3 -m 64m --cpu-quota 50000
+    upd() { json POST /containers/u3/update "$2"; [ "$STATUS" = "$1" ] || { echo "$STATUS $BODY"; return 1; }; }
+    before=$(gorae inspect -f '{{json .HostConfig}}' u3)
+    upd 400 '{"Memory":1000}'
+    upd 409 '{"Memory":268435456}' # above the swap limit that it has
+    upd 409 '{"NanoCpus":500000000}'
+    upd 400 '{"CpusetCpus":"77"}'
+    upd 400 '{"Ulimits":[{"Name":"nofile","Soft":1,"Hard":1}]}'
+    upd 400 '{"Devices":[{"PathOnHost":"/dev/null"}]}'
+    upd 400 '{"Memory":"1"}'
+    upd 400 '{"RestartPolicy":{"Name":"nosuch"}}'
+    upd 400 '{"RestartPolicy":{"Name":"always","MaximumRetryCount":3}}'
+    upd 400 '['
+    [ "$(gorae inspect -f '{{json .HostConfig}}' u3)" = "$before" ]
+    upd 200 '{}'
+    upd 200 '{"Memory":0,"CpusetCpus":"","Devices":[],"RestartPolicy":{"Name":"no"}}' # as clients send it
+    [ "$(gorae inspect -f '{{json .HostConfig}}' u3)" = "$before" ]
+    json POST /containers/nosuch/update '{}'
+    [ "$STATUS" = 404 ]
+    run gorae update u3
+    [ "$status" = 1 ]
+    gorae run -d --rm --name u4 busybox sleep 1000 >/dev/null
+    json POST /containers/u4/update '{"RestartPolicy":{"Name":"always"}}'
+    [ "$STATUS" = 409 ]
+    v2 || upd 200 '{"BlkioWeight":300}'
+    v2 || [[ "$(jq -r '.Warnings[0]' <<<"$BODY")" == *"BlkioWeight is discarded"* ]]
+    # the kernel cannot shrink to below what is in use (version 1): the shares, written before that, go back
+    v2 && return
+    gorae run -d --name u5 -m 64m --memory-swap 64m --shm-size 60m busybox sh -c 'head -c 40000000 /dev/zero >/dev/shm/x; echo up; sleep 1000' >/dev/null
+    eventually 50 sh -c 'gorae logs u5 | grep -q up'
+    run gorae update -c 333 -m 8m --memory-swap 8m --pids-limit 44 u5
+    [ "$status" = 1 ]
+    [ "$(group cpu cpu.shares - u5) $(group memory memory.limit_in_bytes - u5) $(group pids pids.max - u5)" = "1024 $((64 << 20)) max" ]
+    [ "$(gorae inspect -f '{{.HostConfig.CpuShares}} {{.HostConfig.Memory}}' u5)" = "0 67108864" ]
+    gorae update -c 333 u5 # positive control
+    [ "$(group cpu cpu.shares - u5)" = 333 ]
+}
+
+@test "stats: one reading, two, a stream; the columns; what does not run is zero" {
+    gorae run -d --name s1 -m 64m --cpus 0.5 --network none busybox sh -c 'sleep 1000 & while :; do :; done' >/dev/null
+    api GET '/containers/s1/stats?stream=0&one-shot=1'
+    [ "$STATUS" = 200 ]
+    [ "$(jq -r '.name, .precpu_stats.cpu_usage.total_usage, .memory_stats.limit, .pids_stats.current, .preread' <<<"$BODY" | tr '\n' ' ')" = "/s1 0 $((64 << 20)) 2 0001-01-01T00:00:00Z " ]
+    api GET '/containers/s1/stats?stream=0'
+    # half a CPU, by the difference of the two readings; under load it gets less, never more
+    jq -e '((.cpu_stats.cpu_usage.total_usage - .precpu_stats.cpu_usage.total_usage) / (.cpu_stats.system_cpu_usage - .precpu_stats.system_cpu_usage) * .cpu_stats.online_cpus) as $c | $c > 0.02 and $c < 0.7' <<<"$BODY"
+    jq -e '.cpu_stats.throttling_data.periods > 0 and .memory_stats.usage > 0 and .read > .preread and (.memory_stats.stats | length > 5) and .blkio_stats.io_service_bytes_recursive != null' <<<"$BODY"
+    [ "$(timeout 5 curl -sN --unix-socket "$SOCK" http://d/containers/s1/stats | head -3 | jq -s 'length, (.[2].precpu_stats == .[1].cpu_stats)' | tr '\n' ' ')" = "3 true " ]
+    api GET '/containers/s1/stats?stream=1&one-shot=1'
+    [ "$STATUS" = 400 ]
+    api GET /containers/nosuch/stats
+    [ "$STATUS" = 404 ]
+    gorae stats --no-stream s1 >"$T/o"
+    [ "$(head -1 "$T/o" | tr -s ' ')" = "CONTAINER ID NAME CPU % MEM USAGE / LIMIT MEM % NET I/O BLOCK I/O PIDS" ]
+    grep -qE "^$(gorae ps -q --filter name=s1) +s1 +[0-9]+\.[0-9]{2}% +[0-9.]+[KM]iB / 64MiB +[0-9.]+% +0B / 0B +[0-9.]+k?M?B / [0-9.]+k?M?B +2$" "$T/o"
+    sleeper --name s2
+    gorae create --name s3 busybox true >/dev/null
+    [ "$(gorae stats --no-stream --format '{{.Name}}' | sort | tr '\n' ' ')" = "s1 s2 " ]
+    [ "$(gorae stats --no-stream -a --format '{{.Name}} {{.PIDs}}' | sort | tail -1)" = "s3 0" ]
+    [ "$(gorae stats --no-stream --no-trunc --format '{{.ID}} {{.Container}}' s2)" = "$(gorae inspect -f '{{.Id}}' s2) s2" ]
+    run gorae stats --no-stream nosuch
+    [ "$status" = 1 ]
+    [[ $output == *"No such container"* ]]
+    api GET '/containers/s3/stats?stream=0'
+    [ "$(jq -c '[.cpu_stats.cpu_usage.total_usage, .memory_stats, .pids_stats, .read]' <<<"$BODY")" = '[0,{},{},"0001-01-01T00:00:00Z"]' ]
+    # a stream ends with the container's removal, and goes on over its stop
+    (timeout 20 curl -sN --unix-socket "$SOCK" http://d/containers/s2/stats >"$T/stream"; echo "code $?" >>"$T/stream") &
+    eventually 30 test -s "$T/stream"
+    gorae stop -t 0 s2
+    gorae rm s2
+    wait
+    grep -q 'code 0' "$T/stream"
+    # interfaces of its own namespace; none of the host's
+    gorae run -d --name s4 --network none --cap-add NET_ADMIN --security-opt seccomp=unconfined busybox sh -c 'ip link add d0 type dummy 2>/dev/null; ip link set d0 up; sleep 1000' >/dev/null
+    gorae run -d --name s5 --network host busybox sleep 1000 >/dev/null
+    api GET '/containers/s5/stats?stream=0&one-shot=1'
+    [ "$(jq .networks <<<"$BODY")" = null ]
+    gorae --explain stats --no-stream s5 2>&1 | grep 'read the counters of its control groups'
+}
+
+@test "port: nothing is published yet, and it says so plainly" {
+    sleeper --name q1
+    [ -z "$(gorae port q1)" ]
+    run -1 gorae port q1 80
+    [[ $output == *"no public port '80"*"published for q1"* ]]
+    run -1 gorae port nosuch
+}
+
+@test "out of memory: seen, told, kept; of a worker while the container lives on, too" {
+    ooms() { gorae events --since "$since" --until "$(date +%s.%N)" --filter event=oom --filter "container=$1" --format '{{.Action}}' | wc -l; }
+    since=$(date +%s.%N)
+    run -137 gorae run --name o1 -m 16m --memory-swap 16m busybox tail /dev/zero
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.Status}}' o1)" = "true exited" ]
+    [ "$(ooms o1)" = 1 ]
+    gorae run -d --name o2 -m 16m --memory-swap 16m busybox sh -c 'tail /dev/zero; echo survived; sleep 1000' >/dev/null
+    eventually 50 sh -c 'gorae logs o2 | grep -q survived'
+    eventually 30 sh -c '[ "$(gorae inspect -f "{{.State.OOMKilled}}" o2)" = true ]'
+    [ "$(gorae inspect -f '{{.State.Status}}' o2)" = running ]
+    [ "$(ooms o2)" = 1 ]
+    # kept over the death of the daemon, told once, and forgotten with the next start
+    daemon_kill
+    daemon_start
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o2)" = true ]
+    gorae stop -t 0 o2
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' o2)" = "true 137" ]
+    [ "$(ooms o2)" = 0 ] # the new daemon has not heard of it as news
+    # positive control: killed, but not for want of memory
+    gorae run -d --name o3 -m 16m busybox sleep 1000 >/dev/null
+    gorae kill o3
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o3)" = false ]
+    [ "$(ooms o3)" = 0 ]
+    # it happened while no daemon looked: the exit record tells
+    gorae run -d --name o4 -m 16m --memory-swap 16m busybox sh -c 'sleep 1; exec tail /dev/zero' >/dev/null
+    daemon_kill
+    sleep 2
+    daemon_start
+    [ "$(gorae inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' o4)" = "true 137" ]
+    gorae start o4
+    [ "$(gorae inspect -f '{{.State.OOMKilled}}' o4)" = false ]
+}
