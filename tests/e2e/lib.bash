@@ -57,7 +57,8 @@ daemon_stop() {
 daemon_kill() {
     daemon_pid
     kill -KILL "$DAEMON"
-    wait "$DAEMON" 2>/dev/null || true
+    wait "$DAEMON" 2>/dev/null || true # no child of ours where an earlier test started it: hence the loop
+    while kill -0 "$DAEMON" 2>/dev/null; do sleep 0.01; done
     DAEMON=
 }
 
