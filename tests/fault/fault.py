@@ -162,6 +162,8 @@ def scenario(w, tar, second):
     w.try_call("POST", "/containers/c0/pause")
     w.try_call("POST", "/containers/c0/unpause")
     w.try_call("POST", "/containers/c0/restart?t=0")
+    if w.try_call("POST", "/containers/c0/update", {"PidsLimit": 77})[0] == 200:
+        sure["c0.pids"] = 77
     status, made = w.try_call("POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"AutoRemove": True}})
     if status == 201:
         sure["rm"] = made["Id"]
@@ -203,6 +205,10 @@ def judge(w, sure, took):
         frozen = w.group_says(i, "freezer", "freezer.state", "cgroup.freeze")[:1] in ("F", "1")
         if frozen != c["State"]["Paused"]:
             bad.append("%s: paused is %s, and the freezer says otherwise" % (i[:12], c["State"]["Paused"]))
+        # an update reaches record and kernel, or neither
+        limit = c["HostConfig"]["PidsLimit"] or "max"
+        if w.group_says(i, "pids", "pids.max", "pids.max") != str(limit):
+            bad.append("%s: the record limits processes to %s, the kernel does not" % (i[:12], limit))
     # everything there belongs to a record
     for m in w.mounts():
         if not any(i in m for i in running):
@@ -262,6 +268,8 @@ def judge_promises(w, sure, by_id):
         whole = w.call("GET", "/containers/c1/json")[1]["State"]["ExitCode"] == 3  # its shim lived to its end
         if lines is None or lines != [b"1", b"2", b"3", b"4"][: 4 if whole and "c1.started" in sure else len(lines)]:
             bad.append("the log of c1: %s %s" % (status, text))
+    if "c0.pids" in sure and w.call("GET", "/containers/c0/json")[1]["HostConfig"]["PidsLimit"] != sure["c0.pids"]:
+        bad.append("an acknowledged update is lost")
     if "rm" in sure and sure["rm"] in by_id and by_id[sure["rm"]]["State"] not in ("created", "running"):
         bad.append("--rm was not honoured: %s" % by_id[sure["rm"]]["Status"])
     if "removed" in sure and any("/gone" in c["Names"] for c in by_id.values()):

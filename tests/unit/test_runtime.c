@@ -357,6 +357,76 @@ START_TEST(limits_of_version_2)
 }
 END_TEST
 
+static void put_file(const char *name, const char *content)
+{
+    autofree char *path = str_printf("%s/%s", dir, name);
+    ck_assert_int_eq(file_replace_volatile(AT_FDCWD, path, content, strlen(content), 0600, NULL), 0);
+}
+
+static void is_file(const char *name, const char *want)
+{
+    autofree char *path = str_printf("%s/%s", dir, name), *got = file_read(AT_FDCWD, path, 100, NULL, NULL);
+    ck_assert_str_eq(got, want);
+}
+
+/* Half-way means: the file of the last limit is not there. Texts of one length, since a real file is replaced by a
+ * write and one of a folder in /tmp is not cut. */
+START_TEST(changing_limits_is_all_or_nothing)
+{
+    static const struct {
+        int version;
+        const char *json, *file[2], *was[2], *now[2], *last;
+    } cases[] = {{1,
+                  "{\"cpu\": {\"shares\": 7000}, \"memory\": {\"limit\": 8000}, \"pids\": {\"limit\": 5}}",
+                  {"cpu.shares", "memory.limit_in_bytes"},
+                  {"1024\n", "9999\n"},
+                  {"7000\n", "8000\n"},
+                  "pids.max"},
+                 {2,
+                  "{\"cpu\": {\"quota\": 70000}, \"memory\": {\"limit\": 8000}, \"pids\": {\"limit\": 5}}",
+                  {"cpu.max", "memory.max"},
+                  {"99999 100000\n", "9999\n"},
+                  {"70000 100000\n", "8000\n"},
+                  "pids.max"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cgroup cg = {.version = cases[i].version, .n = 1, .dir = {{"cpu,memory,pids", dir, dir}}};
+        struct err e = {0};
+        json_auto_t *j = json_loads(cases[i].json, 0, NULL);
+        for (size_t k = 0; k < 2; k++)
+            put_file(cases[i].file[k], cases[i].was[k]);
+        ck_assert_int_eq(cgroup_relimit(&cg, &rt, j, &e), -1);
+        ck_assert_msg(strstr(e.msg, cases[i].last), "%s", e.msg);
+        for (size_t k = 0; k < 2; k++)
+            is_file(cases[i].file[k], cases[i].was[k]);
+        put_file(cases[i].last, "9");
+        ck_assert_msg(cgroup_relimit(&cg, &rt, j, &e) == 0, "%s", e.msg);
+        for (size_t k = 0; k < 2; k++)
+            is_file(cases[i].file[k], cases[i].now[k]);
+        is_file(cases[i].last, "5");
+        autofree char *last = str_printf("%s/%s", dir, cases[i].last);
+        unlink(last);
+    }
+}
+END_TEST
+
+START_TEST(weights_of_devices)
+{
+    struct err e = {0};
+    json_auto_t *j =
+        json_loads("{\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 1000}]}}", 0, NULL);
+    struct cgroup cg = {.version = 2, .n = 1, .dir = {{"", dir, dir}}};
+    put_file("io.weight", "");
+    ck_assert_msg(cgroup_limit(&cg, &rt, j, &e) == 0, "%s", e.msg);
+    is_file("io.weight", "8:0 10000");
+    cg.version = 1;
+    cg.dir[0].controllers = "blkio";
+    ck_assert_int_eq(cgroup_limit(&cg, &rt, j, &e), -1);
+    put_file("blkio.bfq.weight_device", "");
+    ck_assert_msg(cgroup_limit(&cg, &rt, j, &e) == 0, "%s", e.msg);
+    is_file("blkio.bfq.weight_device", "8:0 1000");
+}
+END_TEST
+
 /* ---- state ---- */
 
 START_TEST(state_ids)
@@ -440,6 +510,8 @@ int main(void)
     tcase_add_test(c, cgroup_paths);
     tcase_add_test(c, limit_without_controller);
     tcase_add_test(c, limits_of_version_2);
+    tcase_add_test(c, changing_limits_is_all_or_nothing);
+    tcase_add_test(c, weights_of_devices);
     tcase_add_test(c, state_ids);
     tcase_add_test(c, state_round);
     tcase_add_test(c, state_damaged);

@@ -542,12 +542,39 @@ START_TEST(out_of_memory_is_told)
         if (t[i].text)
             box_put(&b, "memory.events", t[i].text);
         box_run(&b);
+        if (t[i].oom)
+            json_decref(box_event(&b, "oom"));
         json_auto_t *j = box_event(&b, "exit");
         ck_assert_int_eq(json_is_true(json_at(j, "oom")), t[i].oom);
         autofree char *record = box_get(&b, "exit");
         ck_assert_ptr_nonnull(strstr(record, t[i].oom ? "\"oom\":true" : "\"oom\":false"));
         box_free(&b);
     }
+}
+END_TEST
+
+/* A worker is killed, init lives on: the daemon hears of it then, once for each time the count grows. */
+START_TEST(out_of_memory_while_it_runs)
+{
+    struct box b;
+    struct err e;
+    box_new(&b, "while ! [ -e $BOX/go ]; do sleep .05; done; exit 4");
+    autofree char *path = box_path(&b, "memory.events");
+    box_set(&b, "cgroup_memory_events", json_string(path));
+    box_put(&b, "memory.events", "oom 0\noom_kill 0\n");
+    box_run(&b);
+    ck_assert_int_eq(file_put(AT_FDCWD, path, "oom 1\noom_kill 0\n", &e), 0);
+    box_sync(&b); /* a shortage in which nobody is killed is no news */
+    ck_assert_int_eq(file_put(AT_FDCWD, path, "oom 1\noom_kill 1\n", &e), 0);
+    json_decref(box_event(&b, "oom"));
+    json_auto_t *hello = box_hello(&b);
+    ck_assert(json_is(hello, "oom"));
+    ck_assert_int_eq(file_put(AT_FDCWD, path, "oom 3\noom_kill 2\n", &e), 0);
+    json_decref(box_event(&b, "oom"));
+    box_put(&b, "go", "");
+    json_auto_t *j = box_event(&b, "exit"); /* and not another time at the end */
+    ck_assert(json_is(j, "oom"));
+    box_free(&b);
 }
 END_TEST
 
@@ -725,6 +752,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, a_pipe_held_open_outside_does_not_hold_the_end);
     tcase_add_test(t, a_stopped_shim_loses_nothing);
     tcase_add_test(t, out_of_memory_is_told);
+    tcase_add_test(t, out_of_memory_while_it_runs);
     tcase_add_test(t, the_record_is_tried_until_it_is_written);
     tcase_add_test(t, a_daemon_is_told_even_without_the_record);
     tcase_add_test(t, it_is_traced);
