@@ -171,6 +171,7 @@ static int serve(struct daemon *d, struct err *e)
     struct server sv = {.engine = en, .opt = o};
     for (size_t i = 0; i < o->hosts.n; i++)
         log_info("goraed " GORAE_VERSION " listens on %s", o->hosts.v[i]);
+    engine_autostart(en);
     int r = listen_serve(&sv, d->fds, d->nfds, stop, e);
     signals_release(stop);
     fd_close(stop);

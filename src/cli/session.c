@@ -334,7 +334,7 @@ int session_copy(struct session *s, struct err *e)
 int session_failed(struct session *s, const struct err *e)
 {
     int code = cli_fail_own(s->cli, e);
-    return s->stopped_by ? 128 + s->stopped_by : code;
+    return s->stopped_by && !s->proxy ? 128 + s->stopped_by : code;
 }
 
 int session_exit_code(struct session *s, struct err *e)

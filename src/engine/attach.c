@@ -20,13 +20,15 @@ int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, stru
         return -1;
     *ret_tty = json_is(c->config, "Tty");
     pthread_mutex_lock(&en->lock);
-    bool going = c->removing, paused = c->state == STATE_PAUSED;
+    bool going = c->removing, paused = c->state == STATE_PAUSED, again = c->state == STATE_RESTARTING;
     pthread_mutex_unlock(&en->lock);
     int r = 0;
     if (going)
         r = err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id);
     else if (paused)
         r = err_set(e, ERR_CONFLICT, "container %.12s is paused, unpause the container before attach", c->id);
+    else if (again)
+        r = err_set(e, ERR_CONFLICT, "Container %s is restarting, wait until the container is running", c->id);
     container_put(en, c);
     return r;
 }

@@ -178,7 +178,7 @@ static struct image_user *image_users(void *arg, size_t *ret_n)
     struct image_user *u = mem_alloc((en->ncontainers + 1) * sizeof(*u));
     size_t n = 0;
     for (struct container *c = en->containers; c; c = c->next, n++)
-        u[n] = (struct image_user){mem_strdup(c->id), mem_strdup(c->image), state_alive(c->state)};
+        u[n] = (struct image_user){mem_strdup(c->id), mem_strdup(c->image), state_up(c->state)};
     pthread_mutex_unlock(&en->lock);
     *ret_n = n;
     return u;
@@ -262,7 +262,10 @@ static int open_in(struct engine *en, struct err *e)
     en->images = image_store_open(images, en->quarantine, &hooks, e);
     if (!en->images)
         return -1;
-    return recover(en, e);
+    en->recovering = true;
+    int r = recover(en, e);
+    en->recovering = false;
+    return r;
 }
 
 struct engine *engine_open(const struct engine_options *opt, struct err *e)
@@ -276,6 +279,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     pthread_condattr_init(&at);
     pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
     pthread_cond_init(&en->exec_ended, &at);
+    pthread_cond_init(&en->policy, &at);
     pthread_condattr_destroy(&at);
     en->names = json_object();
     en->bus = bus_new();
@@ -320,6 +324,7 @@ void engine_close(struct engine *en)
     free(en->hostname);
     free(en->daemon_id);
     pthread_cond_destroy(&en->exec_ended);
+    pthread_cond_destroy(&en->policy);
     pthread_mutex_destroy(&en->lock);
     free(en);
 }

@@ -38,6 +38,8 @@ struct engine_options {
 /** Open the data root (one daemon at a time: flock), recover what an earlier daemon left, adopt what still runs.
  * @return owned, or NULL; ERR_CONFLICT names the pid that holds the data root */
 struct engine *engine_open(const struct engine_options *opt, struct err *e);
+/** Start those that a restart policy wants: call once, when the daemon can serve. Returns at once. */
+void engine_autostart(struct engine *en);
 /** Stop every running container with its own signal and timeout, all at once; at most `timeout_s` seconds in all. */
 void engine_stop_all(struct engine *en, int timeout_s);
 /** Remove the daemon's cgroup where nothing is left in it. */

@@ -187,7 +187,10 @@ static int check_running(struct engine *en, const struct container *c, struct er
 {
     pthread_mutex_lock(&en->lock);
     bool alive = state_alive(c->state) && !c->ending && c->in_table, paused = c->state == STATE_PAUSED;
+    bool again = c->state == STATE_RESTARTING;
     pthread_mutex_unlock(&en->lock);
+    if (again)
+        return err_set(e, ERR_CONFLICT, "Container %s is restarting, wait until the container is running", c->id);
     if (!alive)
         return err_set(e, ERR_CONFLICT, "Container %s is not running", c->id);
     if (paused)

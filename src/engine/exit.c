@@ -88,9 +88,10 @@ static void publish_exit(struct engine *en, struct container *c, int code, bool 
     pthread_mutex_lock(&en->lock);
     if (!state_alive(c->state)) /* recovery: the daemon died before it could note the start */
         container_step(c, ON_START);
-    container_step(c, ON_EXIT);
+    enum trigger end = policy_decide(en, c) ? ON_EXIT_AGAIN : ON_EXIT;
+    container_step(c, end);
     c->ending = c->ended = false;
-    waiters_wake(c, ON_EXIT);
+    waiters_wake(c, end);
     pthread_mutex_unlock(&en->lock);
 }
 
@@ -124,7 +125,7 @@ void container_auto_remove(struct engine *en, struct container *c)
         return;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool still = c->in_table && !state_alive(c->state) && c->restarts == 0;
+    bool still = c->in_table && !state_up(c->state) && c->restarts == 0;
     pthread_mutex_unlock(&en->lock);
     if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);

@@ -10,10 +10,10 @@ static json_t *state_json(const struct snapshot *s)
 {
     char started[CLOCK_TEXT], finished[CLOCK_TEXT];
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state),
-                     "Running", state_alive(s->state), "Paused", s->state == STATE_PAUSED, "Restarting", 0, "OOMKilled",
-                     s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid", state_alive(s->state) ? s->pid : 0,
-                     "ExitCode", s->exit_code, "Error", s->error ? s->error : "", "StartedAt",
-                     clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
+                     "Running", state_up(s->state), "Paused", s->state == STATE_PAUSED, "Restarting",
+                     s->state == STATE_RESTARTING, "OOMKilled", s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid",
+                     state_alive(s->state) ? s->pid : 0, "ExitCode", s->exit_code, "Error", s->error ? s->error : "",
+                     "StartedAt", clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
 }
 
 static json_t *network_json(const struct snapshot *s)
@@ -75,10 +75,10 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
                   json_array_get(c->path_args, 0), "Args", args, "State", state_json(&s), "Image", c->image);
     add_paths(en, c, &s, out);
     json_t *rest =
-        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount", 0,
-                  "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile",
-                  "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c), "Mounts",
-                  snapshot_mounts(&s), "Config", s.config, "NetworkSettings", network_json(&s));
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount",
+                  s.restart_count, "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "",
+                  "AppArmorProfile", "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c),
+                  "Mounts", snapshot_mounts(&s), "Config", s.config, "NetworkSettings", network_json(&s));
     json_object_update(out, rest);
     json_decref(rest);
     if (size) {

@@ -162,9 +162,6 @@ int restart_policy_check(const json_t *host, struct err *e)
         return err_set(e, ERR_INVALID, "maximum retry count cannot be negative");
     if (i != 0 && json_is(host, "AutoRemove"))
         return err_set(e, ERR_INVALID, "can't create 'AutoRemove' container with restart policy");
-    if (i != 0)
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "restart policy %s is not supported yet: it comes with the step on a container's life", name);
     return 0;
 }
 

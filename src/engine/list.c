@@ -195,7 +195,7 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
 {
     const json_t *f = o->filters;
     const struct lineage line = {en, c->image};
-    if (!state_alive(s->state) && !o->all && o->limit <= 0 && !json_object_get(f, "status"))
+    if (!state_up(s->state) && !o->all && o->limit <= 0 && !json_object_get(f, "status"))
         return false;
     if ((b->before && c->created >= b->before) || (b->since && c->created <= b->since))
         return false;

@@ -188,15 +188,19 @@ static int follow(struct reader *r, struct waiter *w, const char *folder, struct
 static int logs_of(struct engine *en, struct container *c, struct reader *r, struct err *e)
 {
     autofree char *path = logging_path(en, c), *folder = container_path(en, c, NULL);
-    struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
+    /* To the next end, though a restart policy may bring it back: so does Docker. */
+    struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NEXT_EXIT, e) : NULL;
     int got = r->opt->follow && !w ? -1 : 0;
+    pthread_mutex_lock(&en->lock);
+    bool alive = state_alive(c->state);
+    pthread_mutex_unlock(&en->lock);
     r->path = path;
     if (got == 0)
         got = logset_open(&r->files, path, e);
     if (got == 0 && r->opt->tail >= 0)
         got = seek_tail(r, r->opt->tail, e);
     if (got == 0)
-        got = w ? follow(r, w, folder, e) : read_on(r, e);
+        got = w && alive ? follow(r, w, folder, e) : read_on(r, e);
     if (w)
         engine_wait_end(en, w);
     logset_close(&r->files);

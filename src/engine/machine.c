@@ -8,8 +8,10 @@
 #include "engine/engine.h"
 
 static const char *const state_names[STATE_COUNT] = {
-    [STATE_CREATED] = "created", [STATE_RUNNING] = "running",   [STATE_PAUSED] = "paused",
-    [STATE_EXITED] = "exited",   [STATE_REMOVING] = "removing", [STATE_DEAD] = "dead",
+    [STATE_CREATED] = "created", [STATE_RUNNING] = "running",
+    [STATE_PAUSED] = "paused",   [STATE_RESTARTING] = "restarting",
+    [STATE_EXITED] = "exited",   [STATE_REMOVING] = "removing",
+    [STATE_DEAD] = "dead",
 };
 
 static const struct {
@@ -25,6 +27,11 @@ static const struct {
     {STATE_PAUSED, ON_UNPAUSE, STATE_RUNNING, "unpause, stop", "pause.c"},
     {STATE_RUNNING, ON_EXIT, STATE_EXITED, "the process ends", "exit.c"},
     {STATE_PAUSED, ON_EXIT, STATE_EXITED, "killed", "exit.c"},
+    {STATE_RUNNING, ON_EXIT_AGAIN, STATE_RESTARTING, "ends, with a restart policy", "exit.c"},
+    {STATE_PAUSED, ON_EXIT_AGAIN, STATE_RESTARTING, "killed, likewise", "exit.c"},
+    {STATE_RESTARTING, ON_START, STATE_RUNNING, "after a while", "policy.c"},
+    {STATE_RESTARTING, ON_GIVE_UP, STATE_EXITED, "stop, or it fails", "policy.c"},
+    {STATE_RESTARTING, ON_REMOVE, STATE_REMOVING, "rm -f", "remove.c"},
     {STATE_CREATED, ON_REMOVE, STATE_REMOVING, "rm", "remove.c"},
     {STATE_EXITED, ON_REMOVE, STATE_REMOVING, "rm, --rm", "remove.c"},
     {STATE_DEAD, ON_REMOVE, STATE_REMOVING, "rm again", "remove.c"},

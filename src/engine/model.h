@@ -63,6 +63,8 @@ struct container {
     bool ending;      /**< [lock] its process is gone and its end is being worked on: no exec may begin */
     bool stopped_by_hand;      /**< [lock] */
     unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
+    int restart_count;         /**< [lock] starts by its restart policy since the last by hand */
+    int64_t restart_delay;     /**< [lock] ns that it waits, or waited last; 0: it had no need to yet */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
     uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */
@@ -90,8 +92,11 @@ struct engine {
     pthread_cond_t exec_ended;    /**< [lock] some exec is over */
     struct image_store *images;
     struct event_bus *bus;
-    bool pruning; /**< [lock] one at a time */
-    int lock_fd;  /**< flock on <data-root>/lock */
+    bool recovering;       /**< ends that are found now are of the past: no policy restarts anything yet */
+    bool stopping;         /**< [lock] the daemon ends: what stops now was not stopped by hand, and stays stopped */
+    pthread_cond_t policy; /**< [lock] something that waits for its restart need not wait any longer */
+    bool pruning;          /**< [lock] one at a time */
+    int lock_fd;           /**< flock on <data-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
     char *hostname, *daemon_id;
 };
@@ -210,6 +215,8 @@ int process_signal(int pid, uint64_t starttime, int signal, const char *what, st
 int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e);
 /** Start it; takes `op`. */
 int container_start(struct engine *en, struct container *c, struct err *e);
+/** The same for its restart policy; `op` must be held. */
+int container_start_again(struct engine *en, struct container *c, struct err *e);
 /** Send a signal to the container's init, if that process is still the one we started. */
 int container_signal(struct engine *en, struct container *c, int signal, struct err *e);
 /** When a process started: field 22 of /proc/PID/stat. @return 0 where there is none */
@@ -257,6 +264,15 @@ void update_finish(struct engine *en, struct container *c);
 void update_forget(struct container *c);
 /** Where it is paused, let it go on. `op` must be held. */
 int container_thaw(struct engine *en, struct container *c, struct err *e);
+
+/* ---- restart policies (policy.c) ---- */
+
+/** It has just ended: is it to be started again? Counts it, and sets the wait. Call with the lock held. */
+bool policy_decide(struct engine *en, struct container *c);
+/** Where it is restarting: wait, and start it. */
+void policy_follow(struct engine *en, struct container *c);
+/** Where it is restarting: it shall not. Takes `op`. @return false where it was not */
+bool policy_cancel(struct engine *en, struct container *c);
 
 /* ---- waiting (wait.c) ---- */
 

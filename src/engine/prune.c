@@ -18,7 +18,7 @@ static bool wanted(struct engine *en, struct container *c, const json_t *filters
 {
     autosnapshot s;
     snapshot_take(en, c, &s);
-    return !state_alive(s.state) && s.state != STATE_REMOVING && c->created < until &&
+    return !state_up(s.state) && s.state != STATE_REMOVING && c->created < until &&
            filter_labels(filters, json_object_get(s.config, "Labels"));
 }
 

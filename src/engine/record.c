@@ -4,7 +4,8 @@
  * What a running container needs only while it runs (pid, sockets) is not here but below the exec root, on a file
  * system that a reboot empties.
  *
- * Whether it is paused is such a fact too: the kernel's freezer knows it, and the record says "running".
+ * Whether it is paused is such a fact too: the kernel's freezer knows it, and the record says "running". One that waits
+ * for its restart is "exited" there: the next daemon looks at its policy anyway.
  *
  * Durable or not: an answer of 2xx promises that what it says is on disk, so `create` and `start` write durably. A
  * container with --rm is the exception: after a power cut it would be removed at once, so it makes no difference
@@ -27,16 +28,21 @@ bool container_ephemeral(const struct container *c)
     return json_is(c->host, "AutoRemove");
 }
 
+static const char *recorded_name(enum state s)
+{
+    return state_name(s == STATE_PAUSED ? STATE_RUNNING : s == STATE_RESTARTING ? STATE_EXITED : s);
+}
+
 static json_t *record_make(struct engine *en, struct container *c, enum state state)
 {
     pthread_mutex_lock(&en->lock);
     json_t *j =
-        json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b}}", "Version",
+        json_pack("{s:i, s:s, s:s, s:I, s:s, s:O, s:O, s:O, s:{s:s, s:i, s:b, s:s, s:I, s:I, s:b, s:i}}", "Version",
                   RECORD_VERSION, "Id", c->id, "Name", c->name, "Created", (json_int_t)c->created, "Image", c->image,
                   "Command", c->path_args, "Config", c->config, "HostConfig", c->host, "State", "Status",
-                  state_name(state == STATE_PAUSED ? STATE_RUNNING : state), "ExitCode", c->exit_code, "OOMKilled",
-                  c->oom_killed, "Error", c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt",
-                  (json_int_t)c->finished, "StoppedByHand", c->stopped_by_hand);
+                  recorded_name(state), "ExitCode", c->exit_code, "OOMKilled", c->oom_killed, "Error",
+                  c->error ? c->error : "", "StartedAt", (json_int_t)c->started, "FinishedAt", (json_int_t)c->finished,
+                  "StoppedByHand", c->stopped_by_hand, "RestartCount", c->restart_count);
     pthread_mutex_unlock(&en->lock);
     return j;
 }
@@ -103,6 +109,7 @@ static int record_read(struct container *c, const json_t *j, const char *id, str
     c->exit_code = (int)json_int(j, "State.ExitCode", 0);
     c->oom_killed = json_is(j, "State.OOMKilled");
     c->stopped_by_hand = json_is(j, "State.StoppedByHand");
+    c->restart_count = (int)json_int(j, "State.RestartCount", 0);
     c->started = json_int(j, "State.StartedAt", 0);
     c->start_failed = c->started == 0;
     c->finished = json_int(j, "State.FinishedAt", 0);

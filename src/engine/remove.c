@@ -46,6 +46,7 @@ static void set_state(struct engine *en, struct container *c, enum trigger on)
     container_step(c, on);
     c->removing = on == ON_REMOVE;
     waiters_wake(c, on);
+    pthread_cond_broadcast(&en->policy); /* it may be waiting for its restart */
     pthread_mutex_unlock(&en->lock);
 }
 
@@ -78,6 +79,9 @@ static int kill_first(struct engine *en, struct container *c, struct err *e)
     if (!w)
         return -1;
     struct err why = {0};
+    pthread_mutex_lock(&en->lock);
+    c->stopped_by_hand = true;
+    pthread_mutex_unlock(&en->lock);
     if (container_signal(en, c, SIGKILL, &why) == 0)
         event_container(en, c, "kill", json_pack("{s:s}", "signal", "9"));
     container_thaw(en, c, &why);
@@ -102,12 +106,11 @@ static int remove_locked(struct engine *en, struct container *c, bool force, str
             "You cannot remove a paused container %s. Unpause and then stop the container before attempting removal or "
             "force remove",
             c->id);
-    if (s == STATE_RUNNING && !force)
+    if (state_up(s) && !force)
         return err_set(
             e, ERR_CONFLICT,
-            "You cannot remove a running container %s. Stop the container before attempting removal or force "
-            "remove",
-            c->id);
+            "You cannot remove a %s container %s. Stop the container before attempting removal or force remove",
+            state_name(s), c->id);
     if (state_alive(s) && kill_first(en, c, e) < 0)
         return -1;
     return container_destroy(en, c, e);

@@ -20,7 +20,7 @@ static bool alive(struct engine *en, struct container *c)
 {
     pthread_mutex_lock(&c->op); /* a start in progress is waited for */
     pthread_mutex_lock(&en->lock);
-    bool yes = state_alive(c->state);
+    bool yes = state_up(c->state);
     pthread_mutex_unlock(&en->lock);
     pthread_mutex_unlock(&c->op);
     return yes;

@@ -317,6 +317,7 @@ static void *monitor_main(void *arg)
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);
     trace_to_file(NULL);
+    policy_follow(m->en, m->c);
     shim_reap(
         m->shim); /* last, because it lives on until its clients have hung up, and they may be waiting for the above */
     container_put(m->en, m->c);

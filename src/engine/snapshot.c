@@ -20,6 +20,7 @@ void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
         .state = c->state,
         .pid = c->pid,
         .exit_code = c->exit_code,
+        .restart_count = c->restart_count,
         .oom_killed = c->oom_killed,
         .error = mem_strdup(c->error),
         .started = c->started,
@@ -47,6 +48,8 @@ char *snapshot_status(const struct snapshot *s, int64_t now)
     case STATE_PAUSED:
         return str_printf(s->state == STATE_PAUSED ? "Up %s (Paused)" : "Up %s",
                           clock_human(now - s->started, span, sizeof(span)));
+    case STATE_RESTARTING:
+        return str_printf("Restarting (%d) %s ago", s->exit_code, clock_human(now - s->finished, span, sizeof(span)));
     case STATE_EXITED:
         return str_printf("Exited (%d) %s ago", s->exit_code, clock_human(now - s->finished, span, sizeof(span)));
     case STATE_REMOVING: return mem_strdup("Removal In Progress");

@@ -11,7 +11,7 @@ struct snapshot {
     char *name;
     json_t *config, *host; /**< references */
     enum state state;
-    int pid, exit_code;
+    int pid, exit_code, restart_count;
     bool oom_killed;
     char *error;
     int64_t started, finished;

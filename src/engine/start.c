@@ -102,7 +102,7 @@ static int bring_up(struct engine *en, struct container *c, struct err *e)
 }
 
 /* Forget the last run: its exit record, its error. */
-static void begin_run(struct engine *en, struct container *c)
+static void begin_run(struct engine *en, struct container *c, bool by_policy)
 {
     autofree char *old = container_path(en, c, "exit.json");
     unlink(old);
@@ -112,25 +112,29 @@ static void begin_run(struct engine *en, struct container *c)
     c->exit_code = 0;
     c->oom_killed = false;
     c->stopped_by_hand = false;
+    if (!by_policy) {
+        c->restart_count = 0;
+        c->restart_delay = 0;
+    }
     c->start_failed = false;
     free(c->trace);
     c->trace = mem_strdup(trace_path());
     pthread_mutex_unlock(&en->lock);
 }
 
-static int start_locked(struct engine *en, struct container *c, struct err *e)
+static int start_locked(struct engine *en, struct container *c, bool by_policy, struct err *e)
 {
     pthread_mutex_lock(&en->lock);
     enum state was = c->state;
     bool gone = c->removing || !c->in_table;
     pthread_mutex_unlock(&en->lock);
-    if (was == STATE_RUNNING)
+    if (was == STATE_RUNNING || (was == STATE_RESTARTING && !by_policy))
         return err_set(e, ERR_UNMODIFIED, "container %.12s is already running", c->id);
     if (was == STATE_PAUSED)
         return err_set(e, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
     if (gone || machine_next(was, ON_START) < 0)
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
-    begin_run(en, c);
+    begin_run(en, c, by_policy);
     if (bring_up(en, c, e) < 0) {
         shim_drop(&c->link);
         container_teardown(en, c);
@@ -157,10 +161,18 @@ static int start_locked(struct engine *en, struct container *c, struct err *e)
     return 0;
 }
 
+int container_start_again(struct engine *en, struct container *c, struct err *e)
+{
+    pthread_mutex_lock(&en->lock);
+    bool still = c->state == STATE_RESTARTING;
+    pthread_mutex_unlock(&en->lock);
+    return still ? start_locked(en, c, true, e) : err_set(e, ERR_CONFLICT, "it was stopped");
+}
+
 int container_start(struct engine *en, struct container *c, struct err *e)
 {
     pthread_mutex_lock(&c->op);
-    int r = start_locked(en, c, e);
+    int r = start_locked(en, c, false, e);
     /* --rm: a container that could not be started goes as well, and whoever waits for its removal is told. */
     if (r < 0 && e->kind != ERR_UNMODIFIED && e->kind != ERR_CONFLICT && json_is(c->host, "AutoRemove")) {
         struct err ignored;

@@ -48,7 +48,7 @@ static struct container *get_running(struct engine *en, const char *name, enum e
         return NULL;
     pthread_mutex_lock(&c->op);
     pthread_mutex_lock(&en->lock);
-    bool running = state_alive(c->state);
+    bool running = state_up(c->state);
     pthread_mutex_unlock(&en->lock);
     pthread_mutex_unlock(&c->op);
     if (running)
@@ -67,7 +67,7 @@ static void event_kill(struct engine *en, struct container *c, int signal)
 static void mark_stopped_by_hand(struct engine *en, struct container *c)
 {
     pthread_mutex_lock(&en->lock);
-    c->stopped_by_hand = true;
+    c->stopped_by_hand = !en->stopping;
     pthread_mutex_unlock(&en->lock);
 }
 
@@ -116,6 +116,10 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
 
 int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
+    if (policy_cancel(en, c)) {
+        event_container(en, c, "stop", NULL);
+        return 0;
+    }
     if (signal == 0)
         signal = stop_signal(c);
     if (timeout_s == ENGINE_TIMEOUT_DEFAULT)
@@ -141,6 +145,10 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
     struct container *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
+    if (policy_cancel(en, c)) { /* there is no process that could get the signal, and there will be none */
+        container_put(en, c);
+        return 0;
+    }
     struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
     if (signal == SIGKILL && !w) {
         container_put(en, c);
@@ -197,6 +205,8 @@ static void *stopper_main(void *arg)
 void engine_stop_all(struct engine *en, int timeout_s)
 {
     pthread_mutex_lock(&en->lock);
+    en->stopping = true;
+    pthread_cond_broadcast(&en->policy);
     size_t n = 0, room = en->ncontainers;
     autofree struct stopper *s = mem_alloc((room + 1) * sizeof(*s));
     for (struct container *c = en->containers; c && n < room; c = c->next) {

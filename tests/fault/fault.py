@@ -152,6 +152,11 @@ def scenario(w, tar, second):
             status, _ = w.try_call("POST", "/exec/%s/start" % made["Id"], {"Detach": not attached})
             if status == 200 and attached:
                 status, x = w.try_call("GET", "/exec/%s/json" % made["Id"])
+                for _ in range(100):  # a shim that died told nobody: the daemon sees the end of its socket, and reads the record
+                    if status != 200 or not x["Running"]:
+                        break
+                    time.sleep(0.02)
+                    status, x = w.try_call("GET", "/exec/%s/json" % made["Id"])
                 if status == 200 and x["ExitCode"] not in (4, 126, 137):
                     sure["exec"] = "an exec ended with 4, and is said to have ended with %s" % x["ExitCode"]
     if w.try_call("POST", "/containers/c0/stop?t=0")[0] == 204:
@@ -164,6 +169,13 @@ def scenario(w, tar, second):
     w.try_call("POST", "/containers/c0/restart?t=0")
     if w.try_call("POST", "/containers/c0/update", {"PidsLimit": 77})[0] == 200:
         sure["c0.pids"] = 77
+    policy = {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 1}}
+    status, made = w.try_call("POST", "/containers/create?name=again", {"Image": "busybox", "Cmd": ["false"], "HostConfig": policy})
+    if status == 201:
+        sure["again"] = made["Id"]
+        if w.try_call("POST", "/containers/again/start")[0] == 204:
+            sure["again.started"] = True
+        w.try_call("POST", "/containers/again/wait")
     status, made = w.try_call("POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"AutoRemove": True}})
     if status == 201:
         sure["rm"] = made["Id"]
@@ -262,6 +274,11 @@ def judge_promises(w, sure, by_id):
         _, c = w.call("GET", "/containers/c1/json")
         if c["State"]["Status"] != "exited" or c["State"]["ExitCode"] not in (3, 137):
             bad.append("c1 ended with 3, and is %s (%s)" % (c["State"]["Status"], c["State"]["ExitCode"]))
+    if "again.started" in sure:
+        w.call("POST", "/containers/again/wait")
+        _, c = w.call("GET", "/containers/again/json")
+        if c["State"]["Status"] != "exited" or c["RestartCount"] != 1 or c["State"]["ExitCode"] not in (1, 137, 255):
+            bad.append("a failure that its policy repeats once: %s, %d" % (c["State"], c["RestartCount"]))
     if "c1" in sure:
         status, text = w.call("GET", "/containers/c1/logs?stdout=1")
         lines = re.findall(rb"\d", re.sub(rb"\x01\0\0\0....", b"", text)) if status == 200 else None
