@@ -9,6 +9,7 @@
  * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
 #include "engine/spec.h"
 #include "engine/capability.h"
+#include "engine/health.h"
 #include "engine/limits.h"
 #include "engine/logging.h"
 #include "engine/mounts.h"
@@ -57,11 +58,7 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
                            later[i].key, later[i].step);
     if (restart_policy_check(host, e) < 0)
         return -1;
-    const char *probe = json_string_value(json_array_get(json_at(config, "Healthcheck.Test"), 0));
-    if (probe && !str_eq(probe, "NONE"))
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "health checks are not supported yet: they come with the step on a container's life");
-    return 0;
+    return health_check_config(config, e);
 }
 
 /* What gorae will not do, or what is no value at all. */

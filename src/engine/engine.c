@@ -32,6 +32,7 @@ struct container *container_new(const char *id)
     pthread_mutex_init(&c->saving, NULL);
     c->refs = 1;
     c->state = STATE_CREATED;
+    c->health_log = json_array();
     return c;
 }
 
@@ -40,6 +41,7 @@ static void container_free(struct container *c)
     json_decref(c->config);
     json_decref(c->host);
     update_forget(c);
+    json_decref(c->health_log);
     json_decref(c->path_args);
     pthread_mutex_destroy(&c->op);
     shim_link_release(&c->link);

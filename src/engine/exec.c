@@ -347,6 +347,20 @@ json_t *engine_exec_inspect(struct engine *en, const char *id, struct err *e)
     return j;
 }
 
+void exec_kill(struct engine *en, struct container *c, const char *id)
+{
+    struct err ignored; /* it has ended by itself meanwhile */
+    struct exec *x = find(en, id, &ignored);
+    if (!x)
+        return;
+    pthread_mutex_lock(&en->lock);
+    int pid = x->c == c ? x->pid : 0;
+    uint64_t starttime = x->starttime;
+    pthread_mutex_unlock(&en->lock);
+    process_signal(pid, starttime, SIGKILL, x->link.what, &ignored);
+    exec_put(en, x);
+}
+
 int engine_exec_resize(struct engine *en, const char *id, int rows, int columns, struct err *e)
 {
     struct exec *x = find(en, id, e);

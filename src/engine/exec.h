@@ -43,6 +43,8 @@ char *exec_dir(struct engine *en, const struct exec *x);
 json_t *exec_process(struct engine *en, struct container *c, const json_t *config, const json_t *size, struct err *e);
 /** Publish "ACTION: COMMAND", or the bare action. `extra` (may be NULL) is consumed. */
 void exec_event(struct engine *en, struct exec *x, const char *action, bool command, json_t *extra);
+/** Kill its process, if it runs. */
+void exec_kill(struct engine *en, struct container *c, const char *id);
 /** It is over: its folder goes, whoever asks is told `code`. Call with `news` held. @param ran false where it could not
  * be started: then there is no exec_die */
 void exec_over(struct engine *en, struct exec *x, int code, bool ran);

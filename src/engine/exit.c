@@ -6,6 +6,7 @@
  *
  * Every step can be repeated: killed anywhere in here, recovery finds the exit record and does it all once more. */
 #include "engine/share.h"
+#include "engine/health.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -101,6 +102,7 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
     shim_close(&c->link);
     pthread_mutex_lock(&en->lock);
     c->ending = true;
+    health_end(en, c);
     pthread_mutex_unlock(&en->lock);
     container_teardown(en, c);
     pthread_mutex_lock(&en->lock);

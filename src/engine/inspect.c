@@ -1,4 +1,5 @@
 /* inspect: everything about one container, in the API's shape (GET /containers/{id}/json, spec 4.2). */
+#include "engine/health.h"
 #include "engine/logging.h"
 #include "engine/snapshot.h"
 #include "base/clock.h"
@@ -9,11 +10,17 @@
 static json_t *state_json(const struct snapshot *s)
 {
     char started[CLOCK_TEXT], finished[CLOCK_TEXT];
-    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state),
-                     "Running", state_up(s->state), "Paused", s->state == STATE_PAUSED, "Restarting",
-                     s->state == STATE_RESTARTING, "OOMKilled", s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid",
-                     state_alive(s->state) ? s->pid : 0, "ExitCode", s->exit_code, "Error", s->error ? s->error : "",
-                     "StartedAt", clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
+    json_t *out =
+        json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", state_name(s->state), "Running",
+                  state_up(s->state), "Paused", s->state == STATE_PAUSED, "Restarting", s->state == STATE_RESTARTING,
+                  "OOMKilled", s->oom_killed, "Dead", s->state == STATE_DEAD, "Pid", state_alive(s->state) ? s->pid : 0,
+                  "ExitCode", s->exit_code, "Error", s->error ? s->error : "", "StartedAt",
+                  clock_format(s->started, started), "FinishedAt", clock_format(s->finished, finished));
+    if (health_wanted(s->config))
+        json_object_set_new(out, "Health",
+                            json_pack("{s:s, s:I, s:O}", "Status", health_name(s->health), "FailingStreak",
+                                      (json_int_t)s->health_streak, "Log", s->health_log));
+    return out;
 }
 
 static json_t *network_json(const struct snapshot *s)

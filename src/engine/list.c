@@ -3,6 +3,7 @@
  * The table is copied under the lock, as references; each container's facts are then copied one by one and judged
  * without it. So `ps` with a thousand containers holds nobody up. */
 #include "engine/snapshot.h"
+#include "engine/health.h"
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/json.h"
@@ -210,7 +211,7 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
            any_value(f, "network", is_text, snapshot_network(s)) && any_value(f, "volume", volume_test, mounts) &&
            any_value(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
            any_value(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
-           any_value(f, "health", is_text, "none") && any_value(f, "is-task", is_text, "false") &&
+           any_value(f, "health", is_text, health_name(s->health)) && any_value(f, "is-task", is_text, "false") &&
            any_value(f, "isolation", is_text, "default");
 }
 

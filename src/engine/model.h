@@ -40,6 +40,9 @@ struct shim_link {
     char what[32];        /**< "container 0123456789ab": for messages */
 };
 
+/** What its own checks say of a container (health.c). */
+enum health { HEALTH_NONE, HEALTH_STARTING, HEALTH_GOOD, HEALTH_BAD };
+
 #define SHARE_KINDS 3 /**< namespaces that another container can give: pid, ipc, uts (share.c) */
 
 struct container {
@@ -72,6 +75,10 @@ struct container {
     bool oom_killed;           /**< [lock] */
     char *error;               /**< [lock] why the last start failed, or NULL */
     int64_t started, finished; /**< [lock] real-time ns */
+    uint64_t run;              /**< [lock] how many runs there were: a thread of an earlier one sees that it is late */
+    enum health health;        /**< [lock] */
+    int64_t health_streak;     /**< [lock] failed checks in a row */
+    json_t *health_log;        /**< [lock] the last checks, as the API shows them; replaced, never changed */
     struct parked *parked;     /**< [lock] */
     struct waiter *waiters;    /**< [lock] */
 

@@ -13,6 +13,7 @@
  *
  * Each step may itself be cut short and is then done again by the next daemon. */
 #include "engine/model.h"
+#include "engine/health.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -49,6 +50,7 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     execs_recover(en, c);
     if (monitor_start(en, c, &e) < 0)
         log_error("%s", e.msg);
+    health_begin(en, c);
 }
 
 static bool read_exit(struct engine *en, struct container *c, int *code, int64_t *at, bool *oom)

@@ -282,6 +282,24 @@ static void merge_command(json_t *config, const json_t *image)
         json_object_set_new(config, "Cmd", json_null());
 }
 
+/* Field by field: a request may change the interval of the image's check and leave the rest. */
+static void merge_health(json_t *config, const json_t *image)
+{
+    const json_t *from = json_object_get(image, "Healthcheck"), *given = json_object_get(config, "Healthcheck");
+    json_t *merged = json_is_object(from) ? json_copy((json_t *)from) : json_object(), *v;
+    const char *key;
+    json_object_foreach((json_t *)given, key, v)
+    {
+        bool empty = json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0) ||
+                     (json_is_integer(v) && json_integer_value(v) == 0);
+        if (!empty || !json_object_get(merged, key))
+            json_object_set(merged, key, v);
+    }
+    if (json_object_size(merged) > 0)
+        json_object_set(config, "Healthcheck", merged);
+    json_decref(merged);
+}
+
 json_t *config_complete(const json_t *body, const json_t *image_config, struct err *e)
 {
     json_auto_t *image = NULL;
@@ -293,9 +311,10 @@ json_t *config_complete(const json_t *body, const json_t *image_config, struct e
                      sizeof(config_fields) / sizeof(config_fields[0]), e);
     if (!image)
         return NULL;
-    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "StopTimeout", "Shell", "Healthcheck"};
+    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "StopTimeout", "Shell"};
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         merge_if_empty(config, image, plain[i]);
+    merge_health(config, image);
     merge_union(config, image, "ExposedPorts");
     merge_union(config, image, "Volumes");
     merge_union(config, image, "Labels");

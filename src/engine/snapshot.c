@@ -1,5 +1,6 @@
 /* Facts of a container, copied under the lock and read without it: see snapshot.h. */
 #include "engine/snapshot.h"
+#include "engine/health.h"
 #include "engine/mounts.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -23,6 +24,9 @@ void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
         .restart_count = c->restart_count,
         .oom_killed = c->oom_killed,
         .error = mem_strdup(c->error),
+        .health = c->health,
+        .health_streak = c->health_streak,
+        .health_log = json_incref(c->health_log),
         .started = c->started,
         .finished = c->finished,
         .execs = execs_ids(en, c),
@@ -37,6 +41,7 @@ void snapshot_release(struct snapshot *s)
     json_decref(s->config);
     json_decref(s->host);
     json_decref(s->execs);
+    json_decref(s->health_log);
     *s = (struct snapshot){0};
 }
 
@@ -46,8 +51,12 @@ char *snapshot_status(const struct snapshot *s, int64_t now)
     switch (s->state) {
     case STATE_RUNNING:
     case STATE_PAUSED:
-        return str_printf(s->state == STATE_PAUSED ? "Up %s (Paused)" : "Up %s",
-                          clock_human(now - s->started, span, sizeof(span)));
+        clock_human(now - s->started, span, sizeof(span));
+        if (s->state == STATE_PAUSED)
+            return str_printf("Up %s (Paused)", span);
+        if (s->health == HEALTH_NONE)
+            return str_printf("Up %s", span);
+        return str_printf("Up %s (%s%s)", span, s->health == HEALTH_STARTING ? "health: " : "", health_name(s->health));
     case STATE_RESTARTING:
         return str_printf("Restarting (%d) %s ago", s->exit_code, clock_human(now - s->finished, span, sizeof(span)));
     case STATE_EXITED:

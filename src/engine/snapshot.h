@@ -15,7 +15,10 @@ struct snapshot {
     bool oom_killed;
     char *error;
     int64_t started, finished;
-    json_t *execs; /**< ids, or null */
+    enum health health;
+    int64_t health_streak;
+    json_t *health_log; /**< reference */
+    json_t *execs;      /**< ids, or null */
 };
 
 void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret);

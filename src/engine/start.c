@@ -10,6 +10,7 @@
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
  * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
  * before step 5 and undoes the rest; recovery does what is left. */
+#include "engine/health.h"
 #include "engine/share.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -155,6 +156,7 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
         container_ended(en, c, 128, clock_real(), false, e->msg);
         return -1;
     }
+    health_begin(en, c);
     trace_end(&s, "record written, monitor thread started");
     FAULT("start.noted");
     event_container(en, c, "start", NULL);
