@@ -72,8 +72,8 @@ static void resolv_text(struct container *c, struct str *b)
 {
     struct err ignored;
     autofree char *text = file_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, NULL, &ignored);
-    add_list(b, "nameserver", json_object_get(c->host, "Dns"), false, text);
     add_list(b, "search", json_object_get(c->host, "DnsSearch"), true, text);
+    add_list(b, "nameserver", json_object_get(c->host, "Dns"), false, text);
     add_list(b, "options", json_object_get(c->host, "DnsOptions"), true, text);
 }
 

@@ -10,7 +10,7 @@
  *
  * Read next: spec_limits.c, which translates; update.c, which changes them while the container runs. */
 #include "engine/limits.h"
-#include "engine/model.h"
+#include "engine/spec.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -271,26 +271,6 @@ static bool may_raise(void)
     return p && (strtoull(p + strlen("CapEff:"), NULL, 16) >> CAP_SYS_RESOURCE & 1);
 }
 
-/* RLIMIT_… by the name that the API uses. @return -1 for one that spec_limits.c has refused */
-static int resource_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        int resource;
-    } known[] = {{"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-                 {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
-                 {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
-                 {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-                 {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
-                 {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
-                 {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-                 {"stack", RLIMIT_STACK}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_eq(known[i].name, name))
-            return known[i].resource;
-    return -1;
-}
-
 static void foretell_ulimits(const json_t *host, json_t *warnings)
 {
     size_t i;
@@ -299,7 +279,7 @@ static void foretell_ulimits(const json_t *host, json_t *warnings)
     {
         struct rlimit own;
         const char *name = json_str(u, "Name", "");
-        int resource = resource_of(name);
+        int resource = ulimit_resource(name);
         rlim_t hard = (rlim_t)json_int(u, "Hard", 0); /* -1 is RLIM_INFINITY */
         if (resource < 0 || getrlimit((unsigned)resource, &own) < 0 || hard <= own.rlim_max)
             continue;

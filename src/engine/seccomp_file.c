@@ -34,28 +34,15 @@ static bool holds(const json_t *list, const char *word)
     return false;
 }
 
-static bool any_of(const json_t *wanted, const json_t *caps)
+static size_t count(const json_t *wanted, const json_t *caps)
 {
-    size_t i;
+    size_t i, n = 0;
     json_t *v;
     json_array_foreach(wanted, i, v)
     {
-        if (holds(caps, json_string_value(v)))
-            return true;
+        n += holds(caps, json_string_value(v));
     }
-    return false;
-}
-
-static bool all_of(const json_t *wanted, const json_t *caps)
-{
-    size_t i;
-    json_t *v;
-    json_array_foreach(wanted, i, v)
-    {
-        if (!holds(caps, json_string_value(v)))
-            return false;
-    }
-    return true;
+    return n;
 }
 
 /* Is the kernel at least "4.8"? @return -1 where the text is no version */
@@ -81,8 +68,9 @@ static int applies(const json_t *rule, const json_t *caps, struct err *e)
                        new_enough < 0 ? in_kernel : ex_kernel);
     if (json_array_size(in_archs) > 0 && !holds(in_archs, ARCH_NAME))
         return 0;
-    return all_of(json_object_get(in, "caps"), caps) && new_enough && !holds(ex_archs, ARCH_NAME) &&
-           !any_of(json_object_get(ex, "caps"), caps) && !too_new;
+    const json_t *needed = json_object_get(in, "caps");
+    return count(needed, caps) == json_array_size(needed) && new_enough && !holds(ex_archs, ARCH_NAME) &&
+           count(json_object_get(ex, "caps"), caps) == 0 && !too_new;
 }
 
 static json_t *rules(const json_t *list, const json_t *caps, struct err *e)

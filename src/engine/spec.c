@@ -76,10 +76,13 @@ json_t *spec_process(const json_t *config, const json_t *host, const json_t *arg
     int nnp = limits ? spec_no_new_privileges(host, e) : -1;
     if (nnp < 0)
         return NULL;
+    /* What execve(2) takes from a user who is not root, taken before it: with no_new_privs a file's capabilities are
+     * cut down to what the process has at that moment, which is to be nothing (capabilities(7)). */
+    json_auto_t *own = json_int(user, "uid", 0) == 0 ? json_incref(caps) : json_array();
     json_t *p =
         json_pack("{s:b, s:O, s:O, s:o, s:s, s:{s:O, s:O, s:O}, s:O, s:b, s:I}", "terminal", json_is(config, "Tty"),
                   "user", user, "args", args, "env", spec_env(config, home), "cwd", *cwd ? cwd : "/", "capabilities",
-                  "bounding", caps, "permitted", caps, "effective", caps, "rlimits", limits, "noNewPrivileges", nnp,
+                  "bounding", caps, "permitted", own, "effective", own, "rlimits", limits, "noNewPrivileges", nnp,
                   "oomScoreAdj", (json_int_t)json_int(host, "OomScoreAdj", 0));
     const json_t *size = json_object_get(host, "ConsoleSize");
     if (json_is(config, "Tty") && json_integer_value(json_array_get(size, 0)) > 0)

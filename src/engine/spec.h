@@ -21,6 +21,8 @@ int devices_check(const json_t *host, struct err *e);
 int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, struct err *e);
 /** "linux.resources", without the devices (spec_limits.c). */
 json_t *spec_resources(const json_t *host);
+/** RLIMIT_… by the API's name for it ("nofile"); -1 where there is none. */
+int ulimit_resource(const char *name);
 /** "process.rlimits" from HostConfig.Ulimits; NULL with an error. */
 json_t *spec_rlimits(const json_t *host, struct err *e);
 /** "linux.seccomp", or JSON null where unconfined (spec_security.c). */

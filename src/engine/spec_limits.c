@@ -8,6 +8,7 @@
 #include "base/json.h"
 
 #include <ctype.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -107,10 +108,27 @@ json_t *spec_resources(const json_t *host)
     return r;
 }
 
+int ulimit_resource(const char *name)
+{
+    static const struct {
+        const char *name;
+        int resource;
+    } known[] = {{"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+                 {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+                 {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+                 {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+                 {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+                 {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+                 {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+                 {"stack", RLIMIT_STACK}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (str_eq(known[i].name, name))
+            return known[i].resource;
+    return -1;
+}
+
 json_t *spec_rlimits(const json_t *host, struct err *e)
 {
-    static const char *const known[] = {"core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
-                                        "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
     json_auto_t *out = json_array();
     size_t i;
     json_t *u;
@@ -118,11 +136,8 @@ json_t *spec_rlimits(const json_t *host, struct err *e)
     {
         const char *name = json_str(u, "Name", "");
         int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
-        bool found = false;
         char type[32] = "RLIMIT_";
-        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
-            found = found || str_eq(known[k], name);
-        if (!found) {
+        if (ulimit_resource(name) < 0) {
             err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name);
             return NULL;
         }

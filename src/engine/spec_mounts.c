@@ -41,15 +41,11 @@ static void add_fixed(json_t *list, const json_t *host, const char *shared)
     add(list, "/sys", "sysfs", "sysfs", privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
     add(list, "/sys/fs/cgroup", "cgroup", "cgroup",
         privileged ? "nosuid,noexec,nodev,relatime,rw" : "ro,nosuid,noexec,nodev");
-    if (str_eq(ipc, "host")) {
-        if (access("/dev/mqueue", F_OK) == 0)
-            add(list, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
-        add(list, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
-        return;
-    }
-    add(list, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+    add(list, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"); /* that of its IPC namespace, whosever it is */
+    if (str_eq(ipc, "host"))
+        shared = "/dev/shm";
     if (shared)
-        add(list, "/dev/shm", "bind", shared, "rbind,rprivate,nosuid,noexec,nodev");
+        add(list, "/dev/shm", "bind", shared, "rbind,rprivate"); /* with the flags that it has */
     else if (!str_eq(ipc, "none"))
         add(list, "/dev/shm", "tmpfs", "shm", shm);
 }

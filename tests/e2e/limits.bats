@@ -287,7 +287,7 @@ END
     run_in --add-host a:10.1.2.3 --add-host 'b=[fd00::1]' busybox cat /etc/hosts >"$T/o"
     grep -qx "$(printf '10.1.2.3\ta')" "$T/o"
     grep -qx "$(printf 'fd00::1\tb')" "$T/o"
-    [ "$(run_in --dns 9.9.9.9 --dns-search a.test --dns-search b.test --dns-option ndots:3 busybox cat /etc/resolv.conf | tr '\n' ';')" = "nameserver 9.9.9.9;search a.test b.test;options ndots:3;" ]
+    [ "$(run_in --dns 9.9.9.9 --dns-search a.test --dns-search b.test --dns-option ndots:3 busybox cat /etc/resolv.conf | tr '\n' ';')" = "search a.test b.test;nameserver 9.9.9.9;options ndots:3;" ]
     [ "$(run_in --dns-search . busybox grep -c search /etc/resolv.conf)" = 0 ]
     for h in 'a:1.2.3.4\nb' 'a b:1.2.3.4' 'a:' ':1.2.3.4' 'a' 'a:1.2.3'; do
         refused 400 "add-host" "{\"ExtraHosts\":[\"$h\"]}"
