@@ -28,6 +28,7 @@ struct container *container_new(const char *id)
     struct container *c = mem_alloc(sizeof(*c));
     memcpy(c->id, id, ID_LENGTH);
     pthread_mutex_init(&c->op, NULL);
+    pthread_mutex_init(&c->mount, NULL);
     pthread_mutex_init(&c->shim_send, NULL);
     c->shim = -1;
     c->refs = 1;
@@ -42,6 +43,7 @@ static void container_free(struct container *c)
     json_decref(c->path_args);
     fd_close(c->shim);
     pthread_mutex_destroy(&c->op);
+    pthread_mutex_destroy(&c->mount);
     pthread_mutex_destroy(&c->shim_send);
     free(c->name);
     free(c->image);

@@ -38,10 +38,12 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     struct err e;
     if (c->state != STATE_RUNNING)
         container_step(c, ON_START);
+    c->run_mounted = true;
     c->pid = (int)json_int(hello, "pid", 0);
     c->starttime = (uint64_t)json_int(hello, "starttime", 0);
     c->started = json_int(hello, "at", c->started);
     log_info("container %.12s (%s) runs on, pid %d", c->id, c->name, c->pid);
+    commit_recover(en, c);
     if (monitor_start(en, c, &e) < 0)
         log_error("%s", e.msg);
 }

@@ -25,18 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int mount_rootfs(struct engine *en, struct container *c, const char *rootfs, struct err *e)
-{
-    autostrv lower = {NULL, 0};
-    autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
-    if (image_layers(en->images, c->image, &lower, e) < 0)
-        return err_wrap(e, "container %.12s", c->id);
-    if (overlay_mount(lower.v, lower.n, upper, work, rootfs, container_ephemeral(c), e) < 0)
-        return -1;
-    FAULT("start.rootfs-mounted");
-    return 0;
-}
-
 static int write_bundle(struct engine *en, struct container *c, const char *rootfs, struct err *e)
 {
     autofree char *dir = container_run_path(en, c, "bundle"), *path = container_run_path(en, c, "bundle/config.json");
@@ -83,7 +71,7 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (mount_rootfs(en, c, rootfs, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (rootfs_begin_run(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
     if (shim_create(en, c, e) < 0)
         return -1;
