@@ -72,12 +72,12 @@ static bool same_folder(const struct stat *a, const struct stat *b)
            a->st_gid == b->st_gid && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static int compare_folder(struct changes *c, const struct level *at, struct err *e);
-
 static int open_folder(int at, const char *name)
 {
     return at < 0 ? -1 : openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
+
+static int compare_folder(struct changes *c, const struct level *at, struct err *e);
 
 static int descend(struct changes *c, const struct level *at, const char *name, struct err *e)
 {
@@ -93,6 +93,45 @@ static int descend(struct changes *c, const struct level *at, const char *name, 
     return compare_folder(c, &below, e);
 }
 
+/* What a start puts into a root as places to mount something on, where the image lacks them. Docker keeps them in a
+ * layer of their own; here they lie with the container's changes, and are none. */
+static bool is_placeholder(const char *path, const struct stat *st)
+{
+    static const char *const made[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev",  "/dev/console",
+                                       "/dev/pts",   "/dev/shm",      "/dev/mqueue",      "/proc", "/sys"};
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+        if (str_eq(path, made[i]))
+            return S_ISDIR(st->st_mode) || (S_ISREG(st->st_mode) && st->st_size == 0);
+    return false;
+}
+
+/* Is there nothing in this folder but placeholders? Then only they have changed its time. */
+static bool only_placeholders(const struct level *at, const char *name)
+{
+    struct err ignored;
+    struct stat st;
+    autostrv names = {NULL, 0};
+    autoclose int fd = open_folder(at->upper, name);
+    if (fd < 0 || pack_names(fd, &names, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < names.n; i++) {
+        autofree char *path = str_printf("%s/%s/%s", at->path, name, names.v[i]);
+        if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_placeholder(path, &st))
+            return false;
+    }
+    return names.n > 0;
+}
+
+static bool is_ours(const struct level *at, const char *name, const struct stat *up, const struct stat *low)
+{
+    autofree char *path = str_printf("%s/%s", at->path, name);
+    if (!low)
+        return is_placeholder(path, up) && (!S_ISDIR(up->st_mode) || only_placeholders(at, name) || up->st_nlink == 2);
+    struct stat aged = *up;
+    aged.st_mtim = low->st_mtim;
+    return S_ISDIR(up->st_mode) && same_folder(&aged, low) && only_placeholders(at, name);
+}
+
 /* A name of the upper folder. */
 static int compare_upper(struct changes *c, const struct level *at, const char *name, struct err *e)
 {
@@ -102,6 +141,8 @@ static int compare_upper(struct changes *c, const struct level *at, const char *
     bool had = at->lower >= 0 && fstatat(at->lower, name, &low, AT_SYMLINK_NOFOLLOW) == 0;
     if (merged_is_whiteout(&up))
         return had ? tell(c, at, name, DELETED, e) : 0;
+    if (is_ours(at, name, &up, had ? &low : NULL))
+        return 0;
     if (!(had && same_folder(&up, &low)) && tell(c, at, name, had ? MODIFIED : ADDED, e) < 0)
         return -1;
     return S_ISDIR(up.st_mode) ? descend(c, at, name, e) : 0;

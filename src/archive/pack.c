@@ -6,8 +6,8 @@
  * that grows is cut, as GNU tar does. Nothing but one folder's names, the descriptors on the way down, and the list of
  * files with several names is held in memory.
  *
- * The format is pax in its restricted form: plain ustar headers and an extension only where one is needed. Names are
- * bytes ("hdrcharset=BINARY"): nothing is converted, and no conversion library is looked for. Of extended attributes
+ * The format is pax in its restricted form: plain ustar headers and an extension only where one is needed. In the "C"
+ * locale libarchive cannot convert names, says so (ARCHIVE_WARN) and writes their bytes. Of extended attributes
  * security.capability alone is carried, as in Docker. Next: unpack.c. */
 #include "archive/worker.h"
 #include "base/mem.h"
@@ -52,7 +52,6 @@ struct pack *pack_open(struct err *e)
     p->buf = mem_alloc(PIECE);
     p->out = archive_write_new();
     if (archive_write_set_format_pax_restricted(p->out) == ARCHIVE_OK &&
-        archive_write_set_format_option(p->out, "pax", "hdrcharset", "BINARY") == ARCHIVE_OK &&
         archive_write_set_bytes_per_block(p->out, PIECE) == ARCHIVE_OK &&
         archive_write_set_bytes_in_last_block(p->out, 1) == ARCHIVE_OK &&
         archive_write_open_fd(p->out, STDOUT_FILENO) == ARCHIVE_OK)
