@@ -27,8 +27,12 @@ static const struct place common[] = {
 
 static const struct place others[] = {
     {"attach", &command_attach, NULL},
+    {"commit", &command_commit, NULL},
+    {"cp", &command_cp, NULL},
     {"create", &command_create, NULL},
+    {"diff", &command_diff, NULL},
     {"events", &command_events, NULL},
+    {"export", &command_export, NULL},
     {"history", &command_history, NULL},
     {"import", &command_import, NULL},
     {"inspect", &command_inspect, NULL},
@@ -49,7 +53,11 @@ static const struct place others[] = {
 
 static const struct place container[] = {
     {"attach", &command_attach, NULL},
+    {"commit", &command_commit, NULL},
+    {"cp", &command_cp, NULL},
     {"create", &command_create, NULL},
+    {"diff", &command_diff, NULL},
+    {"export", &command_export, NULL},
     {"inspect", &command_container_inspect, NULL},
     {"kill", &command_kill, NULL},
     {"logs", &command_logs, NULL},
@@ -71,6 +79,7 @@ static const struct place image[] = {
 };
 
 static const struct place system_[] = {
+    {"df", &command_df, NULL},
     {"events", &command_events, NULL},
     {"info", &command_info, NULL},
     {NULL, NULL, NULL},
