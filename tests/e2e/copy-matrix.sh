@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
-# copy-matrix.sh CLIENT: what `cp` does, case by case, in both directions, printed so that two clients or two daemons can
-# be compared line by line. It makes a container `matrix` and works in the present, empty folder.
+# copy-matrix.sh CLIENT: what `cp` does, case by case, in both directions: each case with what it changed. Two clients or
+# two daemons can so be compared line by line; copy-matrix.txt is what docker 28.2.2 prints with dockerd 20.10.24. It makes
+# a container `matrix` and works in the present, empty folder.
 set -u
+umask 022
 c=$1
-shape() { # a tree as text: type, mode, name, content or target
+tree() { # a tree as text: type, mode, name, content or target
     (cd "$1" 2>/dev/null && find . -mindepth 1 | LC_ALL=C sort | while read -r x; do
         printf '  %s %s %s\n' "$(stat -c '%F %a' "$x")" "$x" "$([ -L "$x" ] && readlink "$x" || { [ -f "$x" ] && head -c 20 "$x"; })"
     done)
 }
+shape() { # what is different since the last time that this folder was looked at
+    tree "$1" >"shape.$1.now"
+    touch "shape.$1"
+    diff "shape.$1" "shape.$1.now" | grep '^[<>]'
+    mv "shape.$1.now" "shape.$1"
+}
 say() { # a case: its command, whether it worked, and the folder afterwards
     local what=$1 where=$2
     shift 2
-    if out=$("$@" 2>&1 </dev/null); then echo "$what: ok"; else echo "$what: failed"; fi
+    if "$@" >/dev/null 2>&1 </dev/null; then echo "$what: ok"; else echo "$what: failed"; fi
     shape "$where"
 }
 mkdir -p src/dir/sub out in
