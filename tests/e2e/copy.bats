@@ -216,6 +216,21 @@ mounts_of_host() { wc -l </proc/self/mountinfo; }
     ! grep "$T/data/containers" /proc/self/mounts
 }
 
+@test "a copy whose process is killed is an error, and leaves no mount" {
+    gorae create --name c1 busybox true >/dev/null
+    mkfifo pipe
+    gorae cp - c1:/tmp <pipe 2>err &
+    copier=$!
+    exec 8>pipe
+    head -c 512 /dev/zero | tr '\\0' x >&8
+    eventually 50 pgrep -P "$(cat "$T/pid")" -f 'gorae-archive unpack'
+    kill -KILL "$(pgrep -P "$(cat "$T/pid")" -f 'gorae-archive unpack')"
+    exec 8>&-
+    never wait "$copier"
+    grep -q 'gorae-archive ended with status 137' err
+    eventually 20 sh -c '! grep -q "$T/data/containers" /proc/self/mounts'
+}
+
 @test "--rm: files can be put in before the start" {
     id=$(gorae create --rm busybox cat /tmp/f)
     echo early >f && gorae cp f "$id:/tmp/"
