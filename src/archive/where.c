@@ -83,7 +83,7 @@ static char *final_target(int root, const char *path)
         autofree char *whole = *p.path ? str_printf("%s/%s", p.path, p.name) : mem_strdup(p.name);
         ssize_t n = readlinkat(p.parent, p.name, text, sizeof(text) - 1);
         text[n > 0 ? n : 0] = '\0';
-        char *next = n > 0 ? path_follow(whole, text) : NULL;
+        char *next = n > 0 ? path_follow_inside(whole, text) : NULL;
         free(at);
         at = next ? next : take_ptr(&whole);
         if (!next)

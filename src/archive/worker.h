@@ -168,6 +168,8 @@ char *path_clean(const char *name, struct err *e);
 /** Where a symbolic link at `from` (clean) with this text leads, by the text alone. @return clean, the caller's; NULL
  * where it leads out */
 char *path_follow(const char *from, const char *text);
+/** The same as the kernel does it in a root: ".." at the top stays there. */
+char *path_follow_inside(const char *from, const char *text);
 #define PATH_SHOWN 200
 /** `name` for an error message: only printable ASCII, cut to PATH_SHOWN. @return out */
 char *path_show(const char *name, char out[PATH_SHOWN]);
