@@ -33,7 +33,7 @@ put() { # container and query, file
     api PUT "/containers/$1" -H 'Content-Type: application/x-tar' --data-binary "@$2"
 }
 rooted() { gorae run -d --name "$1" busybox sh -c "$2; touch /ready; sleep 1000" >/dev/null && eventually 50 sh -c "gorae cp $1:/ready - >/dev/null"; }
-mounts_of_host() { wc -l </proc/self/mountinfo; }
+mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the machine mount is not our business
 
 # ---- cp ----
 
@@ -492,6 +492,10 @@ add("l", data=b"over"); add("d", tarfile.DIRTYPE, mode=0o777); add("d/f", data=b
 add("h", tarfile.LNKTYPE, "l"); add("s", tarfile.SYMTYPE, "/"); add("s/tmp/through", data=b"in")
 t.close()
 PY
+    # the positive control: a naive unpacker in a folder with the same links writes through them
+    mkdir decoy naive naive/tmp && echo intact >decoy/f && ln -s "$PWD/decoy/f" naive/l && ln -s "$PWD/decoy" naive/d
+    python3 -c 'import tarfile; [t.extract(m, "naive") for t in [tarfile.open("evil.tar")] for m in t if m.name in ("l", "d/f")]' 2>/dev/null
+    [ "$(cat decoy/f)" != intact ]
     put "c1/archive?path=/" evil.tar
     [ "$STATUS" = 200 ]
     [ "$(gorae cp c1:/tmp/through - | tar -xO)" = in ]
@@ -504,18 +508,17 @@ PY
 }
 
 @test "31 mounts are put in place again for each copy: a swapped target leaves nothing on the host" {
-    mkdir "$T/vol/d"
-    gorae run -d --name evil -v "$T/probes:/probes:ro" -v "$T/vol:/t/vol" busybox sh -c "mkdir /a; ln -s $CANARY /a/b; mkdir -p /a/t/vol; exec /probes/swapper /a/b /a/t" >/dev/null
+    gorae run -d --name evil -v "$T/probes:/probes:ro" -v "$T/vol:/a/t/vol" busybox sh -c "ln -s $CANARY /a/b; touch /ready; exec /probes/swapper /a/b /a/t" >/dev/null
+    eventually 50 sh -c 'gorae cp evil:/ready - >/dev/null'
     before=$(mounts_of_host)
     echo x >x && tar -cf x.tar x
-    for i in $(seq 30); do
-        put "evil/archive?path=/t/vol" x.tar
-        curl -s --unix-socket "$SOCK" 'http://d/containers/evil/archive?path=/t/vol/x' >/dev/null
+    for i in $(seq 60); do
+        put "evil/archive?path=/a/t/vol" x.tar
+        put "evil/archive?path=/a/b/vol" x.tar
     done
     [ "$(mounts_of_host)" = "$before" ]
-    [ -e "$T/vol/x" ]
     canary_same
-    rm -rf "$T/vol/x" "$T/vol/d"
+    rm -f "$T/vol/x"
 }
 
 @test "32 a mount below an absolute link of the image is still found" {
@@ -581,7 +584,6 @@ PY
     for attack in /link /up /hard /cut; do rm -rf d && never g $attack; done
     rm -rf d && g /over && [ "$(cat d/f)" = evil ] && [ ! -L d/f ]
     [ ! -e up ] && [ ! -e ../up ]
-    # the positive control: the same archive through a naive unpacker reaches the canary
     kill "$fake"
     canary_same
 }
