@@ -8,13 +8,11 @@
 
 #define STAT_HEADER "X-Docker-Container-Path-Stat"
 
-/* @return the header's value, which the request borrows; the caller's */
-static char *set_stat(struct request *r, const json_t *stat)
+/* The header's value. @return the caller's */
+static char *stat_value(const json_t *stat)
 {
     autofree char *text = json_compact(stat);
-    char *value = base64_encode(text, strlen(text));
-    r->extra = (struct http_field){STAT_HEADER, value};
-    return value;
+    return base64_encode(text, strlen(text));
 }
 
 static const char *path_of(const struct request *r)
@@ -27,7 +25,8 @@ int copy_stat(struct request *r, struct err *e)
     json_auto_t *stat = engine_path_stat(r->engine, r->name, path_of(r), e);
     if (!stat)
         return -1;
-    autofree char *value = set_stat(r, stat);
+    autofree char *value = stat_value(stat);
+    r->extra = (struct http_field){STAT_HEADER, value};
     int got = reply_empty(r, 200, e);
     r->extra.name = NULL;
     return got;
@@ -54,7 +53,8 @@ static int to_head(void *arg, const json_t *msg)
 {
     struct out *o = arg;
     struct err ignored;
-    autofree char *value = set_stat(o->r, json_object_get(msg, "stat"));
+    autofree char *value = stat_value(json_object_get(msg, "stat"));
+    o->r->extra = (struct http_field){STAT_HEADER, value};
     int r = reply_begin(o->r, o->type, &ignored);
     o->r->extra.name = NULL;
     return r < 0;

@@ -25,9 +25,9 @@
  *
  *     "images":[{"config":hex,"tags":["docker.io/library/busybox:latest",…],"layers":[LAYER,…]},…]
  *
- * and for import and commit "layer":LAYER. LAYER is {"diff":hex,"chain":hex} and, unless the store knew the chain already,
- * "size": bytes of its regular files, "tar": bytes of its tar, "opaque": folders that hide what lies below them, as
- * archiveproto_escape() writes them.
+ * and for import and commit "layer":LAYER. LAYER is {"diff":hex,"chain":hex} and, unless the store knew the chain
+ * already, "size": bytes of its regular files, "tar": bytes of its tar, "opaque": folders that hide what lies below
+ * them, as archiveproto_escape() writes them.
  *
  * The request of save: {"images":[{"config":hex,"tags":[canonical references],"layers":[hex,…]},…]}, where layers are
  * diff ids, lowest first. A worker that ends without a last message died; its exit status says how.

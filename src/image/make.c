@@ -74,7 +74,7 @@ static ssize_t take(void *arg, void *p, size_t n, struct err *e)
 }
 
 /* The job with what `c` writes as its input. @return its last message, or NULL */
-static json_t *run_fed(const struct image_commit *c, struct worker_job *job, struct err *e)
+static json_t *run_fed(const struct image_commit *c, const struct worker_job *job, struct err *e)
 {
     int pair[2];
     pthread_t thread;
@@ -85,13 +85,14 @@ static json_t *run_fed(const struct image_commit *c, struct worker_job *job, str
     }
     autoclose int ours = pair[0], theirs = pair[1];
     t.fd = theirs;
-    job->src = take;
-    job->src_arg = &ours;
+    struct worker_job fed = *job;
+    fed.src = take;
+    fed.src_arg = &ours;
     if (pthread_create(&thread, NULL, produce, &t) != 0) {
         err_set(e, ERR_SYSTEM, "start a thread");
         return NULL;
     }
-    json_t *done = worker_run(job, e);
+    json_t *done = worker_run(&fed, e);
     shutdown(ours, SHUT_RDWR); /* should the producer still be sending: it ends */
     pthread_join(thread, NULL);
     if (t.result == 0 || (!done && t.refused))
@@ -203,7 +204,7 @@ static int make(struct image_store *st, const struct image_commit *c, const stru
     autoclose int layers = parent ? store_open_folder(st, "layers", e) : -1;
     if (layers < 0 || write_below(s, f, e) < 0)
         return -1;
-    struct worker_job job = {.verb = "commit", .work = s->fd, .layers = layers};
+    const struct worker_job job = {.verb = "commit", .work = s->fd, .layers = layers};
     json_auto_t *done = run_fed(c, &job, e);
     if (!done)
         return -1;

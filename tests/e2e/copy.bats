@@ -306,6 +306,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     [ "$(gorae run --rm mine:1 sh -c 'cat /kept /again /a/b/c; ls /etc/passwd 2>&1; stat -c "%u %g %a" /a/b/c')" = "$(printf 'kept\nkept\nc\nls: /etc/passwd: No such file or directory\n5 6 4711')" ]
     gorae image inspect mine:1 | jq -e '.[0] | .Author == "Ada <a@b>" and .Comment == "a message" and (.RootFS.Layers | length) == 2 and .Parent != ""'
     gorae history --format '{{.Comment}}|{{.CreatedBy}}' mine:1 --no-trunc | head -1 | grep -q '^a message|sh -c echo kept'
+    [ "$(gorae history -q --no-trunc mine:1 | tail -1)" = "$(gorae images -q --no-trunc busybox)" ]
     gorae save mine:1 -o saved.tar && gorae rm -f c1 >/dev/null && gorae rmi mine:1 >/dev/null
     gorae load -i saved.tar >/dev/null
     [ "$(gorae images -q --no-trunc mine:1)" = "$id" ]
