@@ -33,10 +33,11 @@ struct request {
     struct http *http;
     const struct http_head *head;
     struct http_target target;
-    char *name; /**< what stood for {} in the route, decoded; or NULL */
-    int minor;  /**< of the client's API version: 44 for 1.44 */
-    bool begun; /**< a status has been sent: an error can no longer become one */
-    bool taken; /**< the connection was handed over */
+    char *name;              /**< what stood for {} in the route, decoded; or NULL */
+    int minor;               /**< of the client's API version: 44 for 1.44 */
+    bool begun;              /**< a status has been sent: an error can no longer become one */
+    bool taken;              /**< the connection was handed over */
+    struct http_field extra; /**< one more header of the answer, where it has a name */
 };
 
 typedef int handler_fn(struct request *r, struct err *e);
@@ -110,6 +111,8 @@ handler_fn streams_attach, streams_logs;
 handler_fn exec_create, exec_start, exec_resize, exec_inspect;
 handler_fn images_list, images_inspect, images_history, images_create, images_tag, images_remove, images_load,
     images_get, images_get_one, images_prune;
+
+handler_fn copy_stat, copy_get, copy_put, copy_export, copy_changes, copy_commit, system_df;
 
 /* ---- listen.c ---- */
 

@@ -38,13 +38,16 @@ int reply_status(enum err_kind kind)
     }
 }
 
-static const struct http_field *fields_with(struct http_field out[FIELDS_MAX], const char *type)
+static const struct http_field *fields_with(const struct request *r, struct http_field out[FIELDS_MAX],
+                                            const char *type)
 {
     size_t n = 0;
     for (; n < sizeof(common) / sizeof(common[0]); n++)
         out[n] = common[n];
     if (type)
         out[n++] = (struct http_field){"Content-Type", type};
+    if (r->extra.name)
+        out[n++] = r->extra;
     out[n] = (struct http_field){NULL, NULL};
     return out;
 }
@@ -54,7 +57,7 @@ static int whole(struct request *r, int status, const char *type, const char *te
     struct http_field f[FIELDS_MAX];
     struct span s = trace_begin(4, "answer");
     r->begun = true;
-    int got = http_write_whole(r->http, r->head, status, fields_with(f, type), text, n, e);
+    int got = http_write_whole(r->http, r->head, status, fields_with(r, f, type), text, n, e);
     trace_end(&s, "%d %s, %zu bytes of body", status, http_reason(status), n);
     return got;
 }
@@ -93,7 +96,7 @@ int reply_begin(struct request *r, const char *type, struct err *e)
 {
     struct http_field f[FIELDS_MAX];
     r->begun = true;
-    return http_write_response(r->http, r->head, 200, fields_with(f, type), -1, e);
+    return http_write_response(r->http, r->head, 200, fields_with(r, f, type), -1, e);
 }
 
 int reply_chunk(struct request *r, const void *p, size_t n, struct err *e)

@@ -45,7 +45,15 @@
 #define SANITIZED 1
 #endif
 
-static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
+/* What each grade keeps. DAC_READ_SEARCH would do for reading, but it also opens any file of the machine by its number
+ * (open_by_handle_at(2)), whatever the root folder is; DAC_OVERRIDE does not. */
+static const struct {
+    int n, cap[6];
+} kept[] = {
+    [CONFINE_NOTHING] = {0, {0}},
+    [CONFINE_READ] = {1, {CAP_DAC_OVERRIDE}},
+    [CONFINE_WRITE] = {6, {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP}},
+};
 
 static int set_limit(__rlimit_resource_t what, rlim_t value, struct err *e)
 {
@@ -58,7 +66,7 @@ static int set_limit(__rlimit_resource_t what, rlim_t value, struct err *e)
     return setrlimit(what, &r) == 0 ? 0 : err_sys(e, "setrlimit");
 }
 
-static int set_limits(struct err *e)
+int confine_limits(struct err *e)
 {
     umask(0);
 #ifndef SANITIZED /* their shadow memory is terabytes of address space */
@@ -70,27 +78,37 @@ static int set_limits(struct err *e)
     return set_limit(RLIMIT_CORE, 0, e);
 }
 
+int confine_clone(int at, const char *path, bool whole, bool read_only, struct err *e)
+{
+    unsigned deep = whole ? AT_RECURSIVE : 0;
+    autoclose int tree =
+        (int)syscall(SYS_open_tree, at, path, AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+    if (tree < 0)
+        return err_sys(e, "open_tree %s", path);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                                          (read_only ? MOUNT_ATTR_RDONLY : 0)};
+    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | deep, &attr, sizeof(attr)) < 0)
+        return err_sys(e, "mount_setattr");
+    return take_fd(&tree);
+}
+
 /* Replace *fd by a clone of its folder that hangs nowhere. */
 static int cut_out(int *fd, bool read_only, struct err *e)
 {
-    int tree = (int)syscall(SYS_open_tree, *fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    int tree = confine_clone(*fd, "", false, read_only, e);
     if (tree < 0)
-        return err_sys(e, "open_tree");
+        return -1;
     fd_close(*fd);
     *fd = tree;
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-                                          (read_only ? MOUNT_ATTR_RDONLY : 0)};
-    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        return err_sys(e, "mount_setattr");
     return 0;
 }
 
-static int drop_capabilities(bool all, struct err *e)
+static int drop_capabilities(enum confine_grade grade, struct err *e)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}};
-    for (size_t i = 0; !all && i < sizeof(kept) / sizeof(kept[0]); i++)
-        data[CAP_TO_INDEX(kept[i])].effective |= CAP_TO_MASK(kept[i]);
+    for (int i = 0; i < kept[grade].n; i++)
+        data[CAP_TO_INDEX(kept[grade].cap[i])].effective |= CAP_TO_MASK(kept[grade].cap[i]);
     for (int i = 0; i < 2; i++)
         data[i].permitted = data[i].effective;
     /* The bounding set too: it is what a set-user-ID program could have. The first unknown number is past the last. */
@@ -115,19 +133,24 @@ static int follow_daemon(struct err *e)
     return 0;
 }
 
+int confine_seal(enum confine_grade grade, struct err *e)
+{
+    if (setgroups(0, NULL) < 0)
+        return err_sys(e, "setgroups");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return err_sys(e, "PR_SET_NO_NEW_PRIVS");
+    if (drop_capabilities(grade, e) < 0)
+        return -1;
+    return follow_daemon(e);
+}
+
 int confine_enter(int *work, int *layers, bool read_only, struct err *e)
 {
-    if (set_limits(e) < 0 || cut_out(work, read_only, e) < 0 || (layers && cut_out(layers, true, e) < 0))
+    if (confine_limits(e) < 0 || cut_out(work, read_only, e) < 0 || (layers && cut_out(layers, true, e) < 0))
         return -1;
     if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
         return err_sys(e, "unshare");
     if (fchdir(*work) < 0 || chroot(".") < 0 || chdir("/") < 0)
         return err_sys(e, "enter the working folder");
-    if (setgroups(0, NULL) < 0)
-        return err_sys(e, "setgroups");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return err_sys(e, "PR_SET_NO_NEW_PRIVS");
-    if (drop_capabilities(read_only, e) < 0)
-        return -1;
-    return follow_daemon(e);
+    return confine_seal(read_only ? CONFINE_NOTHING : CONFINE_WRITE, e);
 }

@@ -158,12 +158,33 @@ static int apply_root(struct layer *l, struct archive_entry *entry, const struct
     return remember_time(l, "", at->mtime, e);
 }
 
+/* A name of the archive as a path from the root. @return clean, the caller's */
+static char *below_prefix(const struct layer *l, const char *name, struct err *e)
+{
+    autofree char *path = path_clean(name, e);
+    if (!path || str_empty(l->o->prefix) || !*path)
+        return take_ptr(&path);
+    autofree char *whole = str_printf("%s/%s", l->o->prefix, path);
+    return path_clean(whole, e);
+}
+
+/* Docker's noOverwriteDirNonDir. */
+static int check_kind(const struct layer *l, const struct place *p, bool folder, struct err *e)
+{
+    struct stat st;
+    if (!l->o->strict || fstatat(p->parent, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode) == folder)
+        return 0;
+    char shown[PATH_SHOWN];
+    return err_set(e, ERR_INVALID, "cannot overwrite %s \"%s\" with %s", folder ? "non-directory" : "directory",
+                   path_show(p->name, shown), folder ? "directory" : "non-directory");
+}
+
 /* The target is looked for in this layer alone: a link into a layer below would have to copy the file up, and no
  * builder writes one, because overlayfs itself copies the file up when a container makes such a link. linkat(2) without
  * AT_SYMLINK_FOLLOW links a symbolic link itself, never what it names. */
 static int apply_hardlink(struct layer *l, const struct place *p, const char *text, struct err *e)
 {
-    autofree char *target = path_clean(text, e);
+    autofree char *target = below_prefix(l, text, e);
     if (!target)
         return -1;
     if (!*target)
@@ -192,10 +213,16 @@ static int apply_at(struct layer *l, const struct place *p, struct archive_entry
     struct attributes at;
     const char *hardlink = archive_entry_hardlink(entry);
     mode_t type = archive_entry_filetype(entry);
+    if (check_kind(l, p, type == AE_IFDIR && !hardlink, e) < 0)
+        return -1;
     if (hardlink)
         return apply_hardlink(l, p, hardlink, e);
     if (attributes_read(entry, &at, e) < 0)
         return -1;
+    if (l->o->owner) {
+        at.uid = l->o->owner[0];
+        at.gid = l->o->owner[1];
+    }
     if (type == AE_IFDIR)
         return apply_folder(l, p, entry, &at, e);
     if (type != AE_IFREG && type != AE_IFLNK && type != AE_IFCHR && type != AE_IFBLK && type != AE_IFIFO)
@@ -279,9 +306,11 @@ static int apply_entry(struct layer *l, struct archive_entry *entry, struct err 
     if (++l->entries > l->o->entries_max)
         return err_set(e, ERR_TOO_LARGE, "entry %s: there are more than %llu entries", path_show(name, shown),
                        (unsigned long long)l->o->entries_max);
-    autofree char *path = path_clean(name, e);
+    autofree char *path = below_prefix(l, name, e);
     if (!path)
         return -1;
+    if (!*path && l->o->prefix) /* "./" of an archive that goes into a folder which is there: left as it is */
+        return 0;
     if (*path) {
         if (apply_path(l, path, entry, e) < 0)
             return err_wrap(e, "entry %s", path_show(name, shown));

@@ -162,20 +162,14 @@ static struct layer_done *find_done(struct load *l, const char *chain)
     return NULL;
 }
 
-static int open_lower(struct load *l, const struct layer_done *d, struct lower *ret, struct err *e)
+int load_open_known(int layers, const char *chain, struct lower *ret, struct err *e)
 {
-    autofree char *diff = d->known ? str_printf("%s/diff", d->chain) : str_printf("layers/%s/diff", d->chain);
-    ret->fd = openat(d->known ? l->layers : l->root, diff, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofree char *diff = str_printf("%s/diff", chain), *about = str_printf("%s/layer.json", chain);
+    ret->fd = openat(layers, diff, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (ret->fd < 0)
-        return err_sys(e, "open layer %.12s", d->chain);
-    if (!d->known) {
-        for (size_t i = 0; i < d->result.opaque.n; i++)
-            strv_add(&ret->opaque, d->result.opaque.v[i]);
-        return 0;
-    }
-    autofree char *about = str_printf("%s/layer.json", d->chain);
+        return err_sys(e, "open layer %.12s", chain);
     size_t len;
-    autofree char *text = file_read(l->layers, about, DOCUMENT_MAX, &len, e);
+    autofree char *text = file_read(layers, about, DOCUMENT_MAX, &len, e);
     json_auto_t *j = text ? json_parse(text, len, e) : NULL;
     size_t i;
     json_t *x;
@@ -183,13 +177,26 @@ static int open_lower(struct load *l, const struct layer_done *d, struct lower *
     {
         autofree char *path = archiveproto_unescape(x);
         if (!path)
-            return err_set(e, ERR_SYSTEM, "layer %.12s: malformed list of opaque folders", d->chain);
+            return err_set(e, ERR_SYSTEM, "layer %.12s: malformed list of opaque folders", chain);
         strv_add(&ret->opaque, path);
     }
     return j ? 0 : -1;
 }
 
-static void close_lowers(struct lower *lower, size_t n)
+static int open_lower(struct load *l, const struct layer_done *d, struct lower *ret, struct err *e)
+{
+    if (d->known)
+        return load_open_known(l->layers, d->chain, ret, e);
+    autofree char *diff = str_printf("layers/%s/diff", d->chain);
+    ret->fd = openat(l->root, diff, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (ret->fd < 0)
+        return err_sys(e, "open layer %.12s", d->chain);
+    for (size_t i = 0; i < d->result.opaque.n; i++)
+        strv_add(&ret->opaque, d->result.opaque.v[i]);
+    return 0;
+}
+
+void load_close_lowers(struct lower *lower, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         fd_close(lower[i].fd);
@@ -208,7 +215,7 @@ static int unpack_above(struct load *l, int tar, struct layer_done *d, const str
     }
     if (r == 0)
         r = load_unpack(l->root, tar, d->diff, d->chain, lower, n, &d->result, e);
-    close_lowers(lower, n);
+    load_close_lowers(lower, n);
     return r;
 }
 

@@ -37,14 +37,30 @@ int message_progress(const char *diff, int64_t current, int64_t total, struct er
                         e);
 }
 
+static const char *const verbs[] = {"load", "import", "save",   "commit",  "stat",
+                                    "pack", "unpack", "export", "changes", "layer"};
+#define STORE_VERBS 4 /* those before have to do with the store, the rest with a container */
+
+static size_t find_verb(const char *verb)
+{
+    size_t i = 0;
+    while (i < sizeof(verbs) / sizeof(verbs[0]) && !str_eq(verb, verbs[i]))
+        i++;
+    return i;
+}
+
 static int run(const char *verb, struct err *e)
 {
     int work = ARCHIVE_WORK_FD, layers = ARCHIVE_LAYERS_FD;
-    bool load = str_eq(verb, "load"), import = str_eq(verb, "import");
-    if (confine_enter(&work, load ? &layers : NULL, !load && !import, e) < 0)
+    bool load = str_eq(verb, "load"), import = str_eq(verb, "import"), commit = str_eq(verb, "commit");
+    if (find_verb(verb) >= STORE_VERBS)
+        return tree_run(verb, e);
+    if (confine_enter(&work, load || commit ? &layers : NULL, str_eq(verb, "save"), e) < 0)
         return err_wrap(e, "confine " ARCHIVE_PROGRAM);
     if (load)
         return load_run(work, layers, e);
+    if (commit)
+        return commit_run(work, layers, e);
     return import ? import_run(work, e) : save_run(work, e);
 }
 
@@ -52,7 +68,7 @@ int main(int argc, char **argv)
 {
     struct err e;
     mem_setup();
-    if (argc != 2 || (!str_eq(argv[1], "load") && !str_eq(argv[1], "import") && !str_eq(argv[1], "save")) ||
+    if (argc != 2 || find_verb(argv[1]) == sizeof(verbs) / sizeof(verbs[0]) ||
         fcntl(ARCHIVE_MESSAGES_FD, F_GETFD) < 0 || fcntl(ARCHIVE_WORK_FD, F_GETFD) < 0) {
         static const char text[] = ARCHIVE_PROGRAM " is started by goraed; use `gorae load`, `import` and `save`.\n";
         (void)!write(STDERR_FILENO, text, sizeof(text) - 1);

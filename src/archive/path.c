@@ -8,15 +8,17 @@
 
 #include <limits.h>
 
+enum dots { REFUSE, REFUSE_AT_ROOT, STAY_AT_ROOT };
+
 /* Append the parts of `text` to `out`. @return false where ".." would leave the root, or is not allowed at all */
-static bool add_parts(struct str *out, const char *text, bool dots)
+static bool add_parts(struct str *out, const char *text, enum dots dots)
 {
     while (*text) {
         size_t n = strcspn(text, "/");
         if (n == 2 && text[0] == '.' && text[1] == '.') {
-            if (!dots || out->len == 0)
+            if (dots == REFUSE || (dots == REFUSE_AT_ROOT && out->len == 0))
                 return false;
-            char *slash = memrchr(out->s, '/', out->len);
+            char *slash = out->len ? memrchr(out->s, '/', out->len) : NULL;
             out->len = slash ? (size_t)(slash - out->s) : 0;
             out->s[out->len] = '\0';
         } else if (n > 0 && !(n == 1 && text[0] == '.')) {
@@ -46,7 +48,7 @@ char *path_clean(const char *name, struct err *e)
         err_set(e, ERR_INVALID, "entry %s: its name is longer than %d bytes", path_show(name, shown), PATH_MAX - 1);
         return NULL;
     }
-    if (!add_parts(&out, name, false)) {
+    if (!add_parts(&out, name, REFUSE)) {
         err_set(e, ERR_INVALID, "entry %s: its name contains \"..\"", path_show(name, shown));
         return NULL;
     }
@@ -57,16 +59,26 @@ char *path_clean(const char *name, struct err *e)
     return str_take(&out);
 }
 
-char *path_follow(const char *from, const char *text)
+static char *follow(const char *from, const char *text, enum dots dots)
 {
     autostr out = STR_INIT;
     str_reset(&out);
     const char *slash = strrchr(from, '/');
     if (*text != '/' && slash)
         str_addn(&out, from, (size_t)(slash - from));
-    if (strlen(text) >= PATH_MAX || !add_parts(&out, text, true))
+    if (strlen(text) >= PATH_MAX || !add_parts(&out, text, dots))
         return NULL;
     return str_take(&out);
+}
+
+char *path_follow(const char *from, const char *text)
+{
+    return follow(from, text, REFUSE_AT_ROOT);
+}
+
+char *path_follow_inside(const char *from, const char *text)
+{
+    return follow(from, text, STAY_AT_ROOT);
 }
 
 char *path_show(const char *name, char out[PATH_SHOWN])

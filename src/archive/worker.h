@@ -7,6 +7,10 @@
  *              load.c checks every digest and has layer.c unpack what is new
  *     import   the whole archive is one layer
  *     save     save.c writes an archive from blobs
+ *     commit   commit.c: the tar of a container's changes is one layer more
+ *     stat pack unpack export changes layer
+ *              tree.c, about the files of a container: view.c shuts in, where.c finds, pack.c writes a tar, unpack.c
+ *              reads one, diff.c compares
  *
  * layer.c with merged.c and place.c is the one extractor of the project: every tar that becomes files passes there.
  * The messages to the daemon are described in base/archiveproto.h. All limits stand in this file.
@@ -45,6 +49,10 @@ struct archive_entry;
 /** Bytes of paths remembered to set folders' times at the end, and to list folders that hide what is below. */
 #define DIR_PATHS_MAX     (INT64_C(64) << 20)
 #define OPAQUE_PATHS_MAX  (256 << 10)
+/** Bytes of the names in one folder: they are sorted, so they are all there at once. */
+#define NAMES_BYTES_MAX   (INT64_C(128) << 20)
+/** Files with several names that one tar remembers; what comes after is written as files of their own. */
+#define LINKED_FILES_MAX  (1 << 20)
 /** One extended attribute: the kernel's own XATTR_SIZE_MAX. Attributes of one entry. */
 #define XATTR_BYTES_MAX   65536
 #define XATTRS_MAX        64
@@ -68,6 +76,64 @@ int message_progress(const char *diff, int64_t current, int64_t total, struct er
 /** Shut this process in for good. *work becomes the root folder; both descriptors are replaced by ones that cannot
  * lead out. @param layers may be NULL @param read_only nothing may be written in *work either */
 int confine_enter(int *work, int *layers, bool read_only, struct err *e);
+/** The parts of it, for view.c: limits first, */
+int confine_limits(struct err *e);
+/** then a clone of what is at `path` that hangs nowhere, without setuid, devices and programs. @param whole with the
+ * mounts below it @return fd */
+int confine_clone(int at, const char *path, bool whole, bool read_only, struct err *e);
+enum confine_grade {
+    CONFINE_NOTHING, /**< no capability at all */
+    CONFINE_READ,    /**< read everybody's files */
+    CONFINE_WRITE,   /**< and make them, for anybody */
+};
+/** and last, for good: groups, privileges, capabilities, and to end with the daemon. */
+int confine_seal(enum confine_grade grade, struct err *e);
+
+/* --- view.c: the files of a container ------------------------------------------------------------------------- */
+
+struct view {
+    int root;  /**< the container's root, with its mounts */
+    int upper; /**< its writable layer, or -1 */
+    int lower; /**< the image's layers as one, or -1 */
+};
+enum view_kind {
+    VIEW_PATHS,   /**< the root and the mounts, only read */
+    VIEW_WRITE,   /**< likewise, to write in where they are not read-only */
+    VIEW_ROOT,    /**< the root without mounts, only read */
+    VIEW_CHANGES, /**< root, upper and lower, only read */
+};
+/** Take the files that `request` names into view, and shut this process in with them for good. */
+int view_enter(const json_t *request, enum view_kind kind, struct view *ret, struct err *e);
+
+/* --- where.c: one path of a container -------------------------------------------------------------------------- */
+
+/** A thing in the container's root: `name` in the folder `parent`, not followed; "." is the folder itself. */
+struct where {
+    int parent;
+    char *name;
+    struct stat st;
+};
+/** Find "path" of a request. A miss is ERR_NOT_FOUND. */
+int where_find(int root, const json_t *request, struct where *ret, struct err *e);
+void where_release(struct where *w);
+/** The object of X-Docker-Container-Path-Stat. @return a new reference */
+json_t *where_stat(int root, const json_t *request, const struct where *w);
+
+/* --- pack.c: files into a tar ---------------------------------------------------------------------------------- */
+
+struct pack;
+struct pack *pack_open(struct err *e);
+/** One entry: `name` in folder `dir`, called `path`. Sockets are passed over. @param ret what was found */
+int pack_add(struct pack *p, int dir, const char *name, const char *path, struct stat *ret, struct err *e);
+/** That entry and all below it. @param path its name in the tar; NULL: only what is below */
+int pack_tree(struct pack *p, int dir, const char *name, const char *path, struct err *e);
+/** An empty file, to say that a name of the layers below is deleted. */
+int pack_whiteout(struct pack *p, const char *folder, const char *name, struct err *e);
+/** End the tar. @return 0 or -1; frees in every case */
+int pack_close(struct pack *p, struct err *e);
+void pack_drop(struct pack **p);
+/** The names in the folder `fd` (borrowed), sorted. Too many are ERR_TOO_LARGE. */
+int pack_names(int fd, struct strv *ret, struct err *e);
 
 /* --- stream.c: libarchive, tamed ---------------------------------------------------------------------------- */
 
@@ -102,6 +168,8 @@ char *path_clean(const char *name, struct err *e);
 /** Where a symbolic link at `from` (clean) with this text leads, by the text alone. @return clean, the caller's; NULL
  * where it leads out */
 char *path_follow(const char *from, const char *text);
+/** The same as the kernel does it in a root: ".." at the top stays there. */
+char *path_follow_inside(const char *from, const char *text);
 #define PATH_SHOWN 200
 /** `name` for an error message: only printable ASCII, cut to PATH_SHOWN. @return out */
 char *path_show(const char *name, char out[PATH_SHOWN]);
@@ -174,6 +242,9 @@ struct layer_options {
     size_t lowers;
     int64_t bytes_max; /**< of all files' lengths */
     uint64_t entries_max;
+    const char *prefix;    /**< folder that all names are below, clean; NULL for the root. It is left as it is */
+    bool strict;           /**< a folder and what is none do not replace each other */
+    const uint32_t *owner; /**< uid and gid for everything, or NULL */
     /** Called now and then with the bytes of tar read so far; may be NULL. */
     int (*progress)(void *arg, int64_t bytes, struct err *e);
     void *arg;
@@ -239,6 +310,14 @@ void manifest_release(struct manifest *m);
 int load_run(int root, int layers, struct err *e);
 int import_run(int root, struct err *e);
 int save_run(int blobs, struct err *e);
+int commit_run(int root, int layers, struct err *e);
+int tree_run(const char *verb, struct err *e);
+int unpack_run(const struct view *v, const json_t *request, struct err *e);
+int changes_run(const struct view *v, bool as_layer, struct err *e);
+
+/** An unpacked layer of the store, with its list of folders that hide. @param ret released by load_close_lowers() */
+int load_open_known(int layers, const char *chain, struct lower *ret, struct err *e);
+void load_close_lowers(struct lower *lower, size_t n);
 
 /** Unpack the tar `fd` to `layers/<chain>/diff` of `root`, with progress about `diff`. */
 int load_unpack(int root, int fd, const char *diff, const char *chain, const struct lower *lower, size_t lowers,

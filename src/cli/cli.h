@@ -57,6 +57,9 @@ int path_time(struct str *p, const char *key, const char *text, struct err *e);
 int cli_each(struct cli *cli, const struct args *args, const char *method, const char *kind, const char *rest,
              bool echo);
 
+/** Write an answer's body to a file, which appears under its name when it is whole; NULL is standard output. */
+int cli_save_reply(struct reply *r, const char *path, struct err *e);
+
 /** Split an image's name: "host:5000/a/b:tag" and "a@sha256:…". The tag is the digest where there is one. Names are
  * made whole (docker.io/library/…) by the daemon, not here. @param ret_tag NULL where the name has none; both the
  * caller's */

@@ -33,8 +33,12 @@ static const struct place common[] = {
 
 static const struct place others[] = {
     {"attach", &command_attach, NULL},
+    {"commit", &command_commit, NULL},
+    {"cp", &command_cp, NULL},
     {"create", &command_create, NULL},
+    {"diff", &command_diff, NULL},
     {"events", &command_events, NULL},
+    {"export", &command_export, NULL},
     {"history", &command_history, NULL},
     {"import", &command_import, NULL},
     {"inspect", &command_inspect, NULL},
@@ -60,28 +64,19 @@ static const struct place others[] = {
 };
 
 static const struct place container[] = {
-    {"attach", &command_attach, NULL},
-    {"create", &command_create, NULL},
-    {"exec", &command_exec, NULL},
-    {"inspect", &command_container_inspect, NULL},
-    {"kill", &command_kill, NULL},
-    {"logs", &command_logs, NULL},
-    {"ls list ps", &command_ps, NULL},
-    {"pause", &command_pause, NULL},
-    {"port", &command_port, NULL},
-    {"prune", &command_container_prune, NULL},
-    {"rename", &command_rename, NULL},
-    {"restart", &command_restart, NULL},
-    {"rm remove", &command_rm, NULL},
-    {"run", &command_run_container, NULL},
-    {"start", &command_start, NULL},
-    {"stats", &command_stats, NULL},
-    {"stop", &command_stop, NULL},
-    {"top", &command_top, NULL},
-    {"unpause", &command_unpause, NULL},
-    {"update", &command_update, NULL},
-    {"wait", &command_wait, NULL},
-    {NULL, NULL, NULL},
+    {"attach", &command_attach, NULL},   {"commit", &command_commit, NULL},
+    {"cp", &command_cp, NULL},           {"create", &command_create, NULL},
+    {"diff", &command_diff, NULL},       {"exec", &command_exec, NULL},
+    {"export", &command_export, NULL},   {"inspect", &command_container_inspect, NULL},
+    {"kill", &command_kill, NULL},       {"logs", &command_logs, NULL},
+    {"ls list ps", &command_ps, NULL},   {"pause", &command_pause, NULL},
+    {"port", &command_port, NULL},       {"prune", &command_container_prune, NULL},
+    {"rename", &command_rename, NULL},   {"restart", &command_restart, NULL},
+    {"rm remove", &command_rm, NULL},    {"run", &command_run_container, NULL},
+    {"start", &command_start, NULL},     {"stats", &command_stats, NULL},
+    {"stop", &command_stop, NULL},       {"top", &command_top, NULL},
+    {"unpause", &command_unpause, NULL}, {"update", &command_update, NULL},
+    {"wait", &command_wait, NULL},       {NULL, NULL, NULL},
 };
 
 static const struct place image[] = {
@@ -91,6 +86,7 @@ static const struct place image[] = {
 };
 
 static const struct place system_[] = {
+    {"df", &command_df, NULL},
     {"events", &command_events, NULL},
     {"info", &command_info, NULL},
     {NULL, NULL, NULL},

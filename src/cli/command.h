@@ -50,6 +50,7 @@ extern const struct command command_attach, command_container_inspect, command_c
 extern const struct command command_stats, command_update;
 extern const struct command command_history, command_image_inspect, command_images, command_import, command_load,
     command_rmi, command_save, command_tag;
+extern const struct command command_commit, command_cp, command_df, command_diff, command_export;
 extern const struct command command_events, command_info, command_inspect, command_version;
 
 #endif

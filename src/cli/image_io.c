@@ -152,6 +152,11 @@ static int copy_to_file(struct reply *r, const char *path, struct err *e)
     return result;
 }
 
+int cli_save_reply(struct reply *r, const char *path, struct err *e)
+{
+    return path ? copy_to_file(r, path, e) : copy_reply(r, STDOUT_FILENO, e);
+}
+
 static int save(struct cli *cli, void *options, const struct args *args)
 {
     const struct save_options *o = options;
@@ -168,7 +173,7 @@ static int save(struct cli *cli, void *options, const struct args *args)
     path_query(&path, "platform", o->platform);
     if (client_request(&cli->client, "GET", path.s, NULL, NULL, &r, &e) < 0)
         return cli_fail(cli, &e);
-    int result = o->output ? copy_to_file(&r, o->output, &e) : copy_reply(&r, STDOUT_FILENO, &e);
+    int result = cli_save_reply(&r, o->output, &e);
     reply_release(&r);
     return result < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }

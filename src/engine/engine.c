@@ -30,6 +30,7 @@ struct container *container_new(const char *id)
     pthread_mutex_init(&c->op, NULL);
     shim_link_init(&c->link, "container", c->id);
     pthread_mutex_init(&c->saving, NULL);
+    pthread_mutex_init(&c->mount, NULL);
     c->refs = 1;
     c->state = STATE_CREATED;
     c->health_log = json_array();
@@ -46,6 +47,7 @@ static void container_free(struct container *c)
     pthread_mutex_destroy(&c->op);
     shim_link_release(&c->link);
     pthread_mutex_destroy(&c->saving);
+    pthread_mutex_destroy(&c->mount);
     free(c->name);
     free(c->image);
     free(c->error);

@@ -151,6 +151,36 @@ void engine_exec_abandon(struct engine *en, struct exec *x);
 json_t *engine_exec_inspect(struct engine *en, const char *id, struct err *e);
 int engine_exec_resize(struct engine *en, const char *id, int rows, int columns, struct err *e);
 
+/* ---- files of a container (copy.c, diff.c, commit.c): nothing here waits for its other operations ---- */
+
+/** HEAD /containers/{}/archive. @return the object of X-Docker-Container-Path-Stat, a new reference */
+json_t *engine_path_stat(struct engine *en, const char *name, const char *path, struct err *e);
+/** GET /containers/{}/archive: `stat` gets that object as {"stat":…} before the first byte. */
+int engine_copy_out(struct engine *en, const char *name, const char *path, image_progress *stat, void *stat_arg,
+                    image_sink *sink, void *arg, struct err *e);
+struct copy_in {
+    const char *path;
+    bool strict;   /**< noOverwriteDirNonDir */
+    bool own_user; /**< copyUIDGID: everything belongs to the container's user */
+};
+/** PUT /containers/{}/archive: a tar, perhaps compressed, into an existing folder. */
+int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o, image_source *src, void *arg,
+                   struct err *e);
+/** GET /containers/{}/export. */
+int engine_export(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e);
+/** GET /containers/{}/changes, as text. */
+int engine_changes(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e);
+struct commit_options {
+    const char *ref, *author, *comment;
+    bool pause;
+    const struct strv *changes; /**< lines of a Dockerfile */
+    const json_t *config;       /**< keys that replace those of the container's Config; may be NULL */
+};
+/** POST /commit. @return the image id, the caller's */
+char *engine_commit(struct engine *en, const char *name, const struct commit_options *o, struct err *e);
+/** GET /system/df. @param types what to count, as the query names it; empty for everything */
+json_t *engine_usage(struct engine *en, const struct strv *types, struct err *e);
+
 /* ---- looking ---- */
 
 struct list_options {

@@ -55,9 +55,9 @@ static void finish_delete(struct container *c, pid_t pid)
 void container_teardown(struct engine *en, struct container *c)
 {
     struct err e;
-    autofree char *rootfs = container_path(en, c, "rootfs"), *run = container_run_path(en, c, NULL);
+    autofree char *run = container_run_path(en, c, NULL);
     pid_t deleting = begin_delete(en, c);
-    if (overlay_unmount(rootfs, &e) < 0)
+    if (rootfs_end_run(en, c, &e) < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     FAULT("exit.unmounted");
     finish_delete(c, deleting);

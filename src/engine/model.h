@@ -87,6 +87,10 @@ struct container {
     int64_t started_by_shim; /**< what the shim said of the start's time */
     int joined[SHARE_KINDS]; /**< during a start: pids of those whose namespaces it joins; 0 for none */
     char *trace;             /**< trace file of the request that started it, or NULL */
+
+    pthread_mutex_t mount; /**< the root's mount; after `op`, before the engine's lock */
+    unsigned copies;       /**< [mount] who needs it besides a run: cp, export, diff, commit */
+    bool run_mounted;      /**< [mount] a run needs it */
 };
 
 struct engine {
@@ -280,6 +284,26 @@ bool policy_decide(struct engine *en, struct container *c);
 void policy_follow(struct engine *en, struct container *c);
 /** Where it is restarting: it shall not. Takes `op`. @return false where it was not */
 bool policy_cancel(struct engine *en, struct container *c);
+
+/* ---- the root's mount (rootfs.c): one mount, shared by a run and by any number of copies ---- */
+
+/** For a run: mount it, unless a copy has. `op` is held. */
+int rootfs_begin_run(struct engine *en, struct container *c, struct err *e);
+/** The run is over. Unmounts, unless a copy is under way and the container stays. */
+int rootfs_end_run(struct engine *en, struct container *c, struct err *e);
+/** For a copy: mount it, unless it is. ERR_CONFLICT for a container that is being removed. Each is given back with
+ * rootfs_release(). */
+int rootfs_hold(struct engine *en, struct container *c, struct err *e);
+void rootfs_release(struct engine *en, struct container *c);
+
+/* ---- files (copy.c) ---- */
+
+/** A request for gorae-archive about this container (base/archiveproto.h), with root and scratch. @return new */
+json_t *tree_request(struct engine *en, struct container *c);
+/** The same for its changes: upper and lower too. */
+json_t *tree_request_changes(struct engine *en, struct container *c, struct err *e);
+/** Thaw a container that an earlier daemon froze for a commit and did not thaw. */
+void commit_recover(struct engine *en, struct container *c);
 
 /* ---- waiting (wait.c) ---- */
 

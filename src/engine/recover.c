@@ -39,14 +39,16 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     struct err e;
     if (c->state != STATE_RUNNING)
         container_step(c, ON_START);
-    if (container_frozen(en, c))
-        container_step(c, ON_PAUSE);
+    c->run_mounted = true;
     c->pid = (int)json_int(hello, "pid", 0);
     c->starttime = (uint64_t)json_int(hello, "starttime", 0);
     c->started = json_int(hello, "at", c->started);
     c->oom_killed = json_is(hello, "oom");
     update_finish(en, c);
     log_info("container %.12s (%s) runs on, pid %d", c->id, c->name, c->pid);
+    commit_recover(en, c);
+    if (container_frozen(en, c))
+        container_step(c, ON_PAUSE);
     execs_recover(en, c);
     if (monitor_start(en, c, &e) < 0)
         log_error("%s", e.msg);

@@ -26,23 +26,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int mount_rootfs(struct engine *en, struct container *c, const char *rootfs, struct err *e)
-{
-    autostrv lower = {NULL, 0};
-    autofree char *upper = container_path(en, c, "upper"), *work = container_path(en, c, "work");
-    if (image_layers(en->images, c->image, &lower, e) < 0)
-        return err_wrap(e, "container %.12s", c->id);
-    /* A volatile overlay marks its work folder, and will not be mounted a second time: the mark means that the machine
-     * may have crashed meanwhile. After a restart of a --rm container it has not. */
-    autofree char *mark = str_printf("%s/work/incompat", work);
-    if (container_ephemeral(c) && tree_remove(AT_FDCWD, mark, e) < 0)
-        return -1;
-    if (overlay_mount(lower.v, lower.n, upper, work, rootfs, container_ephemeral(c), e) < 0)
-        return -1;
-    FAULT("start.rootfs-mounted");
-    return 0;
-}
-
 static int write_bundle(struct engine *en, struct container *c, const char *rootfs, struct err *e)
 {
     autofree char *dir = container_run_path(en, c, "bundle"), *path = container_run_path(en, c, "bundle/config.json");
@@ -88,7 +71,7 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (mount_rootfs(en, c, rootfs, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (rootfs_begin_run(en, c, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
     if (container_shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;

@@ -32,9 +32,9 @@
 
 /* One image on its way in. */
 struct incoming {
-    char id[DIGEST_SIZE];
-    struct strv keys;   /* references to give it */
-    const json_t *list; /* its LAYERs */
+    char id[DIGEST_SIZE], parent[DIGEST_SIZE]; /* parent: what it was made from here, or "" */
+    struct strv keys;                          /* references to give it */
+    const json_t *list;                        /* its LAYERs */
     json_t *config;
 };
 
@@ -99,6 +99,8 @@ static int read_incoming(struct commit *c, const json_t *image, struct incoming 
     if (!str_is_hex(id, DIGEST_HEX))
         return suspect("an image id", e);
     memcpy(in->id, id, DIGEST_SIZE);
+    if (str_is_hex(json_str(image, "parent", ""), DIGEST_HEX))
+        memcpy(in->parent, json_str(image, "parent", ""), DIGEST_SIZE);
     in->list = json_object_get(image, "layers");
     autofree char *path = str_printf("blobs/%s", id);
     autofree char *text = file_read(c->staging, path, IMAGE_CONFIG_MAX, &len, e);
@@ -281,8 +283,8 @@ static struct image *make_image(const struct commit *c, const struct incoming *i
     size_t i;
     json_t *layer;
     memcpy(im->id, in->id, DIGEST_SIZE);
-    if (old)
-        memcpy(im->parent, old->parent, DIGEST_SIZE);
+    if (*in->parent || old)
+        memcpy(im->parent, *in->parent ? in->parent : old->parent, DIGEST_SIZE);
     im->tagged = in->keys.n > 0 ? now : old ? old->tagged : 0;
     im->layer = mem_alloc((json_array_size(in->list) + 1) * sizeof(struct layer *));
     json_array_foreach(in->list, i, layer)

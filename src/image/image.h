@@ -125,6 +125,37 @@ char *image_import(struct image_store *st, image_source *src, void *src_arg, con
 /** GET /images/get: an archive that is both docker's and an OCI layout. */
 int image_save(struct image_store *st, const struct strv *names, image_sink *sink, void *arg, struct err *e);
 
+/** What becomes an image by image_commit(). All borrowed. */
+struct image_commit {
+    const char *parent;             /**< id of the image below, "sha256:…" */
+    const char *container;          /**< id of the container */
+    const json_t *config;           /**< of the new image */
+    const json_t *container_config; /**< of the container */
+    const char *author, *comment, *created_by;
+    const char *ref; /**< the name to give; empty for none */
+    /** The changes, as the tar of a layer. @return 0 or -1 */
+    int (*write)(void *arg, image_sink *sink, void *sink_arg, struct err *e);
+    void *arg;
+};
+/** POST /commit: one layer more on top of an image. Where nothing changed there is none. @return the image id, the
+ * caller's */
+char *image_commit(struct image_store *st, const struct image_commit *c, struct err *e);
+
+/** Run gorae-archive for the files of a container: see base/archiveproto.h for verbs and request. All but `verb` and
+ * `request` may be NULL. @param stat gets the message of "pack" before the first byte @return its last message, a new
+ * reference, or NULL */
+struct tree_job {
+    const char *verb;
+    const json_t *request;
+    image_source *src;
+    void *src_arg;
+    image_sink *sink;
+    void *sink_arg;
+    image_progress *stat;
+    void *stat_arg;
+};
+json_t *tree_work(const struct tree_job *job, struct err *e);
+
 /** Mount an overlay: `lower` topmost first. `upper` and `work` NULL make it read-only. @param ephemeral nobody will
  * mount this upper again: the kernel need not write it to disk (overlayfs "volatile", Linux 5.10) */
 int overlay_mount(char *const *lower, size_t n, const char *upper, const char *work, const char *target, bool ephemeral,

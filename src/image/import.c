@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 
 /* The machine's name as images know it (Go's GOARCH), and for arm64 its variant. */
-static const char *architecture(void)
+const char *image_architecture(void)
 {
     static const char *const names[][2] = {
         {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
@@ -33,10 +33,10 @@ static char *make_config(const char *diff, const char *message, const struct str
     json_auto_t *comment_text = json_string_lossy(comment, strlen(comment));
     clock_format(clock_real(), now);
     json_auto_t *config =
-        json_pack("{s:s, s:O, s:{}, s:s, s:[{s:s, s:O}], s:s, s:{s:s, s:[s]}}", "architecture", architecture(),
+        json_pack("{s:s, s:O, s:{}, s:s, s:[{s:s, s:O}], s:s, s:{s:s, s:[s]}}", "architecture", image_architecture(),
                   "comment", comment_text, "config", "created", now, "history", "created", now, "comment", comment_text,
                   "os", "linux", "rootfs", "type", "layers", "diff_ids", digest);
-    if (str_eq(architecture(), "arm64"))
+    if (str_eq(image_architecture(), "arm64"))
         json_object_set_new(config, "variant", json_string("v8"));
     for (size_t i = 0; changes && i < changes->n; i++)
         if (image_change(json_object_get(config, "config"), changes->v[i], e) < 0)
@@ -73,8 +73,7 @@ static int import_staged(struct image_store *st, const struct worker_job *job, c
     return config ? commit_imported(st, s, layer, config, key, id, e) : -1;
 }
 
-/* The name to give, or NULL where none is asked for. */
-static int read_name(const char *ref, char **ret_key, struct err *e)
+int reference_of_new(const char *ref, char **ret_key, struct err *e)
 {
     struct image_ref r = {NULL, NULL, NULL};
     *ret_key = NULL;
@@ -105,7 +104,7 @@ char *image_import(struct image_store *st, image_source *src, void *src_arg, con
     char id[DIGEST_SIZE];
     autofree char *key = NULL;
     struct staging s = STAGING_INIT;
-    if (read_name(ref, &key, e) < 0 || try_changes(changes, e) < 0)
+    if (reference_of_new(ref, &key, e) < 0 || try_changes(changes, e) < 0)
         return NULL;
     store_busy(st);
     int r = staging_make(st, &s, e);

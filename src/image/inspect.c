@@ -181,6 +181,28 @@ static json_t *history(const struct image_facts *f, const json_t *config)
     return out;
 }
 
+/* Where an image was made here from another (commit), the line at which that one ended carries its id and names. */
+static void name_parents(struct image_store *st, const struct image_facts *f, json_t *list)
+{
+    char parent[DIGEST_SIZE];
+    memcpy(parent, f->parent, DIGEST_SIZE);
+    for (size_t i = 0; *parent && i < IMAGE_LAYERS_MAX; i++) {
+        struct err ignored;
+        struct image_facts p;
+        if (!table_facts(st, parent, &p))
+            return;
+        json_auto_t *config = record_config(st, parent, &ignored);
+        size_t n = json_array_size(json_object_get(config, "history")), all = json_array_size(list);
+        json_t *line = n > 0 && n < all ? json_array_get(list, all - n) : NULL;
+        if (line)
+            json_object_set_new(line, "Id", json_sprintf(DIGEST_PREFIX "%s", parent));
+        if (line && p.tags.n > 0)
+            json_object_set_new(line, "Tags", strings(&p.tags, ""));
+        memcpy(parent, p.parent, DIGEST_SIZE);
+        image_facts_release(&p);
+    }
+}
+
 json_t *image_history(struct image_store *st, const char *name, struct err *e)
 {
     struct image_facts f;
@@ -188,6 +210,7 @@ json_t *image_history(struct image_store *st, const char *name, struct err *e)
     if (!config)
         return NULL;
     json_t *out = history(&f, config);
+    name_parents(st, &f, out);
     image_facts_release(&f);
     return out;
 }

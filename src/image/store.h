@@ -174,9 +174,14 @@ json_t *worker_run(const struct worker_job *job, struct err *e);
 /* --- commit.c: from staging into the store ------------------------------------------------------------------------ */
 
 /** Move images that a worker left in staging into the store, all of them or none.
- * @param images array of {"config","tags","layers"} as in base/archiveproto.h
+ * @param images array of {"config","tags","layers"} as in base/archiveproto.h, and perhaps "parent": the id below
  * @param ret_moved array of {"tag": familiar, "was": hex}: tags that named another image before; may be NULL */
 int commit_images(struct image_store *st, int staging, const json_t *images, json_t **ret_moved, struct err *e);
+
+/** The name to give to a new image as a key of refs.json, or NULL where none is asked for. (import.c) */
+int reference_of_new(const char *ref, char **ret_key, struct err *e);
+/** The machine's name as images know it (Go's GOARCH). */
+const char *image_architecture(void);
 
 /* --- remove.c ----------------------------------------------------------------------------------------------------- */
 

@@ -190,9 +190,10 @@ static int pump_all(struct pump *p, struct err *e)
             return err_sys(e, "poll");
         if (fds[0].revents && send_some(p, e) < 0)
             return -1;
-        if (fds[1].revents && receive_bytes(p, e) < 0)
-            return -1;
+        /* Messages first: one that was sent before the first byte is seen before it. */
         if (fds[2].revents && receive_messages(p, e) < 0)
+            return -1;
+        if (fds[1].revents && receive_bytes(p, e) < 0)
             return -1;
     }
     return 0;

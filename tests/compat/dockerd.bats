@@ -80,6 +80,25 @@ setup() {
     kill -TERM "$(cat "$T/gp")"
 }
 
+@test "cp does the same with dockerd as with goraed, case by case" {
+    mkdir "$T/matrix" && cd "$T/matrix"
+    "$GORAE_REPO/tests/e2e/copy-matrix.sh" gorae >"$T/cases"
+    diff "$GORAE_REPO/tests/e2e/copy-matrix.txt" "$T/cases"
+}
+
+@test "export, diff, commit, system df" {
+    gorae run --name kept --network none busybox sh -c 'echo new >/new; rm /etc/passwd'
+    [ "$(gorae diff kept | sort -k2 | tr '\n' ' ')" = "C /etc D /etc/passwd A /new " ]
+    gorae export kept | tar -xO new | grep -qx new
+    id=$(gorae commit -m message -c 'CMD ["cat","/new"]' kept committed:1)
+    [ "$(gorae run --rm --network none committed:1)" = new ]
+    [ "$(gorae images -q --no-trunc committed:1)" = "$id" ]
+    gorae system df --format '{{.Type}} {{.TotalCount}}' | grep -qx 'Images 2'
+    gorae system df -v >/dev/null
+    gorae rm kept
+    gorae rmi committed:1
+}
+
 @test "--explain tells the client's side, and says that the daemon keeps no trace" {
     run gorae --explain ps
     [ "$status" = 0 ]

@@ -191,12 +191,23 @@ def scenario(w, tar, second):
     status, data = w.try_call("GET", "/images/get?names=other:v1")
     if status == 200 and isinstance(data, bytes):
         w.try_call("POST", "/images/load", data, "application/x-tar")
+    copies_and_commits(w, second, sure)
     sure.pop("tag", None)  # from here on it may be gone, answered or not
     w.try_call("DELETE", "/images/other:v1")
     w.try_call("POST", "/images/create?fromSrc=-&repo=second:latest", second, "application/x-tar")
     if w.try_call("DELETE", "/images/second")[0] == 200:
         sure["no second"] = True
     return sure
+
+
+def copies_and_commits(w, tar, sure):
+    """Files into a container that has ended and out of one that runs; an image of the latter, which is paused for it."""
+    if w.try_call("PUT", "/containers/c1/archive?path=/tmp", tar, "application/x-tar")[0] == 200:
+        sure["copied"] = "c1"
+    w.try_call("GET", "/containers/c0/archive?path=/etc")
+    w.try_call("GET", "/containers/c0/changes")
+    if w.try_call("POST", "/commit?container=c0&repo=committed", {})[0] == 201:
+        sure["committed"] = "committed"
 
 
 def judge(w, sure, took):
@@ -291,6 +302,10 @@ def judge_promises(w, sure, by_id):
         bad.append("--rm was not honoured: %s" % by_id[sure["rm"]]["Status"])
     if "removed" in sure and any("/gone" in c["Names"] for c in by_id.values()):
         bad.append("an acknowledged removal came back")
+    if "copied" in sure and "c1" in sure and w.call("GET", "/containers/c1/archive?path=/tmp/alone")[0] != 200:
+        bad.append("an acknowledged file is not in the container")
+    if "committed" in sure and w.call("GET", "/images/committed/json")[0] != 200:
+        bad.append("an acknowledged commit is lost")
     if "no second" in sure and w.call("GET", "/images/second/json")[0] != 404:
         bad.append("an acknowledged removal of an image came back")
     if "tag" in sure and w.call("GET", "/images/other:v1/json")[0] != 200:

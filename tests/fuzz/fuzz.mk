@@ -11,6 +11,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_CC      ?= clang-14
 FUZZ_SAN     := address,undefined
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIBS_tar := cli wire base
 FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/test/fuzz-%)
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_WRAP    := -Wl,--wrap=read,--wrap=poll,--wrap=sendmsg,--wrap=close

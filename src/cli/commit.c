@@ -1,0 +1,128 @@
+/* What a container has become: export its files, diff them, commit them as an image.
+ *
+ * All the work is the daemon's. The names that `diff` prints were chosen by whoever lives in the container, so on a
+ * terminal their control bytes are shown and not obeyed. Read next: copy.c. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/table.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct export_options {
+    char *output;
+};
+
+static int export(struct cli *cli, void *options, const struct args *args)
+{
+    const struct export_options *o = options;
+    autostr path = STR_INIT;
+    struct reply r;
+    struct err e;
+    if (!o->output && isatty(STDOUT_FILENO)) {
+        err_set(&e, ERR_INVALID, "standard output is a terminal; redirect it, or name a file with -o");
+        return cli_fail(cli, &e);
+    }
+    path_start(&path, "/containers/%s/export", args->v[0]);
+    if (client_request(&cli->client, "GET", path.s, NULL, NULL, &r, &e) < 0)
+        return cli_fail(cli, &e);
+    int result = cli_save_reply(&r, o->output, &e);
+    reply_release(&r);
+    return result < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+}
+
+static int diff(struct cli *cli, void *options, const struct args *args)
+{
+    static const char letter[] = "CAD"; /* the API's kinds 0, 1, 2 */
+    autostr path = STR_INIT, out = STR_INIT;
+    struct err e;
+    size_t i;
+    json_t *x;
+    (void)options;
+    path_start(&path, "/containers/%s/changes", args->v[0]);
+    json_auto_t *list = client_json(&cli->client, "GET", path.s, NULL, &e);
+    if (!list)
+        return cli_fail(cli, &e);
+    str_reset(&out);
+    json_array_foreach(list, i, x)
+    {
+        json_int_t kind = json_int(x, "Kind", -1);
+        str_addf(&out, "%c ", kind >= 0 && kind < 3 ? letter[kind] : '?');
+        table_text(&out, json_str(x, "Path", ""), cli->out_tty);
+        str_addc(&out, '\n');
+    }
+    fputs(out.s, stdout);
+    return EXIT_OK;
+}
+
+struct commit_options {
+    char *author, *message;
+    struct strv change;
+    bool pause;
+};
+
+static int commit(struct cli *cli, void *options, const struct args *args)
+{
+    const struct commit_options *o = options;
+    autofree char *repo = NULL, *tag = NULL;
+    autostr path = STR_INIT;
+    struct err e;
+    if (args->n > 1)
+        image_split(args->v[1], &repo, &tag);
+    path_start(&path, "/commit");
+    path_query(&path, "author", o->author);
+    for (size_t i = 0; i < o->change.n; i++)
+        path_query(&path, "changes", o->change.v[i]);
+    path_query(&path, "comment", o->message);
+    path_query(&path, "container", args->v[0]);
+    path_query(&path, "pause", o->pause ? NULL : "0");
+    path_query(&path, "repo", repo);
+    path_query(&path, "tag", tag);
+    json_auto_t *made = client_json(&cli->client, "POST", path.s, NULL, &e);
+    if (!made)
+        return cli_fail(cli, &e);
+    puts(json_str(made, "Id", ""));
+    return EXIT_OK;
+}
+
+#define COMMIT(member) offsetof(struct commit_options, member)
+
+static const struct flag export_flags[] = {
+    {"output", 'o', FLAG_STRING, offsetof(struct export_options, output),
+     "Write to this file instead of standard output", NULL, NULL},
+    {.type = FLAG_END},
+};
+static const struct flag commit_flags[] = {
+    {"author", 'a', FLAG_STRING, COMMIT(author), "Who made it, e.g. 'Ada <ada@example.org>'", NULL, NULL},
+    {"change", 'c', FLAG_LIST, COMMIT(change), "Apply a line of a Dockerfile, e.g. 'CMD [\"sh\"]'", NULL, NULL},
+    {"message", 'm', FLAG_STRING, COMMIT(message), "Comment for the image's history", NULL, NULL},
+    {"pause", 'p', FLAG_BOOL, COMMIT(pause), "Pause the container meanwhile", NULL, "true"},
+    {.type = FLAG_END},
+};
+
+const struct command command_export = {
+    .usage = "[OPTIONS] CONTAINER",
+    .summary = "Write all files of a container into a tar archive",
+    .flags = export_flags,
+    .options = sizeof(struct export_options),
+    .least = 1,
+    .most = 1,
+    .run = export,
+};
+const struct command command_diff = {
+    .usage = "CONTAINER",
+    .summary = "List the files that a container has added (A), changed (C) or deleted (D)",
+    .least = 1,
+    .most = 1,
+    .run = diff,
+};
+const struct command command_commit = {
+    .usage = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+    .summary = "Make an image of a container's changes",
+    .flags = commit_flags,
+    .options = sizeof(struct commit_options),
+    .least = 1,
+    .most = 2,
+    .run = commit,
+};

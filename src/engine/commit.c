@@ -1,0 +1,177 @@
+/* commit: an image from a container.
+ *
+ * The new configuration is the container's own Config with what the request says put over it: first the keys of its
+ * body, then the lines of a Dockerfile (image/changes.c). It is made before anything else, so that a line that is not
+ * understood costs nothing. The files are the changes (archive/diff.c); image/make.c puts both together.
+ *
+ * A running container is paused meanwhile unless the request says otherwise: the runtime freezes its cgroup, so that no
+ * file is caught half written. Whatever happens it is thawed again; killed in between, the daemon that comes next finds
+ * a frozen container and thaws it (recover.c). Next: usage.c. */
+#include "engine/model.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/trace.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static json_t *new_config(const json_t *was, const struct commit_options *o, struct err *e)
+{
+    json_t *config = json_deep_copy(was);
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)o->config, key, v)
+    {
+        if (!json_is_null(v) && json_object_get(was, key))
+            json_object_set_new(config, key, json_deep_copy(v));
+    }
+    for (size_t i = 0; o->changes && i < o->changes->n; i++)
+        if (image_change(config, o->changes->v[i], e) < 0) {
+            json_decref(config);
+            return NULL;
+        }
+    return config;
+}
+
+static char *command_text(const struct container *c)
+{
+    autostr text = STR_INIT;
+    size_t i;
+    json_t *v;
+    str_reset(&text);
+    json_array_foreach(c->path_args, i, v)
+    {
+        str_addf(&text, "%s%s", i ? " " : "", json_string_value(v));
+    }
+    return str_take(&text);
+}
+
+/* ---- holding it still ---- */
+
+static int container_freeze(struct engine *en, struct container *c, bool frozen, struct err *e)
+{
+    struct span s = trace_begin(3, frozen ? "runtime pause" : "runtime resume");
+    int r = runtime_call(en, c, frozen ? "pause" : "resume", NULL, NULL, NULL, e);
+    trace_end(&s, frozen ? "control group frozen" : "control group thawed");
+    return r;
+}
+
+/* Should the daemon die meanwhile, this file tells the next one that it was us who froze it. */
+static char *marker_path(struct engine *en, struct container *c)
+{
+    return container_run_path(en, c, "committing");
+}
+
+/* `op` is held as long as it is frozen: a stop or removal waits, which could not end a frozen process anyway. What does
+ * not run is not frozen, and nobody waits.
+ * @return 1 frozen: let_go() must follow; 0; -1 */
+static int hold_still(struct engine *en, struct container *c, struct err *e)
+{
+    autofree char *marker = marker_path(en, c);
+    pthread_mutex_lock(&c->op);
+    pthread_mutex_lock(&en->lock);
+    bool runs = c->state == STATE_RUNNING;
+    pthread_mutex_unlock(&en->lock);
+    int r = !runs ? 0 : file_replace_volatile(AT_FDCWD, marker, "", 0, 0600, e) < 0 ? -1 : 1;
+    if (r > 0 && container_freeze(en, c, true, e) < 0) {
+        unlink(marker);
+        pthread_mutex_lock(&en->lock);
+        r = c->state == STATE_RUNNING ? -1 : 0; /* it ended meanwhile */
+        pthread_mutex_unlock(&en->lock);
+    }
+    if (r <= 0) {
+        pthread_mutex_unlock(&c->op);
+        return r;
+    }
+    FAULT("commit.paused");
+    event_container(en, c, "pause", NULL);
+    return 1;
+}
+
+static void let_go(struct engine *en, struct container *c)
+{
+    struct err e;
+    autofree char *marker = marker_path(en, c);
+    if (container_freeze(en, c, false, &e) < 0)
+        log_warn("%s", e.msg);
+    else
+        event_container(en, c, "unpause", NULL);
+    unlink(marker);
+    pthread_mutex_unlock(&c->op);
+}
+
+void commit_recover(struct engine *en, struct container *c)
+{
+    struct err e;
+    autofree char *marker = marker_path(en, c);
+    if (access(marker, F_OK) < 0)
+        return;
+    if (container_freeze(en, c, false, &e) < 0)
+        log_warn("%s", e.msg); /* the daemon died before it had frozen it */
+    unlink(marker);
+}
+
+/* ---- the work ---- */
+
+struct writer {
+    struct engine *en;
+    struct container *c;
+};
+
+static int write_changes(void *arg, image_sink *sink, void *sink_arg, struct err *e)
+{
+    struct writer *w = arg;
+    json_auto_t *request = tree_request_changes(w->en, w->c, e);
+    if (!request || rootfs_hold(w->en, w->c, e) < 0)
+        return -1;
+    const struct tree_job job = {.verb = "layer", .request = request, .sink = sink, .sink_arg = sink_arg};
+    json_auto_t *done = tree_work(&job, e);
+    rootfs_release(w->en, w->c);
+    return done ? 0 : -1;
+}
+
+static char *commit(struct engine *en, struct container *c, const struct commit_options *o, struct err *e)
+{
+    struct writer w = {en, c};
+    pthread_mutex_lock(&en->lock);
+    json_auto_t *was = json_incref(c->config);
+    pthread_mutex_unlock(&en->lock);
+    json_auto_t *config = new_config(was, o, e);
+    autofree char *command = command_text(c);
+    const struct image_commit job = {.parent = c->image,
+                                     .container = c->id,
+                                     .config = config,
+                                     .container_config = was,
+                                     .author = o->author,
+                                     .comment = o->comment,
+                                     .created_by = command,
+                                     .ref = o->ref,
+                                     .write = write_changes,
+                                     .arg = &w};
+    if (!config)
+        return NULL;
+    int still = o->pause ? hold_still(en, c, e) : 0;
+    if (still < 0)
+        return NULL;
+    char *id = image_commit(en->images, &job, e);
+    if (still)
+        let_go(en, c);
+    return id;
+}
+
+char *engine_commit(struct engine *en, const char *name, const struct commit_options *o, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return NULL;
+    char *id = commit(en, c, o, e);
+    if (id)
+        event_container(en, c, "commit",
+                        json_pack("{s:s, s:s, s:s}", "comment", o->comment, "imageID", id, "imageRef", o->ref));
+    container_put(en, c);
+    return id;
+}

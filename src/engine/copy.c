@@ -1,0 +1,243 @@
+/* Files in and out of a container: cp and export.
+ *
+ * The container may run, be stopped, or change everything while it is read. None of its paths is looked at here: the
+ * daemon says where the root is mounted and what else belongs into it, and gorae-archive, shut in with just that, finds
+ * the way (archive/view.c). Bytes pass through in pieces.
+ *
+ * What is in view is what Docker shows: the root with the three files of the engine and the bind mounts, not what is
+ * mounted as a tmpfs; for export the root alone.
+ *
+ * No lock is held while bytes flow, `op` neither: a slow client keeps nobody from stopping or removing the container.
+ * Next: diff.c. */
+#include "engine/model.h"
+#include "engine/mounts.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+
+json_t *tree_request(struct engine *en, struct container *c)
+{
+    autofree char *rootfs = container_path(en, c, "rootfs");
+    return json_pack("{s:s, s:s}", "root", rootfs, "scratch", rootfs);
+}
+
+/* ---- what is in view ---- */
+
+static size_t depth(const json_t *m)
+{
+    size_t n = 0;
+    for (const char *p = json_str(m, "target", ""); *p; p++)
+        n += *p == '/' && p[1];
+    return n;
+}
+
+static int by_depth(const void *a, const void *b)
+{
+    size_t x = depth(*(json_t *const *)a), y = depth(*(json_t *const *)b);
+    return x < y ? -1 : x > y;
+}
+
+static void add_mount(json_t *list, const char *source, const char *target, bool ro)
+{
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "source", source, "target", target, "ro", (int)ro));
+}
+
+/* Outermost first: a later one may lie in an earlier one. */
+static json_t *sorted(json_t *list)
+{
+    size_t n = json_array_size(list);
+    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        v[i] = json_array_get(list, i);
+    if (n > 1)
+        qsort(v, n, sizeof(*v), by_depth);
+    for (size_t i = 0; i < n; i++)
+        json_array_append(out, v[i]);
+    json_decref(list);
+    return out;
+}
+
+static int add_view(struct engine *en, struct container *c, json_t *request, struct err *e)
+{
+    static const char *const files[][2] = {
+        {"resolv.conf", "/etc/resolv.conf"}, {"hostname", "/etc/hostname"}, {"hosts", "/etc/hosts"}};
+    pthread_mutex_lock(&en->lock);
+    json_auto_t *host = json_incref(c->host);
+    pthread_mutex_unlock(&en->lock);
+    json_auto_t *wanted = mounts_of(host, e);
+    json_t *list = json_array(), *m;
+    size_t i;
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        autofree char *source = container_path(en, c, files[i][0]);
+        add_mount(list, source, files[i][1], false);
+    }
+    json_array_foreach(wanted, i, m)
+    {
+        if (str_eq(json_str(m, "Type", ""), "bind"))
+            add_mount(list, json_str(m, "Source", ""), json_str(m, "Destination", ""), !json_is(m, "RW"));
+    }
+    json_object_set_new(request, "mounts", sorted(list));
+    json_object_set_new(request, "readonly", json_boolean(json_is(host, "ReadonlyRootfs")));
+    return wanted ? 0 : -1;
+}
+
+/* "d/", "/d/." and "d": where it is, whether it must be a folder, and what the tar calls it. */
+static int add_path(json_t *request, const char *path, struct err *e)
+{
+    size_t n = strlen(path);
+    if (n == 0)
+        return err_set(e, ERR_INVALID, "bad parameter: path cannot be empty");
+    if (n >= PATH_MAX)
+        return err_set(e, ERR_INVALID, "bad parameter: the path is longer than %d bytes", PATH_MAX - 1);
+    autofree char *clean = path_clean(path);
+    bool dot = str_ends(path, "/.") || str_eq(path, "."), folder = dot || str_ends(path, "/");
+    const char *slash = strrchr(clean, '/');
+    const char *name = dot ? "." : slash[1] ? slash + 1 : "/";
+    json_t *at = json_string(clean), *called = json_string(name);
+    if (!at || !called) { /* JSON is UTF-8, and the client's path came through JSON's relative, the URL */
+        json_decref(at);
+        json_decref(called);
+        return err_set(e, ERR_INVALID, "bad parameter: the path is not UTF-8");
+    }
+    json_object_set_new(request, "path", at);
+    json_object_set_new(request, "name", called);
+    json_object_set_new(request, "folder", json_boolean(folder));
+    return 0;
+}
+
+/* The worker knows the container by no name. */
+static int name_container(const char *name, struct err *e)
+{
+    size_t n = strlen(e->msg);
+    if (e->kind == ERR_NOT_FOUND && str_starts(e->msg, "Could not find the file"))
+        snprintf(e->msg + n, sizeof(e->msg) - n, " in container %s", name);
+    return -1;
+}
+
+/* ---- running the worker ---- */
+
+/* @return its last message, or NULL. Takes the request. */
+static json_t *run(struct engine *en, struct container *c, json_t *request, struct tree_job *job, struct err *e)
+{
+    json_auto_t *mine = request;
+    job->request = mine;
+    if (rootfs_hold(en, c, e) < 0)
+        return NULL;
+    json_t *done = tree_work(job, e);
+    rootfs_release(en, c);
+    return done;
+}
+
+static json_t *run_on_path(struct engine *en, struct container *c, const char *path, struct tree_job *job,
+                           struct err *e)
+{
+    json_t *request = tree_request(en, c);
+    if (add_path(request, path, e) < 0 || add_view(en, c, request, e) < 0) {
+        json_decref(request);
+        return NULL;
+    }
+    return run(en, c, request, job, e);
+}
+
+json_t *engine_path_stat(struct engine *en, const char *name, const char *path, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return NULL;
+    struct tree_job job = {.verb = "stat"};
+    json_auto_t *done = run_on_path(en, c, path, &job, e);
+    if (done)
+        event_container(en, c, "archive-path", NULL);
+    else
+        name_container(name, e);
+    container_put(en, c);
+    return json_incref(json_object_get(done, "stat"));
+}
+
+int engine_copy_out(struct engine *en, const char *name, const char *path, image_progress *stat, void *stat_arg,
+                    image_sink *sink, void *arg, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    struct tree_job job = {.verb = "pack", .sink = sink, .sink_arg = arg, .stat = stat, .stat_arg = stat_arg};
+    json_auto_t *done = run_on_path(en, c, path, &job, e);
+    if (done)
+        event_container(en, c, "archive-path", NULL);
+    else
+        name_container(name, e);
+    container_put(en, c);
+    return done ? 0 : -1;
+}
+
+/* copyUIDGID: who the container's processes are, by the image's own tables. */
+static int add_owner(struct engine *en, struct container *c, json_t *request, struct err *e)
+{
+    autofree char *rootfs = container_path(en, c, "rootfs"), *home = NULL;
+    pthread_mutex_lock(&en->lock);
+    json_auto_t *config = json_incref(c->config);
+    pthread_mutex_unlock(&en->lock);
+    const char *user = json_str(config, "User", "");
+    if (!*user)
+        return 0;
+    autoclose int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return err_sys(e, "open %s", rootfs);
+    json_auto_t *who = user_resolve(root, user, NULL, &home, e);
+    if (!who)
+        return -1;
+    json_object_set_new(request, "owner",
+                        json_pack("[O, O]", json_object_get(who, "uid"), json_object_get(who, "gid")));
+    return 0;
+}
+
+static int copy_in(struct engine *en, struct container *c, const struct copy_in *o, struct tree_job *job, struct err *e)
+{
+    json_auto_t *request = tree_request(en, c);
+    if (add_path(request, o->path, e) < 0 || add_view(en, c, request, e) < 0)
+        return -1;
+    json_object_set_new(request, "strict", json_boolean(o->strict));
+    job->request = request;
+    if (rootfs_hold(en, c, e) < 0)
+        return -1;
+    json_auto_t *done = o->own_user && add_owner(en, c, request, e) < 0 ? NULL : tree_work(job, e);
+    FAULT("copy.unpacked");
+    rootfs_release(en, c);
+    return done ? 0 : -1;
+}
+
+int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o, image_source *src, void *arg,
+                   struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    struct tree_job job = {.verb = "unpack", .src = src, .src_arg = arg};
+    int r = copy_in(en, c, o, &job, e);
+    if (r == 0)
+        event_container(en, c, "extract-to-dir", NULL);
+    else
+        name_container(name, e);
+    container_put(en, c);
+    return r;
+}
+
+int engine_export(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e)
+{
+    struct container *c = container_get(en, name, e);
+    if (!c)
+        return -1;
+    struct tree_job job = {.verb = "export", .sink = sink, .sink_arg = arg};
+    json_auto_t *done = run(en, c, tree_request(en, c), &job, e);
+    if (done)
+        event_container(en, c, "export", NULL);
+    container_put(en, c);
+    return done ? 0 : -1;
+}
