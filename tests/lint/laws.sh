@@ -35,7 +35,7 @@ total=$(whole src/{api,engine,image,net,wire,base}/*.[ch])
 [ "$total" -le 25000 ] || breach "src: the daemon's modules have $total lines; the engine whole has at most 25,000"
 for module in cli runtime shim archive init; do
     n=$(whole src/$module/*.[ch])
-    [ "$n" -le 10000 ] || breach "src/$module: $n lines; a program's own module has at most 10,000"
+    [ "$n" -le 12000 ] || breach "src/$module: $n lines; a program's own module has at most 12,000"
 done
 
 # A function body stands between a '{' and a '}' in the first column (the format check sees to that).
