@@ -319,5 +319,5 @@ void stop_all(struct live *p)
     shut(&p->err);
     kill_student();
     if (p->pid > 0)
-        waitpid(p->pid, NULL, WNOHANG);
+        wait_program(p, 1000); // else what it held, a lock or a port, may still be held in the next check
 }

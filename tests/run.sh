@@ -52,12 +52,17 @@ lane_fuzz-corpus() {
     done
 }
 
-# TAP: "ok 3 text", "ok 4 text # skip reason", "not ok 5 text"
+# TAP: "ok 3 text", "ok 4 text # skip reason", "not ok 5 text", and the plan "1..5" first or last. A command that ends before it
+# has kept its plan has not checked what it should.
 tap() { # name of the lane, command…
-    local line name=$1
+    local line name=$1 plan='' seen=0
     shift
     while IFS= read -r line; do
         echo "$line"
+        case "$line" in
+        "ok "* | "not ok "*) seen=$((seen + 1)) ;;
+        1..*) plan=${line#1..} ;;
+        esac
         case "$line" in
         "ok "*"# skip"*)
             skips+=("$line")
@@ -67,6 +72,7 @@ tap() { # name of the lane, command…
         "not ok "*) wrong "$name: ${line#not ok }" ;;
         esac
     done < <("$@" 2>&1)
+    [ "$plan" = "$seen" ] || wrong "$name: ended early, after $seen of ${plan:-an unknown number of} checks"
 }
 
 root_or_skip() {
@@ -88,6 +94,8 @@ lane_figures() {
 lane_compat() { root_or_skip compat && tap compat bats --tap tests/compat; }
 # The build with the fault points compiled in; how often each is tried is bounded (FAULT_MOST).
 lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/fault" --most "${FAULT_MOST:-2}"; }
+lane_book() { tap book python3 -B tests/book/everything.py; }
+lane_exercises() { root_or_skip exercises && tap exercises env BUILD="$build" python3 -B tests/book/grade_test.py; }
 
 for lane in "$@"; do
     echo "== $lane"

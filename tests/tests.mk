@@ -7,14 +7,16 @@ DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
 DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
+DEPS_BOOK  := doxygen graphviz python3 clang
 DEPS_PEERS := runc crun docker.io python3-docker skopeo
 
-.PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-peers
+.PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-peers
 deps-build: ; @tests/install.sh $(DEPS_BUILD)
 deps-run:   ; @tests/install.sh $(DEPS_RUN)
-deps-test:  ; @tests/install.sh $(DEPS_TEST)
+deps-test:  ; @tests/install.sh $(DEPS_TEST) $(DEPS_BOOK)
 deps-lint:  ; @tests/install.sh $(DEPS_LINT)
 deps-fuzz:  ; @tests/install.sh $(DEPS_FUZZ)
+deps-book:  ; @tests/install.sh $(DEPS_BOOK)
 deps-peers: ## install the real tools that gorae is compared with
 	@tests/install.sh $(DEPS_PEERS)
 
@@ -62,7 +64,7 @@ $(BUILD)/payload/%: tests/payload/%.c
 .PHONY: test test-build test-unit test-e2e test-compat test-fault test-sanitize
 test: deps-test ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory test-build
-	@tests/run.sh $(BUILD) laws unit fuzz-corpus e2e figures compat fault
+	@tests/run.sh $(BUILD) laws unit fuzz-corpus e2e figures compat fault book exercises
 
 test-build: all $(UNIT_TESTS) $(PAYLOADS) $(FUZZ_REPLAYS)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault EXTRA=-DGORAE_FAULTS all

@@ -61,7 +61,7 @@ static json_t *kill_it(struct http *h)
 {
     char name[16] = "KILL";
     int sig = 1;
-    sscanf(h->query, "signal=%15[A-Z0-9]", name);
+    sscanf(h->query, "signal=%15[A-Z0-9]", name), sscanf(h->query, "signal=SIG%15[A-Z0-9]", name);
     while (sig < 32 && strcmp(name, sigabbrev_np(sig)) != 0 && strtol(name, NULL, 10) != sig)
         sig++;
     if (sig == 32)

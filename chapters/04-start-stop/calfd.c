@@ -52,44 +52,46 @@ static void take(int listener)
 
 // region options
 #define HOSTS_MAX 8
-static const char *hosts[HOSTS_MAX + 1] = {"unix://calf.sock"}, *pid_file = "calfd.pid", *log_file;
+static const char *hosts[HOSTS_MAX + 1] = {"unix://calf.sock"}, *log_file;
 
 static void options(int argc, char **argv)
 {
-    for (int c, n = 0; (c = getopt(argc, argv, "H:p:b:")) != -1;)
-        if (c == 'H' && n < HOSTS_MAX && (strncmp(optarg, "unix://", 7) == 0 || strncmp(optarg, "tcp://", 6) == 0))
+    for (int c, n = 0; (c = getopt(argc, argv, "H:b:")) != -1;)
+        if (c == 'H' && n < HOSTS_MAX)
             hosts[n++] = optarg;
-        else if (c == 'p')
-            pid_file = optarg;
         else if (c == 'b')
             log_file = optarg;
         else
-            errx(2, "usage: calfd [-H unix://PATH | -H tcp://ADDRESS:PORT]... [-p PIDFILE] [-b LOGFILE]");
+            errx(2, "usage: calfd [-H unix://PATH | -H tcp://ADDRESS:PORT | -H fd://]... [-b LOGFILE]");
 }
 // endregion
 // region open
 static int open_signals(void)
 {
-    static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
     sigset_t set;
     sigemptyset(&set);
-    for (int i = 0; i < 4; i++)
-        sigaddset(&set, signals[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL); // a signal waits, and signalfd() makes it something to read
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL); // the signal waits, and signalfd() makes it something to read
     signal(SIGPIPE, SIG_IGN);           // a client that went away makes a write fail, it does not end the server
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        err(1, "signalfd");
+    return fd;
 }
-
-// The sockets to wait for: the one that was given to us, or else those that the options name. Returns how many.
-static int open_sockets(struct pollfd *ready, int given)
+// endregion
+// region socket
+static int open_socket(const char *host)
 {
-    int n = 0;
-    for (; n == 0 || (hosts[n] && given < 0); n++) {
-        bool tcp = hosts[n][0] == 't';
-        ready[n].fd = given >= 0 ? given : tcp ? listen_tcp(hosts[n] + 6) : listen_unix(hosts[n] + 7);
-        ready[n].events = POLLIN;
-    }
-    return n;
+    if (strncmp(host, "unix://", 7) == 0)
+        return listen_unix(host + 7);
+    if (strncmp(host, "tcp://", 6) == 0)
+        return listen_tcp(host + 6);
+    if (strcmp(host, "fd://") == 0)
+        return listen_given();
+    errx(2, "%s: neither unix://PATH nor tcp://ADDRESS:PORT nor fd://", host);
 }
 // endregion
 // region signal
@@ -100,9 +102,10 @@ static bool go_on(int signals)
     if (read(signals, &info, sizeof info) < 0)
         return true;
     jobs_reap();
-    if (info.ssi_signo == SIGHUP && log_file)
-        log_open(log_file);
-    return info.ssi_signo == SIGCHLD || (info.ssi_signo == SIGHUP && log_file);
+    bool reopen = info.ssi_signo == SIGHUP && log_file;
+    if (reopen && log_open(log_file) < 0)
+        warn("%s", log_file);
+    return info.ssi_signo == SIGCHLD || reopen;
 }
 // endregion
 // region main
@@ -110,11 +113,12 @@ int main(int argc, char **argv)
 {
     struct pollfd ready[1 + HOSTS_MAX];
     options(argc, argv);
-    int given = listen_given(), lock = lock_take(pid_file);
+    int lock = lock_take("calfd.pid"), n = 1;
     if (log_file)
         background(); // before the first thread: fork() copies only the one that calls it
     ready[0] = (struct pollfd){.fd = open_signals(), .events = POLLIN};
-    int n = 1 + open_sockets(ready + 1, given);
+    for (; hosts[n - 1]; n++)
+        ready[n] = (struct pollfd){.fd = open_socket(hosts[n - 1]), .events = POLLIN};
     mkdir("jobs", 0700);
     lock_sign(lock);
     if (log_file)
@@ -126,8 +130,9 @@ int main(int argc, char **argv)
             if (ready[i].revents)
                 take(ready[i].fd);
     } while (go_on(ready[0].fd));
-    for (int i = 0; hosts[i] && given < 0; i++)
-        unlink(hosts[i] + 7); // first: nobody shall begin something new. Of a TCP socket there is no file
+    for (int i = 0; hosts[i]; i++)
+        if (hosts[i][0] == 'u')
+            unlink(hosts[i] + 7); // first of all: nobody shall begin something new
     jobs_stop(5);
     return ftruncate(lock, 0); // the file stays: the text says why
 }

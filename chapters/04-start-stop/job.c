@@ -107,7 +107,7 @@ void jobs_stop(int seconds)
 {
     tell_all(SIGTERM);
     for (int ms = 0; tell_all(0) > 0; ms += 20) { // signal 0 is sent to nobody: the call only says who is there
-        if (ms == 1000 * seconds)
+        if (ms >= 1000 * seconds)
             tell_all(SIGKILL);
         usleep(20000);
         jobs_reap();

@@ -92,6 +92,7 @@ START_TEST(lock_lives_as_long_as_its_holder)
     struct stat st;
     ck_assert(stat("l", &st) == 0 && st.st_size > 0); // the old number is still in it
     ck_assert_int_eq(outcome(take_lock), 0);
+    ck_assert(stat("l", &st) == 0 && st.st_size == 0); // and gone before anybody can take it for the new one's
 }
 END_TEST
 
@@ -122,18 +123,61 @@ START_TEST(a_file_that_is_no_socket_is_left_alone)
 }
 END_TEST
 
+static void given(void)
+{
+    listen_given();
+}
+
 START_TEST(a_given_socket_is_taken_by_its_addressee_only)
 {
     char pid[16];
-    dup2(socket(AF_UNIX, SOCK_STREAM, 0), 3);
-    setenv("LISTEN_FDS", "1", 1);
-    setenv("LISTEN_PID", "1", 1);
-    ck_assert_int_eq(listen_given(), -1);
     snprintf(pid, sizeof pid, "%d", getpid());
+    int kept = dup(3), gone = socket(AF_UNIX, SOCK_STREAM, 0); // libcheck may have a file of its own at 3
+    dup2(gone, 3);
+    setenv("LISTEN_FDS", "1", 1);
+    int without = outcome(given);
     setenv("LISTEN_PID", pid, 1);
-    ck_assert_int_eq(listen_given(), 3);
-    ck_assert_int_eq(fcntl(3, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    int other = outcome(given); // which calls it in a child, and that has another pid
+    int fd = listen_given(), flags = fcntl(3, F_GETFD);
+    dup2(kept, 3);
+    ck_assert_int_eq(without, 1);
+    ck_assert_int_eq(other, 1);
+    ck_assert_int_eq(fd, 3);
+    ck_assert_int_eq(flags & FD_CLOEXEC, FD_CLOEXEC);
     ck_assert_ptr_null(getenv("LISTEN_FDS"));
+    ck_assert_ptr_null(getenv("LISTEN_PID"));
+}
+END_TEST
+
+static const char *tcp;
+static void listen_there(void)
+{
+    listen_tcp(tcp);
+}
+
+START_TEST(tcp_is_for_this_machine_alone)
+{
+    const char *const wrong[] = {"0.0.0.0:2375",    "10.0.0.1:2375", "127.0.0.1",
+                                 "127.0.0.1:65537", "127.0.0.1:-1",  "127.0.0.1:1x"};
+    tcp = "127.0.0.1:0"; // 0: the kernel chooses a free port
+    ck_assert_int_eq(outcome(listen_there), 0);
+    tcp = wrong[_i];
+    ck_assert_int_eq(outcome(listen_there), 1);
+}
+END_TEST
+
+START_TEST(hup_opens_the_log_again)
+{
+    char text[4096], command[8600];
+    snprintf(command, sizeof command,
+             "%s -b log && mv log old && kill -HUP $(cat calfd.pid)\n"
+             "for i in 1 2 3 4 5 6 7 8 9; do test -e log && break; sleep 0.1; done\n"
+             "mv log new; mkdir log; kill -HUP $(cat calfd.pid); sleep 0.3; cat new; kill $(cat calfd.pid)\n"
+             "flock -w 5 calfd.pid ls",
+             calfd);
+    ck_assert_int_eq(sh(text, sizeof text, command), 0);
+    // a log that cannot be opened is no reason to end, nor to be silent
+    ck_assert_str_eq(text, "calfd: log: Is a directory\ncalfd.pid\njobs\nlog\nnew\nold\n");
 }
 END_TEST
 
@@ -147,7 +191,8 @@ START_TEST(starts_without_a_terminal_and_stops_without_a_trace)
     char tty[16] = "";
     ck_assert_int_eq(sscanf(text, "%d %d %15s", &pid, &sid, tty), 3);
     ck_assert_str_eq(tty, "?");
-    ck_assert_int_ne(pid, sid);
+    ck_assert_int_ne(sid, getsid(0));
+    ck_assert_int_ne(sid, pid);
 
     snprintf(command, sizeof command, "%s", calfd);
     snprintf(want, sizeof want, "another calfd runs, pid %d\n", pid);
@@ -176,6 +221,8 @@ int main(void)
     tcase_add_test(t, stale_socket_goes_a_live_one_stays);
     tcase_add_test(t, a_file_that_is_no_socket_is_left_alone);
     tcase_add_test(t, a_given_socket_is_taken_by_its_addressee_only);
+    tcase_add_loop_test(t, tcp_is_for_this_machine_alone, 0, 6);
+    tcase_add_test(t, hup_opens_the_log_again);
     tcase_add_test(t, starts_without_a_terminal_and_stops_without_a_trace);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

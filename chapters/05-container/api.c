@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -48,18 +48,15 @@ static json_t *create(struct http *h)
         ok = (argv[i] = json_string_value(json_array_get(cmd, i))) != NULL;
     if (!ok)
         return error(h, 400, "Cmd must be a list of 1 to 64 strings");
+    const char *user = json_string_value(json_object_get(config, "User"));
+    if (user && (strspn(user, "0123456789") < strlen(user) || strlen(user) > 9)) // a name would need the root's passwd
+        return error(h, 400, "User must be a number");
     struct job *job = job_new((char **)argv);
-    const char *user = "0";
-    int tty = 0, privileged = 0;
-    json_unpack(config, "{s?b s?s s?{s?b s?I s?I}}", "Tty", &tty, "User", &user, "HostConfig", "Privileged", &privileged,
-                "PidsLimit", &job->limits[0], "Memory", &job->limits[1]);
-    job->limits[0] = job->limits[0] > 0 ? job->limits[0] : 100; // where nothing is said
-    job->limits[1] = job->limits[1] > 0 ? job->limits[1] : 128 << 20;
-    job->uid = (uid_t)strtoul(user, NULL, 10);
-    job->privileged = privileged;
-    job->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    job->tty = tty && unlockpt(job->terminal) == 0;
-    h->status = tty && !job->tty ? 500 : 201;
+    job->uid = (uid_t)strtoul(user ? user : "0", NULL, 10);
+    job->tty = json_is_true(json_object_get(config, "Tty"));
+    job->open_stdin = json_is_true(json_object_get(config, "OpenStdin"));
+    job->privileged = json_is_true(json_object_get(json_object_get(config, "HostConfig"), "Privileged"));
+    h->status = 201;
     return json_pack("{ss s[]}", "Id", job->id, "Warnings");
 }
 // endregion
@@ -75,7 +72,7 @@ static json_t *kill_it(struct http *h)
 {
     char name[16] = "KILL";
     int sig = 1;
-    sscanf(h->query, "signal=%15[A-Z0-9]", name);
+    sscanf(h->query, "signal=%15[A-Z0-9]", name), sscanf(h->query, "signal=SIG%15[A-Z0-9]", name);
     while (sig < 32 && strcmp(name, sigabbrev_np(sig)) != 0 && strtol(name, NULL, 10) != sig)
         sig++;
     if (sig == 32)
@@ -111,9 +108,9 @@ static json_t *list(struct http *h)
 // region inspect
 static json_t *inspect(struct http *h)
 {
-    return json_pack("{ss s{ss sb si} s{ss sb}}", "Id", h->job->id, "State", "Status", states[h->job->state], "Running",
-                     h->job->state == RUNNING, "ExitCode", h->job->code, "Config", "Image", "root", "Tty",
-                     h->job->tty);
+    return json_pack("{ss s{ss sb si} s{ss sb sb}}", "Id", h->job->id, "State", "Status", states[h->job->state],
+                     "Running", h->job->state == RUNNING, "ExitCode", h->job->code, "Config", "Image", "root", "Tty",
+                     h->job->tty, "OpenStdin", h->job->open_stdin);
 }
 // endregion
 // region wait
@@ -131,63 +128,69 @@ static json_t *wait_for(struct http *h)
 // region logs
 static json_t *logs(struct http *h)
 {
+    const bool raw = h->method[0] == 'P'; // attach, too, comes here: until the job ends, bytes without chunks
+    int (*const put)(const struct http *, const char *, size_t) = raw ? http_write : http_chunk;
+    struct pollfd gone = {.fd = h->fd, .events = raw ? 0 : POLLRDHUP}; // raw: who sends no more may still listen
+    const size_t skip = h->job->tty ? 8 : 0;                           // a terminal has one stream: no frames
     char file[128], frame[8 + 4096];
     int fd[3];
-    size_t skip = h->job->tty ? 8 : 0; // a terminal has one stream: no frames
     for (int s = 1; s <= 2; s++) {
         job_file(h->job, s, file, sizeof file);
         fd[s] = open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (h->raw && h->job->state == RUNNING) // attached later: only what comes from now on
+        if (raw && h->job->state != CREATED) // attached later: only what comes from now on
             lseek(fd[s], 0, SEEK_END);
     }
-    http_head(h, "application/vnd.docker.multiplexed-stream", -1);
-    for (bool last = false; !last; last = last || http_gone(h, 20)) {
-        last = (!h->raw && !strstr(h->query, "follow=1")) || (h->job->state == EXITED && !h->job->output_comes); // asked before reading: then all is written
+    if (raw)
+        dprintf(h->fd, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+    else
+        http_head(h, "application/vnd.docker.multiplexed-stream", -1);
+    for (bool last = false; !last; last = last || poll(&gone, 1, 20) > 0) {
+        last = (!raw && !strstr(h->query, "follow=1")) || h->job->state == EXITED; // asked before reading
         for (int s = 1; s <= 2; s++)
             for (ssize_t n; (n = read(fd[s], frame + 8, sizeof frame - 8)) > 0;) {
                 memcpy(frame, (char[8]){(char)s, 0, 0, 0, 0, 0, (char)(n >> 8), (char)n}, 8);
-                last = http_chunk(h, frame + skip, (size_t)n + 8 - skip) < 0 || last;
+                last = put(h, frame + skip, (size_t)n + 8 - skip) < 0 || last;
             }
     }
-    http_chunk(h, "", 0);
+    put(h, "", 0);
     close(fd[1]), close(fd[2]);
     return h->status = 0, NULL;
 }
 // endregion
-// region attach
-// A thread: what the client sends is what somebody types at the terminal.
+// region keys
+// A thread: what the client sends is what the job reads.
 static void *keys(void *http)
 {
     struct http *h = http;
-    for (int c; (c = fgetc(h->in)) != EOF;)
-        if (write(h->job->terminal, &(char){(char)c}, 1) < 0)
-            break;
+    while (h->job->state == CREATED && poll(&(struct pollfd){.fd = h->fd}, 1, 20) == 0)
+        ; // docker attaches first and starts then
+    int to = job_input(h->job);
+    for (int c; (c = fgetc(h->in)) != EOF && write(to, &(char){(char)c}, 1) == 1;)
+        ;
+    close(to); // of a pipe: the job's input is at its end
     return NULL;
 }
-
+// endregion
+// region attach
 static json_t *attach(struct http *h)
 {
     pthread_t thread;
-    dprintf(h->fd,
-            "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.%s-stream\r\n"
-            "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
-            h->job->tty ? "raw" : "multiplexed");
-    h->raw = h->closing = true;
-    bool typing = h->job->tty && pthread_create(&thread, NULL, keys, h) == 0;
+    bool typing = strstr(h->query, "stdin=1") && pthread_create(&thread, NULL, keys, h) == 0;
     logs(h);
-    shutdown(h->fd, SHUT_RDWR); // the other side reads the end; so does keys(), and ends
+    shutdown(h->fd, SHUT_RDWR); // the client reads the end; so does keys(), and ends
     if (typing)
         pthread_join(thread, NULL); // it uses h, which api_serve() frees
-    return NULL;
+    return h->closing = true, NULL;
 }
 // endregion
 // region resize
 static json_t *resize(struct http *h)
 {
     struct winsize size = {0};
-    if (sscanf(h->query, "h=%hu&w=%hu", &size.ws_row, &size.ws_col) != 2)
-        return error(h, 400, "h and w are needed");
-    return ioctl(h->job->terminal, TIOCSWINSZ, &size) < 0 ? error(h, 409, "no terminal") : NULL;
+    int fd = h->job->tty ? job_input(h->job) : -1;
+    bool ok = sscanf(h->query, "h=%hu&w=%hu", &size.ws_row, &size.ws_col) == 2 && ioctl(fd, TIOCSWINSZ, &size) == 0;
+    close(fd);
+    return ok ? NULL : error(h, 409, "no terminal, or no size");
 }
 // endregion
 // region routes

@@ -32,6 +32,7 @@ struct job *job_new(char *const argv[])
         if (!(job->argv[i] = strdup(argv[i])))
             err(1, "a new job");
     job->created = (int)time(NULL);
+    job->input = -1;
     pthread_mutex_lock(&lock);
     job->next = jobs;
     jobs = job;
@@ -54,12 +55,17 @@ struct job *job_find(const char *id)
 }
 // endregion
 
-// region start
-void job_file(const struct job *job, int stream, char *out, size_t size)
+// region input
+int job_input(struct job *job)
 {
-    snprintf(out, size, "jobs/%.12s.%s", job->id, stream == 1 ? "out" : "err");
+    pthread_mutex_lock(&lock);
+    int fd = job->tty ? fcntl(job->input, F_DUPFD_CLOEXEC, 3) : job->input; // many may type at a terminal; a pipe
+    job->input = job->tty ? job->input : -1;                                // goes to the first, who will close it
+    pthread_mutex_unlock(&lock);
+    return fd;
 }
-
+// endregion
+// region output
 // A thread: what comes out of the terminal goes to the job's file, whether somebody looks on or not.
 static void *terminal_output(void *arg)
 {
@@ -67,23 +73,27 @@ static void *terminal_output(void *arg)
     char file[128], buf[4096];
     job_file(job, 1, file, sizeof file);
     int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    for (ssize_t n; (n = read(job->terminal, buf, sizeof buf)) > 0;) // EIO: no process has it open any more
+    for (ssize_t n; (n = read(job->input, buf, sizeof buf)) > 0;) // EIO: no process has it open any more
         if (write(fd, buf, (size_t)n) != n)
             warn("%s", file);
     close(fd);
-    job->output_comes = false;
     return NULL;
+}
+// endregion
+// region start
+void job_file(const struct job *job, int stream, char *out, size_t size)
+{
+    snprintf(out, size, "jobs/%.12s.%s", job->id, stream == 1 ? "out" : "err");
 }
 
 int job_start(struct job *job)
 {
-    pthread_t thread;
     pthread_mutex_lock(&lock); // until pid and state are set: the child may end at once, and jobs_reap() looks for both
     pid_t pid = job->state == RUNNING ? job->pid : child_start(job);
+    if (pid > 0 && job->tty && job->state != RUNNING && pthread_create(&job->output, NULL, terminal_output, job) != 0)
+        job->tty = kill(pid, SIGKILL) != 0; // nobody would read what it writes
     job->pid = pid;
     job->state = pid < 0 ? job->state : RUNNING;
-    if (pid > 0 && job->tty && !job->output_comes && pthread_create(&thread, NULL, terminal_output, job) == 0)
-        job->output_comes = pthread_detach(thread) == 0;
     pthread_mutex_unlock(&lock);
     return pid < 0 ? -1 : 0;
 }
@@ -99,7 +109,10 @@ void jobs_reap(void)
         for (struct job *job = jobs; job; job = job->next)
             if (job->state == RUNNING && job->pid == pid) {
                 job->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-                cgroup_remove(job); // its process 1 has ended, so no other is left in it
+                if (job->tty)
+                    pthread_join(job->output, NULL); // it reads the rest: no process has the terminal open any more
+                close(job->input), job->input = -1;
+                world_end(job);
                 job->state = EXITED;
             }
     pthread_mutex_unlock(&lock);
@@ -127,7 +140,7 @@ void jobs_stop(int seconds)
 {
     tell_all(SIGTERM);
     for (int ms = 0; tell_all(0) > 0; ms += 20) { // signal 0 is sent to nobody: the call only says who is there
-        if (ms == 1000 * seconds)
+        if (ms >= 1000 * seconds)
             tell_all(SIGKILL);
         usleep(20000);
         jobs_reap();

@@ -160,12 +160,15 @@ static void check_leak(void)
 static void check_gone(void)
 {
     begin();
+    close(dial());
+    kill(server.pid, SIGSTOP); // so that they have gone for certain when it answers
     for (int i = 0; i < 5; i++) {
         int fd = dial();
         for (int n = 0; n < 20; n++)
             say(fd, request("nobody waits for this"));
         close(fd);
     }
+    kill(server.pid, SIGCONT);
     usleep(300000);
     tried("five clients that ask and go away without reading the answers, then one that stays");
     int code = wait_program(&server, 100);

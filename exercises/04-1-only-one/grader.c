@@ -1,7 +1,7 @@
 // Grades 04-1: starts only twice with one pid file, and leaves behind what a crash leaves behind.
 #include "grade.h"
 
-#include <signal.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +12,23 @@ const char *const grade_files[] = {"only.c", NULL};
 const char *const grade_programs[] = {"only", NULL};
 
 static struct live first;
+static char file[32]; // each check has its own: what an earlier one has left may still be ending
+
+static void use(const char *name)
+{
+    snprintf(file, sizeof file, "%s.pid", name);
+}
 
 // The first one, whose command says that it runs and stays.
 static void begin(void)
 {
-    first = start_program(NULL, "./only", "one.pid", "sh", "-c", "echo in; exec sleep 60", NULL);
-    ck_assert_msg(strstr(read_until(first.out, "in\n", 3000), "in\n"), "./only one.pid did not run its command");
+    first = start_program(NULL, "./only", file, "sh", "-c", "echo in; exec sleep 60", NULL);
+    ck_assert_msg(strstr(read_until(first.out, "in\n", 3000), "in\n"), "./only %s did not run its command", file);
 }
 
 static struct run *second(void)
 {
-    struct run *r = run_program(NULL, "./only", "one.pid", "echo", "second", NULL);
+    struct run *r = run_program(NULL, "./only", file, "echo", "second", NULL); // ends the first, too
     stop_all(&first);
     return r;
 }
@@ -32,19 +38,19 @@ static void check_run(void)
     char script[64];
     unsigned code = 1 + dice(99);
     snprintf(script, sizeof script, "echo works; exit %u", code);
-    tried("./only one.pid sh -c '%s'", script);
-    struct run *r = run_program(NULL, "./only", "one.pid", "sh", "-c", script, NULL);
+    use("run");
+    tried("./only %s sh -c '%s'", file, script);
+    struct run *r = run_program(NULL, "./only", file, "sh", "-c", script, NULL);
     expected("works, and the exit code %u", code);
     came("%s, and the exit code %d", r->out, r->code);
     verdict(strcmp(r->out, "works\n") == 0 && r->code == (int)code);
 }
 
-static const char show[] = "echo $PPID; cat one.pid"; // the parent of the command is only itself
-
 static void own_pid(void)
 {
-    struct run *r = run_program(NULL, "./only", "one.pid", "sh", "-c", show, NULL);
-    char want[32];
+    char want[32], show[64];
+    snprintf(show, sizeof show, "echo $PPID; cat %s", file); // the parent of the command is only itself
+    struct run *r = run_program(NULL, "./only", file, "sh", "-c", show, NULL);
     long pid = strtol(r->out, NULL, 10);
     snprintf(want, sizeof want, "%ld\n", pid);
     const char *text = strchr(r->out, '\n');
@@ -53,45 +59,62 @@ static void own_pid(void)
 
 static void check_pid(void)
 {
-    unlink("/work/one.pid");
-    tried("./only one.pid cat one.pid");
+    use("pid");
+    tried("./only %s cat %s", file, file);
     own_pid();
 }
 
 static void check_second(void)
 {
-    char pid[16];
+    use("second");
     begin();
-    snprintf(pid, sizeof pid, "%d", first.pid);
-    tried("./only one.pid echo second, while the first, pid %s, runs", pid);
+    tried("./only %s echo second, while the first runs", file);
     struct run *r = second();
-    expected("a message with one.pid and with %s, the exit code 1, and no command is run", pid);
+    expected("a message with %s, the exit code 1, and no command is run", file);
     came("%s%s, and the exit code %d", r->out, r->err, r->code);
-    verdict(r->code == 1 && r->out_len == 0 && strstr(r->err, "one.pid") && strstr(r->err, pid));
+    verdict(r->code == 1 && r->out_len == 0 && strstr(r->err, file));
+}
+
+static void check_told(void)
+{
+    char pid[16];
+    use("told");
+    begin();
+    snprintf(pid, sizeof pid, "pid %d", first.pid);
+    tried("./only %s echo second, while the first, %s, runs", file, pid);
+    struct run *r = second();
+    expected("a message with \"%s\"", pid);
+    came("%s", r->err);
+    const char *said = strstr(r->err, pid);
+    verdict(said && !isdigit((unsigned char)said[strlen(pid)]));
 }
 
 static void check_intact(void)
 {
-    char want[32];
+    char want[32], path[64];
+    use("intact");
     begin();
-    tried("the text of one.pid, after a second one has been turned away");
+    tried("the text of %s, after a second one has been turned away", file);
     snprintf(want, sizeof want, "%d\n", first.pid);
+    snprintf(path, sizeof path, "/work/%s", file);
     second();
-    same_text(read_file("/work/one.pid"), want);
+    same_text(read_file(path), want);
 }
 
 // Pid 1 runs always. The text of the file is longer than any pid.
 static void check_crash(void)
 {
-    make_file("/work/one.pid", 0644, "1\nleft behind by one that crashed\n");
-    tried("./only one.pid cat one.pid, where one.pid is there already, with the pid 1 in it, but nobody holds it");
+    use("crash");
+    make_file("/work/crash.pid", 0644, "1\nleft behind by one that crashed\n");
+    tried("./only %s cat %s, where the file is there already, with the pid 1 in it, but nobody holds it", file, file);
     own_pid();
 }
 
 static void check_leak(void)
 {
-    tried("./only one.pid sh -c 'sleep 60 &', and when that has ended: ./only one.pid echo second");
-    first = start_program(NULL, "./only", "one.pid", "sh", "-c", "sleep 60 & echo in", NULL);
+    use("leak");
+    tried("./only %s sh -c 'sleep 60 &', and when that has ended: ./only %s echo second", file, file);
+    first = start_program(NULL, "./only", file, "sh", "-c", "sleep 60 & echo in", NULL);
     ck_assert_int_eq(wait_program(&first, 3000), 0);
     struct run *r = second();
     expected("second, and the exit code 0: nobody but the first only held the file, and it has ended");
@@ -102,11 +125,12 @@ static void check_leak(void)
 static void check_kept(void)
 {
     struct stat before, after = {0};
-    make_file("/work/one.pid", 0644, "");
-    stat("/work/one.pid", &before);
-    tried("./only one.pid true, and then whether one.pid is still the same file");
-    run_program(NULL, "./only", "one.pid", "true", NULL);
-    bool there = stat("/work/one.pid", &after) == 0;
+    use("kept");
+    make_file("/work/kept.pid", 0644, "");
+    stat("/work/kept.pid", &before);
+    tried("./only %s true, and then whether %s is still the same file", file, file);
+    run_program(NULL, "./only", file, "true", NULL);
+    bool there = stat("/work/kept.pid", &after) == 0;
     expected("the same file");
     came(there ? after.st_ino == before.st_ino ? "the same file" : "another file of that name" : "no file");
     verdict(there && after.st_ino == before.st_ino);
@@ -115,8 +139,9 @@ static void check_kept(void)
 const struct check grade_checks[] = {
     {"run", 10, "the command is run and its exit code passed on", check_run, NULL},
     {"pid", 15, "while it runs, the file holds the pid of only", check_pid, "run"},
-    {"second", 20, "a second one is turned away and told who holds the file", check_second, "pid"},
-    {"intact", 15, "the one that is turned away leaves the file as it is", check_intact, "pid"},
+    {"second", 15, "a second one is turned away", check_second, "pid"},
+    {"told", 10, "and told who holds the file", check_told, "second"},
+    {"intact", 10, "the one that is turned away leaves the file as it is", check_intact, "second"},
     {"crash", 15, "a file that a crash left behind is no obstacle", check_crash, "pid"},
     {"leak", 15, "what the command leaves behind does not hold the lock", check_leak, "second"},
     {"kept", 10, "the file is not removed", check_kept, "pid"},

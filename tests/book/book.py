@@ -42,6 +42,9 @@ def run(main):
         sys.exit(2)
     except BrokenPipeError:
         os._exit(0)  # the reader left the pager
+    except PermissionError as e:
+        print("%s: %s (was it made by root? then use sudo, or make clean)." % (e.filename and name_of(e.filename), e.strerror), file=sys.stderr)
+        sys.exit(2)
 
 
 def chapters():

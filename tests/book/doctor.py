@@ -6,7 +6,6 @@
 A warning is something that a chapter can do without, as it says itself. Each need is tested by trying it where that is possible
 without changing the machine.
 """
-import ctypes
 import os
 import re
 import shutil
@@ -32,15 +31,6 @@ def kernel():
 def static_busybox():
     path = shutil.which("busybox", path=world.PATH)
     return path is not None and b"ld-linux" not in Path(path).read_bytes()[:4096]
-
-
-def namespaces():
-    """In a child: make them all, and nothing stays."""
-    pid = os.fork()
-    if pid == 0:
-        flags = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEW{NS,CGROUP,UTS,IPC,PID,NET}
-        os._exit(0 if ctypes.CDLL(None).unshare(flags) == 0 else 1)
-    return os.waitpid(pid, 0)[1] == 0
 
 
 def overlay():
@@ -73,7 +63,7 @@ NEEDS = [  # first chapter, last chapter, what, test, without it, how to mend it
     (4, 99, "systemd", systemd, MAY, "chapter 4 shows the unit file; without systemd only the init script can be tried"),
     (5, 99, "busybox, statically linked", static_busybox, MUST, "apt install busybox-static"),
     (1, 99, "root", lambda: os.geteuid() == 0, MAY, "sudo (chapter 5, make transcripts and make ladder need it)"),
-    (5, 99, "namespaces", namespaces, MUST, "as root, on a kernel built with CONFIG_*_NS; not inside an unprivileged container"),
+    (5, 99, "namespaces", world.namespaces, MUST, "as root, on a kernel built with CONFIG_*_NS; not inside an unprivileged container"),
     (5, 99, "overlayfs", overlay, MUST, "modprobe overlay"),
     (5, 99, "control groups that one may change", cgroups, MUST, "mount -t cgroup2 none /sys/fs/cgroup; not inside an unprivileged container"),
     (1, 99, "doxygen, graphviz (make book)", lambda: program("doxygen")() and program("dot")(), MAY, "apt install doxygen graphviz"),

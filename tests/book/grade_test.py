@@ -45,6 +45,33 @@ def folder_of(tmp, name, *layers):
     return d
 
 
+def patched(text, hunks):
+    """Apply a unified diff's hunks to a text. The lines that a hunk removes and those around them must be there, once;
+    line numbers do not count, so a change elsewhere in the file spoils nothing."""
+    for hunk in re.split(r"(?m)^@@.*\n", hunks)[1:]:
+        lines = [l or " " for l in hunk.split("\n")[:-1]]
+        old, new = ("".join(l[1:] + "\n" for l in lines if l[0] in " " + sign) for sign in "-+")
+        found = len(re.findall("(?m)^(?=%s)" % re.escape(old), text))
+        if found != 1:
+            raise g.Complaint("%s in the solution: %s" % ("not found" if not found else "found %d times" % found, old.split("\n")[0:3]))
+        text = re.sub("(?m)^" + re.escape(old), lambda m: new, text)
+    return text
+
+
+def mutant_of(tmp, e, m):
+    """The solution with the mutant's patch. @return the folder, or None after saying what does not apply"""
+    d = folder_of(tmp, "%s/mutant-%s" % (e.name, m.name), e.path / "solution")
+    parts = re.split(r"(?m)^--- (\S+).*\n\+\+\+ .*\n", (m / "patch").read_text())
+    for name, hunks in zip(parts[1::2], parts[2::2]):
+        name = name.rpartition("/")[2]
+        try:
+            (d / name).write_text(patched((d / name).read_text(), hunks))
+        except (g.Complaint, OSError) as x:
+            ok(False, "%s: the patch of mutant %s applies to solution/%s" % (e.number, m.name, name), x)
+            return None
+    return d if ok(len(parts) > 2, "%s: mutant %s is a patch" % (e.number, m.name)) else None
+
+
 def lines_of(result):
     return "\n".join(g.tell(result))
 
@@ -84,8 +111,8 @@ def test_exercise(e, tmp):
     for seed in SEEDS:
         jobs["solution", seed] = folder_of(tmp, "%s/solution-%d" % (e.name, seed), e.path / "solution")
     mutants = sorted(p for p in (e.path / "mutants").iterdir() if p.is_dir()) if (e.path / "mutants").is_dir() else []
-    for m in mutants:
-        jobs[m.name, SEEDS[0]] = folder_of(tmp, "%s/mutant-%s" % (e.name, m.name), e.path / "solution", m)
+    made = {m: mutant_of(tmp, e, m) for m in mutants}
+    jobs.update({(m.name, SEEDS[0]): d for m, d in made.items() if d})
     with ThreadPoolExecutor(2) as pool:
         results = dict(zip(jobs, pool.map(lambda k: g.grade(e, jobs[k], k[1]), jobs)))
     starter, solution = results["starter", SEEDS[0]], results["solution", SEEDS[0]]
@@ -96,7 +123,7 @@ def test_exercise(e, tmp):
         r = results["solution", seed]
         ok(r.score == 100 and not r.trouble, "%s: the solution scores 100 with seed %d" % (e.number, seed), r.trouble or lines_of(r))
     ok(len(mutants) >= 3, "%s has at least three mutants" % e.number)
-    for m in mutants:
+    for m in [m for m in mutants if made[m]]:
         r = results[m.name, SEEDS[0]]
         score, lost, hint = expectations(m / "expect")
         heading, _, words = hint.partition(": ")
@@ -106,7 +133,18 @@ def test_exercise(e, tmp):
            r.trouble or lines_of(r))
 
 
+def test_patches():
+    """Controls: what a patch that no longer fits looks like."""
+    ok(patched("a\nb\n\nc\nd\n", "@@ -9,3 +9,3 @@\n b\n\n-c\n+x\n d\n") == "a\nb\n\nx\nd\n", "a patch applies wherever its lines are")
+    for text, said in (("a\nb\n", "not found"), ("b\nc\nb\nc\n", "found 2 times"), ("bb\nc\n", "not found")):
+        try:
+            ok(False, "a patch that does not fit is refused", patched(text, "@@ -1 +1 @@\n-%sc\n+x\n" % "b\n-"))
+        except g.Complaint as x:
+            ok(said in str(x), "a patch that does not fit is refused: " + said, x)
+
+
 def test_exercises(which):
+    test_patches()
     with tempfile.TemporaryDirectory() as tmp:
         for e in which:
             test_text(e)

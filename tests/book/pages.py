@@ -161,6 +161,7 @@ def finish(all_pages):
             return names.get(m[1], "")
 
         text = re.sub(re.escape(markdown.SOURCE) + r'([^"\s]+)', source, text)
+        text = re.sub(r"\( (<code>|<a href=|<span>)", r"(\1", text)  # the blank is Doxygen's
         text = re.sub(r"<html ([^>]*?)(?: lang=\"[^\"]*\")?>", '<html \\1 lang="%s">' % p.lang, text, count=1)
         file.write_text(text)
     rows = [[at if at.endswith("html") or "#" in at else at + ".html", p.title.replace("`", ""), heading.replace("`", ""), " ".join(" ".join(body).split())]

@@ -4,6 +4,8 @@
 Every check is made twice: on the sound book, where it must be silent, and on the book with the fault, where it must name it. A
 tool that can't fail would pass the first and be found by the second. The tools run as they do for a reader, as programs.
 """
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -13,14 +15,19 @@ import tempfile
 from pathlib import Path
 
 import book
+import doctor
+import everything
+import world
 
 FILES = {
     "src/base/err.c": "int err_set(void) { return 0; }\n",
     "README.md": "# P\n\nText.\n",
     "chapters/glossary.md": "# Glossary\n\n## pid\n\nA number.\n",
     "chapters/glossary.ko.md": '# 용어집\n\n## <a id="pid"></a>번호(pid)\n\n수.\n',
-    "chapters/01-one/Makefile": "CFLAGS = -Wall\nall: hello\ntest: hello test_hello\n\t./test_hello\n"
+    "chapters/01-one/Makefile": "CFLAGS = -Wall\nall: hello\ntest: hello test_hello\n\t./test_hello\nhello: hello.o\n"
+                                "hello.o: $(wildcard *.h)\n"
                                 "test_hello: test_hello.o\n\t$(CC) -o $@ $^ -lcheck -lsubunit -lm -lrt -lpthread\n",
+    "chapters/01-one/hello.h": "",
     "chapters/01-one/hello.c": '// region top\n#include <stdio.h>\n// endregion\n\n// region main\nint main(void)\n{\n    puts("hello");\n}\n// endregion\n',
     "chapters/01-one/test_hello.c": "#include <check.h>\n#include <stdlib.h>\nSTART_TEST(one) { ck_assert_int_eq(system(\"./hello\"), 0); }\nEND_TEST\n"
                                     "int main(void)\n{\n    Suite *s = suite_create(\"x\");\n    TCase *t = tcase_create(\"x\");\n"
@@ -130,6 +137,10 @@ FAULTS = [
     ("a source of src/ that has gone", TEXT, "`src/base/err.c`", "`src/base/er.c`", ["weave.py", "check"], "`src/base/er.c` does not exist"),
     ("a function of src/ that has gone", TEXT, "`err_set()`", "`err_sit()`", ["weave.py", "check"], "`err_sit()` is not a function"),
     ("a chapter over its budget", ONE + "hello.c", "{\n", "{\n" + "    ;\n" * 250, ["layers.py", "budget", "1"], "adds 256 lines of C, at most 250"),
+    ("a file that does not compile", ONE + "hello.c", "{\n", "{\n    nonsense\n", ["layers.py", "build", "1"], "01-one does not compile: see"),
+    ("a link that leads nowhere", TEXT, "## Exercises\n", "## Exercises\n\n[one](../../exercises/01-1-x/README.md)\n", ["weave.py", "check"], "01-1-x/README.md leads nowhere"),
+    ("a chapter without a text", "chapters/03-three/Makefile", None, "all:\n", ["weave.py", "check"], "03-three has a README.md"),
+    ("a chapter without a translation", "chapters/03-three/README.md", None, "# 3. X\n", ["ko.py", "check"], "there is no translation"),
     ("a whiteout of nothing", "chapters/02-two/.wh.nothing", None, "", ["layers.py", "flatten", "2", "/nowhere"], "hides nothing"),
     ("a stale translation", "README.md", "Text.", "Other text.", ["ko.py", "check"], "block 2 (Other text.) has changed"),
     ("a translation with a block too few", "README.ko.md", "\n글.\n", "\n", ["ko.py", "check"], "2 blocks there and 1 here"),
@@ -139,6 +150,7 @@ FAULTS = [
 ]
 ROOT_FAULTS = [
     ("a source that warns", ONE + "hello.c", "{\n", "{\n    int unused;\n", ["stack.py", "1"], "unused variable"),
+    ("a Makefile that overlooks headers", ONE + "Makefile", "hello.o: $(wildcard *.h)\n", "", ["stack.py", "1"], "does not see that a header has changed"),
     ("a test that fails", ONE + "test_hello.c", "), 0)", "), 1)", ["stack.py", "1"], "0%: Checks: 1"),
     ("output that has changed", TEXT, "\nhello\n$ echo", "\nhallo\n$ echo", ["transcript.py", "1"], "-hallo"),
     ("output where the book has none", TEXT, "cat\n```\n\n```console\n^D", "```\n\n```console\n^D", ["transcript.py", "1"], "+cat"),
@@ -163,7 +175,7 @@ def layers_are_right(b):
     b.run("layers.py", "flatten", "2", str(out))
     names = sorted(p.name for p in out.iterdir())
     code, shown = b.run("layers.py", "diff", "2")
-    return (names == ["Makefile", "hello.c"] and '"bye"' in (out / "hello.c").read_text() and code == 0
+    return (names == ["Makefile", "hello.c", "hello.h"] and '"bye"' in (out / "hello.c").read_text() and code == 0
             and '+    puts("bye");' in shown and "--- a/test_hello.c\n+++ /dev/null" in shown and "region" not in shown)
 
 
@@ -174,6 +186,109 @@ def update_keeps_marks(b):
     b.run("transcript.py", "--update", "1")
     text = (b.root / TEXT).read_text()
     return "\nhello\n$ echo" in text and re.search(r"^pid «\d+» at «10»:31:07$", text, re.M) is not None
+
+
+def bad_input_is_one_sentence(b):
+    """No stack of make's or Python's own: what failed, and exit code 2."""
+    code, out = b.run("layers.py", "build", "7")
+    good = code == 2 and len(out.splitlines()) == 1
+    b.change(ONE + "hello.c", "{\n", "{\n    nonsense\n")
+    code, out = b.run("layers.py", "build", "1")
+    return good and code == 2 and "nonsense" in out and not re.search(r"^make.*Error|Traceback", out, re.M)
+
+
+def a_tool_that_ends_early_is_seen():
+    """A tool that dies in the middle has printed nothing wrong; everything.py must not take that for good."""
+    seen = []
+    for code, out in ((0, "ok 1 - a\n1..1\n"), (1, "not ok 1 - a\n1..1\n"), (1, "ok 1 - a\n"), (0, ""), (0, "ok 1 - a\n1..2\n"), (1, "ok 1 - a\n1..1\n")):
+        tap, said = book.Tap(), io.StringIO()
+        with contextlib.redirect_stdout(said):
+            everything.report(tap, "x", ["x.py"], code, out)
+        seen.append(tap.bad)
+    return seen == [0, 1, 1, 1, 1, 1]
+
+
+def doctor_sees_what_is_missing():
+    """Without programs, and as root that may make no namespaces."""
+    path, world.PATH, said = world.PATH, "/nonexistent", io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            code = doctor.main([])
+    finally:
+        world.PATH = path
+    good = code == 1 and re.search(r"^missing +0\d\S* +gcc: apt install gcc$", said.getvalue(), re.M)
+    r = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, "-B", str(book.HERE / "doctor.py")],
+                       stdout=-1, text=True)
+    return good and r.returncode == 1 and re.search(r"^missing +0\d\S* +namespaces: ", r.stdout, re.M) is not None
+
+
+CALFD = r"""#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+int main(void)
+{
+    const char *answer = "HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nConnection: close\r\nContent-Length: 35\r\n\r\n"
+                         "{\"Version\":\"1\",\"ApiVersion\":\"1.44\"}";
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "calf.sock"};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 9) < 0)
+        return 1;
+    for (;;) {
+        char head[4096];
+        int c = accept(fd, NULL, NULL);
+        if (read(c, head, sizeof head) > 0 && write(c, answer, strlen(answer)) < 0)
+            return 1;
+        close(c);
+    }
+}
+"""
+
+
+def a_wrong_rung_is_seen(b):
+    """A daemon that answers all requests with a version: `docker version` works and nothing else does."""
+    b.write(ONE + "calfd.c", CALFD)
+    b.change(ONE + "Makefile", "all: hello\n", "all: hello calfd\n")
+    b.run("ladder.py", "fill", "1")
+    text = (b.root / TEXT).read_text()
+    if re.findall(r"`docker ([^`]*)` \| yes", text) != ["version"]:
+        return False
+    b.change(TEXT, "`docker ps` | no", "`docker ps` | yes")
+    b.change(TEXT, "`docker version` | yes", "`docker version` | no")
+    code, out = b.run("ladder.py", "check", "1")
+    return code == 1 and re.findall("now: (.*)", out) == ["| `docker version` | yes |", "| `docker ps` | no |"]
+
+
+def what_is_left_on_the_host_is_seen(folder):
+    """A mount, process, control group, file and link, planted beside a world: both World.end() and Snapshot must name them."""
+    before, w = world.Snapshot(), world.World(folder, "01")
+    group, rest = w.groups[:1], w.groups[1:]
+    world.group_end(rest)
+    w.groups = group
+    # Worlds that run meanwhile look for links, too, and take a veth for somebody else's.
+    planted, link = Path("/tmp/%s-planted" % w.name), "vethcalf%d" % (os.getpid() % 10000)
+    p = subprocess.Popen(["sleep", "60"], env={"PATH": world.PATH, "BOOK_WORLD": w.name})
+    try:
+        for g in group:
+            (g / "cgroup.procs").write_text(str(p.pid))
+        world.mount("-t", "tmpfs", "book", str(w.scratch))
+        planted.write_text("")
+        has_link = subprocess.run(["ip", "link", "add", link, "type", "bridge"], stderr=-3).returncode == 0
+        changes, end = "\n".join(before.changes(0)), "\n".join(w.end())
+        wanted = ["mount %s has come" % w.scratch, "file %s has changed" % planted, "process %d (sleep) still runs" % p.pid]
+        wanted += ["control group %s has come" % g for g in group] + ["network link %s has come" % link] * has_link
+        missing = [x for x in wanted if x not in changes]
+        wanted = ["folder %s" % w.scratch, "process %d: sleep" % p.pid] + ["control group %s" % g for g in group]
+        missing += [x for x in wanted if x not in end] + ["mount"] * (not re.search("^mount .*%s" % w.name, end, re.M))
+    finally:
+        p.kill()
+        p.wait()
+        subprocess.run(["umount", str(w.scratch)], stderr=-3)
+        subprocess.run(["ip", "link", "del", link], stderr=-3)
+        planted.unlink(missing_ok=True)
+        world.group_end(group)
+        w.scratch.rmdir()
+    return missing + ["%s, though it is gone" % c for c in before.changes() if w.name in c or link in c]
 
 
 def check(tap):
@@ -194,10 +309,19 @@ def check(tap):
             code, out = b.run(*command)
             tap.ok(code != 0 and said in out, "selftest: %s sees %s" % (command[0], name), ["wanted: " + said] + out.splitlines())
             shutil.rmtree(b.root)
+        tap.ok(bad_input_is_one_sentence(Book(top + "/input")), "selftest: bad input is answered by one sentence")
+        tap.ok(a_tool_that_ends_early_is_seen(), "selftest: everything.py sees a tool that ends early")
         if not site:
             tap.ok(True, "selftest: pages.py", skip="needs doxygen and graphviz")
         if root:
             tap.ok(update_keeps_marks(Book(top + "/update")), "selftest: --update keeps the marks")
+            tap.ok(doctor_sees_what_is_missing(), "selftest: doctor.py sees what is missing")
+            missing = what_is_left_on_the_host_is_seen(top)
+            tap.ok(not missing, "selftest: world.py sees what is left on the host", ["not seen: " + m for m in missing])
+            if shutil.which("docker"):
+                tap.ok(a_wrong_rung_is_seen(Book(top + "/rung")), "selftest: ladder.py sees a rung that is claimed and one that is not")
+            else:
+                tap.ok(True, "selftest: a wrong rung", skip="needs docker, the stock client")
         else:
             tap.ok(True, "selftest: stack.py, transcript.py and ladder.py", skip="needs root: a private world is made of namespaces and mounts")
 

@@ -4,7 +4,7 @@
     stack.py [N...]             flatten, build with gcc and clang, `make test` in a private world (TAP)
 
 For each chapter N the layers 1..N are stacked in a fresh folder, and the chapter's own Makefile builds them, once with each
-compiler, with the warnings of the project as errors. `make test` runs in a world of its own (world.py), because a chapter's
+compiler, with the warnings of the project as errors; afterwards make must see an edited header. `make test` runs in a world of its own (world.py), because a chapter's
 tests start daemons and make namespaces.
 """
 import os
@@ -28,7 +28,11 @@ def build_and_test(c, compiler):
         layers.flatten(c.number, work)
         if not (work / "Makefile").exists():
             return ["the stack has no Makefile"]
-        line = 'make CC="%s %s" && make CC="%s %s" test' % (compiler, WARNINGS, compiler, WARNINGS)
+        make = 'make CC="%s %s"' % (compiler, WARNINGS)
+        line = "%s && %s test" % (make, make)
+        if any(work.glob("*.h")):  # a header that was edited must not leave old objects behind
+            line += " && { %s -q || { echo 'make has something to do, with nothing changed'; exit 1; }; }" % make
+            line += " && touch *.h && if %s -q; then echo 'make does not see that a header has changed'; exit 1; fi" % make
         w = world.World(work, "%02d" % c.number)
         p = w.start(["sh", "-c", line], stdout=-1, stderr=-2, stdin=-3, text=True, errors="replace")
         try:

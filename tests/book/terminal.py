@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -30,6 +31,8 @@ class Terminal:
         Path(rc).write_text(START)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Python ignores SIGPIPE, and what is ignored stays so over exec: programs would see errors instead of ending.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.execv("/bin/bash", ["bash", "--noprofile", "--noediting", "--rcfile", rc, "-i"])
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.raw = ""  # what has come and belongs to no step yet

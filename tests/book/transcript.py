@@ -208,13 +208,8 @@ def update(c, rows):
     return len(done)
 
 
-def host_state():
-    return world.state() + ({p for d in ("/etc", "/run", "/tmp", "/usr/local", "/root", "/var/tmp")
-                             for p in map(str, Path(d).iterdir())},)
-
-
 def check(words, tap, options=()):
-    before = host_state() if "--strict" in options else None
+    before = world.Snapshot() if "--strict" in options else None
     for c in book.chosen(words):
         if not (c.path / "README.md").exists():
             tap.ok(False, "%s has a README.md to play" % c.name)
@@ -233,8 +228,8 @@ def check(words, tap, options=()):
         if "--update" in options:
             print("# %s: %d blocks rewritten" % (c.name, update(c, rows)))
     if before:
-        new = [str(x) for was, now in zip(before, host_state()) for x in was ^ now]
-        tap.ok(not new, "mounts, control groups, links and top folders of the host are as they were", new)
+        changes = before.changes()
+        tap.ok(not changes, "mounts, control groups, links, processes and files of the host are as they were", changes)
 
 
 def main(args):

@@ -41,6 +41,15 @@ def must_be_root(what):
         raise book.Complaint("%s makes namespaces and mounts, which only root may do: run it with sudo." % what)
 
 
+def namespaces():
+    """Can namespaces be made? Tried in a child, so nothing stays."""
+    pid = os.fork()
+    if pid == 0:
+        flags = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # CLONE_NEW{NS,CGROUP,UTS,IPC,PID,NET}
+        os._exit(0 if ctypes.CDLL(None).unshare(flags) == 0 else 1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
 def mounted(kinds):
     """[(mount point, type, options)] of this process's mounts of the given types."""
     rows = []
@@ -92,6 +101,8 @@ class World:
 
     def __init__(self, work, label):
         must_be_root("This")
+        if not namespaces():
+            raise book.Complaint("This machine lets not even root make namespaces, so there can be no private world: see make doctor.")
         World.count += 1
         self.work, self.label = Path(work).resolve(), label
         self.name = "book-%d-%d" % (os.getpid(), World.count)
@@ -219,6 +230,50 @@ def state():
     mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
     groups = {p for top, _, _ in mounted(("cgroup", "cgroup2")) for p, _, _ in os.walk(top)}
     return mounts, groups, set(os.listdir("/sys/class/net"))
+
+
+OURS = re.compile(r"book-|selftest-|calf|gorae")  # names that the book's tools and programs give
+
+
+class Snapshot:
+    """The host as far as a chapter or a tool could have changed it; changes() names what is not as it was.
+
+    Control groups, and what lies at the top of folders where any service may write, count only where the name is one of ours."""
+
+    def __init__(self):
+        self.mounts, groups, self.links = state()
+        self.groups = {g for g in groups if OURS.search(g)}
+        self.files = {(p, os.lstat(p).st_mtime_ns) for top in ("/etc", "/usr/local") for d, _, names in os.walk(top)
+                      for p in [os.path.join(d, n) for n in names] if os.path.lexists(p)}
+        self.files |= {(str(p), 0) for d in ("/", "/opt", "/root", "/srv", "/mnt") for p in Path(d).iterdir()}
+        self.files |= {(str(p), 0) for d in ("/run", "/run/lock", "/tmp", "/var/tmp", "/var/lib", "/dev/shm") if os.path.isdir(d)
+                       for p in Path(d).iterdir() if OURS.search(p.name)}
+        self.processes = set(self.running())
+
+    @staticmethod
+    def running():
+        """(pid, name) of the processes of a world, and of programs that lie below build/."""
+        for p in Path("/proc").glob("[0-9]*"):
+            try:
+                world = b"\0BOOK_WORLD=" in b"\0" + (p / "environ").read_bytes()
+                if world and "BOOK_WORLD" not in os.environ or os.readlink(p / "exe").startswith("%s/build/" % book.ROOT):
+                    yield p.name, (p / "comm").read_text().strip()
+            except OSError:
+                pass  # it has ended
+
+    def changes(self, seconds=3):
+        """In words; what is about to end gets so many seconds for it."""
+        end = time.monotonic() + seconds
+        while True:
+            now, found = Snapshot(), []
+            for what, was, there in (("mount", self.mounts, now.mounts), ("control group", self.groups, now.groups),
+                                     ("network link", self.links, now.links)):
+                found += ["%s %s has %s" % (what, x, "come" if x in there else "gone") for x in sorted(was ^ there)]
+            found += ["file %s has changed" % x for x in sorted({p for p, _ in self.files ^ now.files})]
+            found += ["process %s (%s) still runs" % x for x in sorted(now.processes - self.processes)]
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.2)
 
 
 def left(before, own):
