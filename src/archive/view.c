@@ -82,9 +82,9 @@ static int clone_lowers(const json_t *lowers, const char *scratch, struct err *e
 {
     if (json_array_size(lowers) == 1)
         return confine_clone(AT_FDCWD, json_string_value(json_array_get(lowers, 0)), false, true, e);
-    int first = dup(STDIN_FILENO); /* the next free number: those after it are the layers' */
+    int first = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0); /* the next free number: those after it are the layers' */
     if (first < 0)
-        return err_sys(e, "dup");
+        return err_sys(e, "duplicate a descriptor");
     fd_close(first);
     if (mount_lowers(lowers, scratch, e) < 0)
         return -1;

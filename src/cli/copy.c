@@ -184,7 +184,7 @@ static int unpack(struct reply *r, const struct cp_options *o, const char *was, 
 {
     struct span span = trace_begin(4, "unpack the archive here");
     struct tar_reader t = {.source = from_reply, .arg = r};
-    autoclose int dir = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autoclose int dir = open(str_empty(folder) ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_set(e, ERR_INVALID, "invalid output path: directory \"%s\" does not exist", folder);
     struct tar_extract x = {.dir = dir, .was = was, .name = name, .owners = o->archive};
@@ -246,7 +246,7 @@ static int upload(struct cli *cli, const struct cp_options *o, const struct end 
     path_start(&path, "/containers/%s/archive", dst->container);
     path_flag(&path, "copyUIDGID", o->archive);
     path_query(&path, "noOverwriteDirNonDir", "true");
-    path_query(&path, "path", *folder ? folder : "/");
+    path_query(&path, "path", str_empty(folder) ? "/" : folder);
     if (client_upload(&cli->client, "PUT", path.s, NULL, "application/x-tar", source, arg, &r, e) < 0)
         return -1;
     reply_release(&r);
@@ -285,7 +285,7 @@ static int copy_to(struct cli *cli, const struct cp_options *o, struct end *src,
     cli->client.status = 0; /* what fails up to the upload fails here */
     if (place(src, dst, was, &folder, &name, e) < 0)
         return -1;
-    struct tar_writer *w = tar_writer_new(src->path, follow, *name ? name : ".", e);
+    struct tar_writer *w = tar_writer_new(src->path, follow, str_empty(name) ? "." : name, e);
     if (!w)
         return -1;
     autofree char *to = str_printf("%s:%s", dst->container, given);

@@ -77,17 +77,18 @@ static void octal(char *field, size_t n, int64_t v)
 static void add_header(struct tar_writer *w, const char *name, char type, const struct stat *st, int64_t size,
                        const char *link)
 {
+    static const char magic[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'}; /* and the version, "00" */
     char h[TAR_BLOCK] = "";
     unsigned sum = 0;
-    memcpy(h, name, strnlen(name, 100));
+    memccpy(h, name, '\0', 100); /* a field that is full has no NUL at its end */
     octal(h + 100, 8, st->st_mode & 07777);
     octal(h + 108, 8, st->st_uid & 07777777);
     octal(h + 116, 8, st->st_gid & 07777777);
     octal(h + 124, 12, size & INT64_C(077777777777));
     octal(h + 136, 12, st->st_mtim.tv_sec > 0 ? st->st_mtim.tv_sec & INT64_C(077777777777) : 0);
     h[156] = type;
-    memcpy(h + 157, link, strnlen(link, 100));
-    memcpy(h + 257, "ustar\00000", 8);
+    memccpy(h + 157, link, '\0', 100);
+    memcpy(h + 257, magic, sizeof(magic));
     octal(h + 329, 8, major(st->st_rdev) & 07777777);
     octal(h + 337, 8, minor(st->st_rdev) & 07777777);
     memset(h + 148, ' ', 8);
