@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <ctype.h>
+#include <sys/prctl.h>
 
 static const char *const all_caps[] = {
     "CAP_CHOWN",
@@ -81,6 +82,27 @@ static int find(const char *name)
     return -1;
 }
 
+/* What the daemon itself cannot have, no child of it can: its bounding set is the ceiling. The table is in the order of
+ * the kernel's numbers. */
+static bool available(size_t i)
+{
+    return prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1;
+}
+
+void capabilities_foretell(const json_t *host, json_t *warnings)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(host, "CapAdd"), i, v)
+    {
+        int k = find(json_string_value(v));
+        if (k >= 0 && (size_t)k < CAPS && !available((size_t)k))
+            json_array_append_new(warnings, json_sprintf("Capability %s is not available here: the daemon itself does "
+                                                         "not have it.",
+                                                         all_caps[k]));
+    }
+}
+
 static int apply(bool have[CAPS], const json_t *list, bool value, struct err *e)
 {
     size_t i;
@@ -92,7 +114,7 @@ static int apply(bool have[CAPS], const json_t *list, bool value, struct err *e)
             return err_set(e, ERR_INVALID, "invalid capability: unknown capability \"%.64s\"", json_string_value(v));
         for (size_t j = 0; j < CAPS; j++)
             if ((size_t)k == j || (size_t)k == CAPS)
-                have[j] = value;
+                have[j] = value && available(j);
     }
     return 0;
 }
@@ -117,7 +139,7 @@ json_t *capabilities_of(const json_t *host, struct err *e)
     for (size_t i = 0; i < sizeof(default_caps) / sizeof(default_caps[0]); i++)
         have[find(default_caps[i])] = true;
     for (size_t i = 0; i < CAPS && privileged; i++)
-        have[i] = true;
+        have[i] = available(i);
     /* ALL on one side is the start from which the other side takes or adds. */
     int r = names_all(drop) ? apply(have, drop, false, e) || apply(have, add, true, e)
                             : apply(have, add, true, e) || apply(have, drop, false, e);

@@ -157,6 +157,7 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
     if (memory > 0 && json_int(host, "MemorySwap", 0) == 0)
         json_object_set_new(host, "MemorySwap", json_integer(memory > INT64_MAX / 2 ? -1 : memory * 2));
     limits_foretell(host, warnings);
+    capabilities_foretell(host, warnings);
     return 0;
 }
 

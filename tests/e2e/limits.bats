@@ -107,6 +107,7 @@ warned() { # TEXT HOSTCONFIG
         hard=$(($(ulimit -Hn) + 1000))
         warned "Ulimit nofile cannot be raised" "{\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":100,\"Hard\":$hard}]}"
         warned "OomScoreAdj cannot be lowered" '{"OomScoreAdj":-500}'
+        warned "CAP_SYS_RESOURCE is not available" '{"CapAdd":["SYS_RESOURCE"]}'
         gorae run --rm --ulimit "nofile=64:$hard" --oom-score-adj -5 busybox sh -c 'ulimit -n' >"$T/o" 2>"$T/e"
         [ "$(cat "$T/o")" = 64 ]
         grep -q 'nofile cannot be raised' "$T/e"
