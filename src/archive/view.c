@@ -15,8 +15,9 @@
  *      copy from pinning the mounts of other containers.
  *   6. What may not be written is made read-only; capabilities go (confine.c).
  *
- * The host path of a bind mount is looked up again for each copy, as Docker does; what is mounted inside the container
- * by itself, and its tmpfs, are not in view. Next: where.c. */
+ * The host path of a bind mount is looked up again for each copy, as Docker does; but what a running container has
+ * there must be the same file. What is mounted inside the container by itself, and its tmpfs, are not in view. Next:
+ * where.c. */
 #include "archive/worker.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -48,6 +49,16 @@ static int set_read_only(int fd, bool whole, struct err *e)
     return 0;
 }
 
+/* Is it the very file that the daemon saw in the running container? */
+static bool is_pinned(int tree, const json_t *m)
+{
+    struct stat st;
+    if (!json_object_get(m, "ino"))
+        return true;
+    return fstat(tree, &st) == 0 && (json_int_t)st.st_dev == json_int(m, "dev", 0) &&
+           (json_int_t)st.st_ino == json_int(m, "ino", 0);
+}
+
 /* A source that is gone leaves the place as the image has it. */
 static int add_mount(int root, const json_t *m, struct err *e)
 {
@@ -56,6 +67,8 @@ static int add_mount(int root, const json_t *m, struct err *e)
     if (stat(source, &st) < 0)
         return errno == ENOENT ? 0 : err_sys(e, "stat %s", source);
     autoclose int tree = confine_clone(AT_FDCWD, source, true, json_is(m, "ro"), e);
+    if (tree >= 0 && !is_pinned(tree, m))
+        return err_set(e, ERR_CONFLICT, "mount of %s: its source is not what the container has there", target);
     autoclose int at = tree < 0 ? -1 : rootpath_mount_target(root, target, S_ISDIR(st.st_mode), e);
     return at < 0 || hang(tree, at, "", e) < 0 ? err_wrap(e, "mount of %s", target) : 0;
 }

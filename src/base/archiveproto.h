@@ -36,7 +36,7 @@
  * (archive/view.c). Its paths of the host come from the daemon, never from the container:
  *
  *     {"root": the mounted root, "scratch": any folder to hide under a mount in the worker's own namespace,
- *      "mounts":[{"source","target","ro":bool},…], outermost first, "readonly": the root is,
+ *      "mounts":[{"source","target","ro":bool and perhaps "dev","ino"},…], outermost first, "readonly": the root is,
  *      "path": absolute, by text free of "." and "..", "folder": it must be one, and links to it are followed,
  *      "name": what its first entry is called, "strict": a folder and what is none do not replace each other,
  *      "owner":[uid,gid] for everything, "upper": the writable layer, "lower":[folders, topmost first]}

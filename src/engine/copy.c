@@ -14,12 +14,14 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/rootpath.h"
 #include "base/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 json_t *tree_request(struct engine *en, struct container *c)
 {
@@ -64,6 +66,30 @@ static json_t *sorted(json_t *list)
     return out;
 }
 
+/* A running container has its mounts pinned since its start; their sources are looked up on the host anew. Somebody who
+ * can write where a source lies (another container with the folder above it) may have put a link there since. So the
+ * worker is told which file it must find: the one that the container has. */
+static void pin_mounts(struct engine *en, struct container *c, json_t *list)
+{
+    size_t i;
+    json_t *m;
+    pthread_mutex_lock(&en->lock);
+    int pid = c->pid;
+    pthread_mutex_unlock(&en->lock);
+    autofree char *path = str_printf("/proc/%d/root", pid);
+    autoclose int root = pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    json_array_foreach(list, i, m)
+    {
+        struct stat st;
+        struct err ignored;
+        autoclose int fd = root < 0 ? -1 : rootpath_open(root, json_str(m, "target", ""), O_PATH, 0, &ignored);
+        if (fd < 0 || fstat(fd, &st) < 0)
+            continue;
+        json_object_set_new(m, "dev", json_integer((json_int_t)st.st_dev));
+        json_object_set_new(m, "ino", json_integer((json_int_t)st.st_ino));
+    }
+}
+
 static int add_view(struct engine *en, struct container *c, json_t *request, struct err *e)
 {
     static const char *const files[][2] = {
@@ -83,6 +109,7 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
         if (str_eq(json_str(m, "Type", ""), "bind"))
             add_mount(list, json_str(m, "Source", ""), json_str(m, "Destination", ""), !json_is(m, "RW"));
     }
+    pin_mounts(en, c, list);
     json_object_set_new(request, "mounts", sorted(list));
     json_object_set_new(request, "readonly", json_boolean(json_is(host, "ReadonlyRootfs")));
     return wanted ? 0 : -1;

@@ -543,6 +543,23 @@ PY
     rm "$T/vol/out"
 }
 
+@test "33 a source that was swapped for a link since the start is not followed" {
+    mkdir -p "$T/vol/sub"
+    echo own >"$T/vol/sub/f"
+    gorae run -d --name other -v "$T/vol:/v" busybox sleep 1000 >/dev/null
+    gorae run -d --name c1 -v "$T/vol/sub:/w" busybox sleep 1000 >/dev/null
+    [ "$(gorae cp c1:/w/f - | tar -xO)" = own ]
+    mv "$T/vol/sub" "$T/vol/was" && ln -s "$CANARY" "$T/vol/sub"
+    # the positive control: by its path the source is the canary now
+    [ "$(cat "$T/vol/sub/f")" = "the canary" ]
+    run ! gorae cp c1:/w/f -
+    [[ $output == *"its source is not what the container has there"* ]]
+    echo x >x
+    never gorae cp x c1:/w/
+    canary_same
+    rm -rf "$T/vol/sub" "$T/vol/was"
+}
+
 @test "what a container sends is unpacked here without setuid, devices, links followed or names above" {
     # the daemon is played: its archive is as bad as can be
     python3 - "$T" <<'PY' &
