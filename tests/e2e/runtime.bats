@@ -17,14 +17,14 @@ setup_file() {
     cp "$PAYLOADS/peek" "$PAYLOADS/trysyscall" "$T/payload/"
     export PAYLOADS=$T/payload
     echo canary >"$T/canary/file"
-    grep -c . /proc/self/mountinfo >"$T/mounts-before"
+    grep -c "$T" /proc/self/mountinfo >"$T/mounts-before" || true
 }
 
 teardown_file() {
     local id
     for id in $(gorae-runtime --root "$T/run" list -q); do gorae-runtime --root "$T/run" delete --force "$id"; done
     for dir in /sys/fs/cgroup/*"$GROUP" "/sys/fs/cgroup$GROUP"; do [ ! -d "$dir" ] || rmdir "$dir"; done
-    [ "$(grep -c . /proc/self/mountinfo)" = "$(cat "$T/mounts-before")" ] || { echo "mounts were left behind" >&2; return 1; }
+    [ "$(grep -c "$T" /proc/self/mountinfo)" = "$(cat "$T/mounts-before")" ] || { echo "mounts were left behind" >&2; return 1; }
     rm -rf "$T"
 }
 
