@@ -116,8 +116,8 @@ static void add_first_lines(struct str *label, const struct drawing *d, const ch
 /* A program of the story: the spans that say its name and, where `process` tells, its pid. */
 struct actor {
     const char *prog;
-    int64_t pid;  /* only this one; 0: any */
-    int64_t but;  /* any but this one; 0: none */
+    int64_t pid; /* only this one; 0: any */
+    int64_t but; /* any but this one; 0: none */
 };
 
 static bool is_by(const struct actor *a, const json_t *span)
@@ -168,8 +168,8 @@ static void box(const struct drawing *d, const char *name, const char *title, co
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
 }
 
-/* An arrow of a step. Graphviz sets a label right against its curve, so each line begins with blanks: the lines below the
- * first stand under its text, not under the number. `label` ends each of its lines with \l. */
+/* An arrow of a step. Graphviz sets a label right against its curve, so each line begins with blanks: the lines below
+ * the first stand under its text, not under the number. `label` ends each of its lines with \l. */
 static void arrow(const struct drawing *d, const char *from, const char *to, int step, const char *label)
 {
     autostr lines = STR_INIT;

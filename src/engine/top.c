@@ -177,6 +177,7 @@ static json_t *top(struct engine *en, struct container *c, const char *args, str
     if (!alive || check_args(&words, e) < 0)
         return NULL;
     json_auto_t *pids = cgroup_pids(en, c);
+    str_reset(&out);
     json_t *found = run_ps(&words, &out, e) < 0 ? NULL : choose(out.s, pids, e);
     if (found)
         event_container(en, c, "top", NULL);
