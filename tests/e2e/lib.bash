@@ -58,6 +58,12 @@ daemon_kill() {
     daemon_pid
     kill -KILL "$DAEMON"
     wait "$DAEMON" 2>/dev/null || true
+    # it may be the child of another test's shell, and a large one takes its time to go
+    local i
+    for i in $(seq 200); do
+        kill -0 "$DAEMON" 2>/dev/null || break
+        sleep 0.025
+    done
     DAEMON=
 }
 
