@@ -156,13 +156,14 @@ json_t *engine_info(struct engine *en)
                   "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
                   "Labels", en->opt.labels ? en->opt.labels : json_null(), "ExperimentalBuild", 0, "ServerVersion",
                   GORAE_VERSION, "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
-    json_t *tail = json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
-                             "s:s}, s:[s], s:[], s:[]}",
-                             "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0,
-                             "Error", "", "RemoteManagers", "LiveRestoreEnabled", 1, "Isolation", "", "InitBinary", "gorae-init",
-                             "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT, "Expected",
-                             GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "SecurityOptions",
-                             "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+    json_t *tail =
+        json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
+                  "s:s}, s:[s], s:[], s:[]}",
+                  "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0, "Error",
+                  "", "RemoteManagers", "LiveRestoreEnabled", 1, "Isolation", "", "InitBinary", "gorae-init",
+                  "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT, "Expected",
+                  GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "SecurityOptions",
+                  "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
     json_object_update(out, more);
     json_object_update(out, tail);
     json_decref(more);
