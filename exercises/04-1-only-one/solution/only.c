@@ -13,7 +13,7 @@
 // of the descriptor is closed, which is when this process ends, however it ends.
 static void be_the_only_one(const char *file)
 {
-    char pid[16] = "not known yet"; // as long as the other has the lock and has not written
+    char pid[16] = "not known yet"; // the other has the lock, and has not written
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         err(1, "%s", file);
