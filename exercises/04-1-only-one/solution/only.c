@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// The lock belongs to the open file, not to its text and not to its name. The kernel takes it away when the last copy of
-// the descriptor is closed, which is when this process ends, however it ends.
+// The lock belongs to the open file, not to its text and not to its name. The kernel takes it away when the last copy
+// of the descriptor is closed, which is when this process ends, however it ends.
 static void be_the_only_one(const char *file)
 {
-    char pid[16] = "not known yet"; // as long as the other has the lock and has not written
+    char pid[16] = "not known yet"; // the other has the lock, and has not written
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         err(1, "%s", file);
