@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Run lanes of the test suite and count: run.sh BUILD LANE… The last line is "N passed, N failed"; skipped tests are named
-# with their reasons above it, and where GORAE_REQUIRE_PEERS is set, a test skipped for want of a peer counts as failed.
+# Run lanes of the test suite and count: run.sh BUILD LANE… (A+B,C: A and then B, and C at the same time). The last line is
+# "N passed, N failed"; skipped tests are named with their reasons above it, and where GORAE_REQUIRE_PEERS is set, a test
+# skipped for want of a peer counts as failed.
 set -u
 build=$(cd "$1" && pwd)
 shift
@@ -97,11 +98,52 @@ lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/faul
 lane_book() { tap book python3 -B tests/book/everything.py; }
 lane_exercises() { root_or_skip exercises && tap exercises env BUILD="$build" python3 -B tests/book/grade_test.py; }
 
-for lane in "$@"; do
-    echo "== $lane"
+lane() {
+    local start
+    echo "== $1"
     start=$(date +%s)
-    "lane_$lane"
-    echo "== $lane took $(($(date +%s) - start)) s"
+    "lane_$1"
+    echo "== $1 took $(($(date +%s) - start)) s"
+}
+
+# e2e+compat,fault: two rows of lanes at the same time. They mostly wait, each for daemons of its own. What each prints is
+# shown as a whole, and what it counted is added up.
+side_by_side() {
+    local rows row at pids=()
+    IFS=, read -ra rows <<<"$1"
+    at=$(mktemp -d)
+    for row in "${!rows[@]}"; do
+        (
+            passed=0 failed=0 skips=() broken=()
+            for name in ${rows[row]//+/ }; do lane "$name"; done >"$at/$row.out" 2>&1
+            declare -p passed failed skips broken >"$at/$row.counts"
+        ) &
+        pids+=($!)
+    done
+    for row in "${!rows[@]}"; do
+        wait "${pids[row]}"
+        cat "$at/$row.out"
+        add "$at/$row.counts" || wrong "the lanes ${rows[row]}: ended without a result"
+    done
+    rm -rf "$at"
+}
+
+add() {
+    [ -e "$1" ] || return 1
+    local before_passed=$passed before_failed=$failed before_skips=("${skips[@]:+${skips[@]}}") before_broken=("${broken[@]:+${broken[@]}}")
+    # shellcheck disable=SC1090 # written by side_by_side
+    source <(sed 's/^declare /declare -g /' "$1")
+    passed=$((passed + before_passed))
+    failed=$((failed + before_failed))
+    skips=("${before_skips[@]:+${before_skips[@]}}" "${skips[@]:+${skips[@]}}")
+    broken=("${before_broken[@]:+${before_broken[@]}}" "${broken[@]:+${broken[@]}}")
+}
+
+for arg in "$@"; do
+    case "$arg" in
+    *,*) side_by_side "$arg" ;;
+    *) lane "$arg" ;;
+    esac
 done
 for r in "$build"/reports/*; do
     [ -e "$r" ] || continue
