@@ -39,7 +39,7 @@ static void take(int listener)
         pthread_detach(thread); // nobody waits for its end
     } else {
         warn("a client is turned away"); // descriptors or memory are used up: not for ever
-        close(fd);
+        h && h->in ? fclose(h->in) : close(fd), free(h);
         usleep(100000);
     }
 }
