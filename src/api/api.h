@@ -20,10 +20,12 @@
 #define API_SERVER   "gorae/" GORAE_VERSION " (linux)"
 
 struct options;
+struct hosts;
 
 struct server {
     struct engine *engine;
     const struct options *opt;
+    struct hosts *hosts;
     atomic_int connections;
 };
 
@@ -36,6 +38,7 @@ struct request {
     char *name;              /**< what stood for {} in the route, decoded; or NULL */
     int minor;               /**< of the client's API version: 44 for 1.44 */
     bool begun;              /**< a status has been sent: an error can no longer become one */
+    bool tcp;                /**< it came over TCP: guard.c looks at it first */
     bool taken;              /**< the connection was handed over */
     struct http_field extra; /**< one more header of the answer, where it has a name */
 };
@@ -116,7 +119,13 @@ handler_fn copy_stat, copy_get, copy_put, copy_export, copy_changes, copy_commit
 
 /* ---- listen.c ---- */
 
-/** Accept connections on `fds` until `stop_fd` becomes readable. */
-int listen_serve(struct server *sv, const int *fds, size_t nfds, int stop_fd, struct err *e);
+/** Accept connections on sv->hosts. When `event_fd` becomes readable, `on_event` is called, and says whether to go on;
+ * so it is called with nothing to read every `tick_ms` (-1: never). */
+int listen_serve(struct server *sv, int event_fd, int tick_ms, bool (*on_event)(void *arg), void *arg, struct err *e);
+
+/* ---- guard.c ---- */
+
+/** May this request be served? One that came over TCP must not be a browser's doing. @return -1 ERR_FORBIDDEN */
+int guard_check(const struct request *r, struct err *e);
 
 #endif

@@ -5,6 +5,7 @@
  * accept(2) would fail at once and for ever, with the connection still waiting: a spare descriptor is given up to
  * accept it and turn it away. */
 #include "api/api.h"
+#include "api/hosts.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -13,11 +14,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX  1000
-#define LISTENERS_MAX    16
 #define CONN_STACK       (256u << 10)
 #define HEAD_TIMEOUT_MS  10000
 #define IDLE_TIMEOUT_MS  60000
@@ -28,6 +30,7 @@
 struct conn {
     struct server *sv;
     int fd;
+    bool tcp;
 };
 
 /* The head could not be read: say why, if there is a way to, and close. */
@@ -42,7 +45,7 @@ static void refuse(struct server *sv, struct http *h, const struct err *e)
 }
 
 /* @return true where another request may follow */
-static bool serve_one(struct server *sv, struct http *h)
+static bool serve_one(struct server *sv, struct http *h, bool tcp)
 {
     struct http_head head;
     struct err e = {0};
@@ -52,7 +55,7 @@ static bool serve_one(struct server *sv, struct http *h)
             refuse(sv, h, &e);
         return false;
     }
-    struct request r = {.sv = sv, .engine = sv->engine, .http = h, .head = &head};
+    struct request r = {.sv = sv, .engine = sv->engine, .http = h, .head = &head, .tcp = tcp};
     router_serve(&r);
     bool more = !r.taken && !h->broken && head.keep_alive && http_drain_body(h, LEFTOVER_MAX, &e) == 0;
     http_head_release(&head);
@@ -68,7 +71,7 @@ static void *conn_main(void *arg)
     h.idle_timeout_ms = IDLE_TIMEOUT_MS;
     h.whole_timeout_ms = BODY_TIMEOUT_MS;
     h.write_timeout_ms = WRITE_TIMEOUT_MS;
-    while (serve_one(c->sv, &h))
+    while (serve_one(c->sv, &h, c->tcp))
         ;
     http_release(&h);
     atomic_fetch_sub(&c->sv->connections, 1);
@@ -85,7 +88,7 @@ static void turn_away(int fd)
     fd_close(fd);
 }
 
-static void begin(struct server *sv, int fd)
+static void begin(struct server *sv, int fd, bool tcp)
 {
     pthread_attr_t at;
     pthread_t thread;
@@ -95,7 +98,7 @@ static void begin(struct server *sv, int fd)
         return;
     }
     struct conn *c = mem_alloc(sizeof(*c));
-    *c = (struct conn){sv, fd};
+    *c = (struct conn){sv, fd, tcp};
     pthread_attr_init(&at);
     pthread_attr_setstacksize(&at, CONN_STACK);
     pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
@@ -107,11 +110,21 @@ static void begin(struct server *sv, int fd)
     pthread_attr_destroy(&at);
 }
 
-static void accept_one(struct server *sv, int listener, int *spare)
+/* What is typed at a container's shell shall not wait for more, and a peer that lost its power shall be noticed. */
+static void prepare_tcp(int fd)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    static const int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+}
+
+static void accept_one(struct server *sv, const struct host *host, int *spare)
+{
+    int listener = host->fd, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
-        begin(sv, fd);
+        if (host->tcp)
+            prepare_tcp(fd);
+        begin(sv, fd, host->tcp);
         return;
     }
     if (errno != EMFILE && errno != ENFILE)
@@ -124,28 +137,28 @@ static void accept_one(struct server *sv, int listener, int *spare)
     log_warn("out of file descriptors: a connection was turned away");
 }
 
-int listen_serve(struct server *sv, const int *fds, size_t nfds, int stop_fd, struct err *e)
+int listen_serve(struct server *sv, int event_fd, int tick_ms, bool (*on_event)(void *arg), void *arg, struct err *e)
 {
-    struct pollfd p[LISTENERS_MAX + 1];
-    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (nfds > LISTENERS_MAX)
-        return err_set(e, ERR_INVALID, "more than %d listeners", LISTENERS_MAX);
-    for (size_t i = 0; i < nfds; i++)
-        p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    p[nfds] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+    const struct hosts *hosts = sv->hosts;
+    struct pollfd p[HOSTS_MAX + 1];
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
+    for (size_t i = 0; i < hosts->n; i++)
+        p[i] = (struct pollfd){.fd = hosts->v[i].fd, .events = POLLIN};
+    p[hosts->n] = (struct pollfd){.fd = event_fd, .events = POLLIN};
     for (;;) {
-        if (poll(p, nfds + 1, -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            fd_close(spare);
-            return err_sys(e, "wait for connections");
-        }
-        if (p[nfds].revents)
+        int n = poll(p, hosts->n + 1, tick_ms);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            r = err_sys(e, "wait for connections");
             break;
-        for (size_t i = 0; i < nfds; i++)
+        }
+        if ((n == 0 || p[hosts->n].revents) && !on_event(arg))
+            break;
+        for (size_t i = 0; i < hosts->n; i++)
             if (p[i].revents)
-                accept_one(sv, fds[i], &spare);
+                accept_one(sv, &hosts->v[i], &spare);
     }
     fd_close(spare);
-    return 0;
+    return r;
 }

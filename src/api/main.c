@@ -1,42 +1,47 @@
 /* goraed: from the command line to the accept loop, and out again.
  *
- *   1. read the options
+ *   1. read the options and daemon.json
  *   2. write the pid file              (flock: a second daemon with the same file is told who has it)
  *   3. open the sockets                (clients may connect from here on, and wait)
  *   4. open the engine                 (lock the data root, recover what an earlier daemon left)
- *   5. serve until SIGTERM or SIGINT
+ *   5. tell the service manager, and serve until SIGTERM or SIGINT
  *   6. stop the containers, unless they are to be left running
  *   7. remove sockets and pid file
  *
- * A failure in steps 1 to 4 is one line on stderr and exit code 1, with nothing changed. A second SIGTERM during step 6
- * ends the daemon at once; the next one recovers. Read next: listen.c, router.c, then engine/engine.c. */
+ * SIGHUP in step 5 reads daemon.json again: where it is right, what can be changed is changed, and where not, nothing
+ * is. SIGUSR1 has the threads and containers listed in the log. A failure in steps 1 to 4 is one line on stderr and
+ * exit code 1, with nothing changed. A second SIGTERM during step 6 ends the daemon at once; the next one recovers.
+ *
+ * Read next: settings.c, hosts.c, listen.c, router.c, then engine/engine.c. */
 #include "api/api.h"
+#include "api/hosts.h"
+#include "api/notify.h"
 #include "api/options.h"
+#include "api/settings.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sock.h"
 #include "base/trace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HOSTS_MAX  16
-#define GROUPS_MAX (1u << 20)
-
 struct daemon {
+    struct command_line line;
     struct options opt;
-    int pid_fd;
-    int fds[HOSTS_MAX];
-    size_t nfds;
+    struct hosts hosts;
+    struct engine *engine;
+    int pid_fd, signals;
 };
 
 /* ---- the pid file ---- */
@@ -60,124 +65,164 @@ static int take_pidfile(struct daemon *d, struct err *e)
     return 0;
 }
 
-/* ---- the sockets ---- */
-
-/* The group's number from /etc/group, read by ourselves: NSS would bring its modules into a daemon that must stay
- * small. */
-static int find_group(const char *name, gid_t *ret)
-{
-    struct err ignored;
-    size_t n = strlen(name);
-    autofree char *text = file_read(AT_FDCWD, "/etc/group", GROUPS_MAX, NULL, &ignored);
-    for (char *line = text; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        unsigned id;
-        if (strncmp(line, name, n) == 0 && line[n] == ':' && sscanf(line + n + 1, "%*[^:]:%u", &id) == 1) {
-            *ret = id;
-            return 0;
-        }
-        if (strncmp(line, name, n) == 0 && sscanf(line + n, "::%u", &id) == 1) { /* an empty password field */
-            *ret = id;
-            return 0;
-        }
-    }
-    return -1;
-}
-
-static int give_to_group(const struct options *o, const char *path, struct err *e)
-{
-    gid_t gid;
-    if (find_group(o->group, &gid) < 0) {
-        if (!str_eq(o->group, DEFAULT_GROUP))
-            return err_set(e, ERR_NOT_FOUND, "--group %s: no such group", o->group);
-        log_debug("no group %s: only root may use the socket", o->group);
-        return 0;
-    }
-    return chown(path, (uid_t)-1, gid) < 0 ? err_sys(e, "give %s to group %s", path, o->group) : 0;
-}
-
-static int open_sockets(struct daemon *d, struct err *e)
-{
-    if (d->opt.hosts.n > HOSTS_MAX)
-        return err_set(e, ERR_INVALID, "more than %d -H options", HOSTS_MAX);
-    for (size_t i = 0; i < d->opt.hosts.n; i++) {
-        const char *path = d->opt.hosts.v[i] + strlen("unix://");
-        int fd = sock_listen_unix(path, SOCK_STREAM, 0660, e);
-        if (fd < 0)
-            return -1;
-        d->fds[d->nfds++] = fd;
-        if (give_to_group(&d->opt, path, e) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static void close_sockets(struct daemon *d)
-{
-    for (size_t i = 0; i < d->nfds; i++) {
-        unlink(d->opt.hosts.v[i] + strlen("unix://"));
-        fd_close(d->fds[i]);
-    }
-    d->nfds = 0;
-}
-
 /* ---- signals ---- */
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+static void signal_set(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(set, signals[i]);
+}
 
 static int signals_open(struct err *e)
 {
     sigset_t set;
     signal(SIGPIPE, SIG_IGN); /* a client that hangs up is an EPIPE, not the daemon's end */
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    signal_set(&set);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return err_sys(e, "block signals");
-    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd >= 0 ? fd : err_sys(e, "signalfd");
 }
 
-/* From here on a second SIGTERM or SIGINT ends the process in the kernel's own way. */
-static void signals_release(int fd)
+/* From here on a second SIGTERM or SIGINT ends the process in the kernel's own way; the others have no meaning any
+ * more. */
+static void signals_release(void)
 {
-    struct signalfd_siginfo info;
     sigset_t set;
-    (void)!read(fd, &info, sizeof(info));
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal_set(&set);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* ---- while it runs ---- */
+
+static struct engine_options engine_options_of(const struct options *o)
+{
+    return (struct engine_options){.data_root = o->data_root,
+                                   .exec_root = o->exec_root,
+                                   .runtimes = o->runtimes,
+                                   .nruntimes = o->nruntimes,
+                                   .default_runtime = o->default_runtime,
+                                   .labels = o->labels,
+                                   .host_defaults = o->host_defaults,
+                                   .registries = o->registries,
+                                   .settings = o->settings,
+                                   .cgroup_parent = o->cgroup_parent,
+                                   .live_restore = o->live_restore,
+                                   .debug = o->debug};
+}
+
+/* Which keys differ: those that are changed, and those that need a new daemon. */
+static void tell_changes(const json_t *was, const json_t *now)
+{
+    autostr live = STR_INIT, later = STR_INIT;
+    json_auto_t *keys = json_copy((json_t *)was);
+    const char *key;
+    json_t *v;
+    json_object_update(keys, (json_t *)now);
+    json_object_foreach(keys, key, v)
+    {
+        const struct setting *s = setting_of_key(key);
+        json_t *a = json_object_get(was, key), *b = json_object_get(now, key);
+        struct str *to = s && s->live ? &live : &later;
+        if (!(a && b && json_equal(a, b)) && (a || b))
+            str_addf(to, "%s%s", to->len ? ", " : "", key);
+    }
+    log_info("reloaded; changed: %s; changed at the next start only: %s", live.len ? live.s : "nothing",
+             later.len ? later.s : "nothing");
+}
+
+static void reload(struct daemon *d)
+{
+    struct err e;
+    struct options fresh;
+    if (options_load(&fresh, &d->line, &e) < 0) {
+        log_error("reload: %s; the old settings stay", e.msg);
+        return;
+    }
+    tell_changes(d->opt.settings, fresh.settings);
+    struct engine_options eo = engine_options_of(&fresh);
+    engine_reload(d->engine, &eo);
+    log_level(fresh.log_level);
+    d->opt.live_restore = fresh.live_restore;
+    d->opt.shutdown_timeout = fresh.shutdown_timeout;
+    /* What the start went by stays as it was told then, so that the next reload names it again. */
+    const char *key;
+    json_t *v;
+    json_object_foreach(fresh.settings, key, v)
+    {
+        const struct setting *s = setting_of_key(key);
+        if (s && s->live)
+            json_object_set(d->opt.settings, key, v);
+    }
+    for (size_t i = 0; i < nsettings; i++)
+        if (settings[i].live && !json_object_get(fresh.settings, settings[i].key))
+            json_object_del(d->opt.settings, settings[i].key);
+    options_release(&fresh);
+}
+
+/* What each thread waits for, as the kernel sees it: enough to tell a daemon that works from one that hangs. */
+static void dump(void)
+{
+    autoclosedir DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *x; dir && (x = readdir(dir));) {
+        struct err ignored;
+        autofree char *call_path = str_printf("/proc/self/task/%s/syscall", x->d_name),
+                      *where_path = str_printf("/proc/self/task/%s/wchan", x->d_name);
+        if (x->d_name[0] == '.')
+            continue;
+        autofree char *call = file_read(AT_FDCWD, call_path, 512, NULL, &ignored),
+                      *where = file_read(AT_FDCWD, where_path, 512, NULL, &ignored);
+        log_info("thread %s: system call %.*s, waits in %s", x->d_name, call ? (int)strcspn(call, " \n") : 1,
+                 call ? call : "?", where && *where ? where : "?");
+    }
+}
+
+/* @return false where the daemon is to end */
+static bool on_event(void *arg)
+{
+    struct daemon *d = arg;
+    struct signalfd_siginfo info;
+    if (read(d->signals, &info, sizeof(info)) != sizeof(info)) {
+        notify("WATCHDOG=1"); /* nothing came: it is time to say that we are well */
+        return true;
+    }
+    if (info.ssi_signo == SIGHUP)
+        reload(d);
+    else if (info.ssi_signo == SIGUSR1)
+        dump();
+    return info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1;
 }
 
 /* ---- one daemon's life ---- */
 
 static int serve(struct daemon *d, struct err *e)
 {
-    const struct options *o = &d->opt;
-    const struct engine_options eo = {.data_root = o->data_root,
-                                      .exec_root = o->exec_root,
-                                      .runtimes = o->runtimes,
-                                      .nruntimes = o->nruntimes,
-                                      .default_runtime = o->default_runtime,
-                                      .labels = o->labels,
-                                      .cgroup_parent = o->cgroup_parent,
-                                      .debug = o->debug};
-    int stop = signals_open(e);
-    if (stop < 0)
+    const struct engine_options eo = engine_options_of(&d->opt);
+    d->signals = signals_open(e);
+    if (d->signals < 0)
         return -1;
-    struct engine *en = engine_open(&eo, e);
+    struct engine *en = d->engine = engine_open(&eo, e);
     if (!en) {
-        fd_close(stop);
+        fd_close(d->signals);
         return -1;
     }
-    struct server sv = {.engine = en, .opt = o};
-    for (size_t i = 0; i < o->hosts.n; i++)
-        log_info("goraed " GORAE_VERSION " listens on %s", o->hosts.v[i]);
+    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts};
+    for (size_t i = 0; i < d->hosts.n; i++)
+        log_info("goraed " GORAE_VERSION " listens on %s", d->hosts.v[i].name);
     engine_autostart(en);
-    int r = listen_serve(&sv, d->fds, d->nfds, stop, e);
-    signals_release(stop);
-    fd_close(stop);
-    log_info(o->live_restore ? "stopping; containers are left running" : "stopping the containers");
-    if (!o->live_restore)
-        engine_stop_all(en, o->shutdown_timeout);
+    notify("READY=1");
+    int r = listen_serve(&sv, d->signals, notify_watchdog_ms(), on_event, d, e);
+    notify("STOPPING=1");
+    signals_release();
+    fd_close(d->signals);
+    log_info(d->opt.live_restore ? "stopping; containers are left running" : "stopping the containers");
+    if (!d->opt.live_restore)
+        engine_stop_all(en, d->opt.shutdown_timeout);
     engine_tidy_cgroups(en);
     return r;
 }
@@ -191,12 +236,25 @@ static int run(struct daemon *d, struct err *e)
     umask(022);
     if (take_pidfile(d, e) < 0)
         return -1;
-    if (open_sockets(d, e) == 0)
+    if (hosts_open(&d->hosts, &d->opt, e) == 0)
         r = serve(d, e);
-    close_sockets(d);
+    hosts_close(&d->hosts);
     unlink(d->opt.pidfile);
     fd_close(d->pid_fd);
     return r;
+}
+
+static int start(struct daemon *d, struct err *e)
+{
+    if (options_load(&d->opt, &d->line, e) < 0)
+        return -1;
+    if (d->line.action == ACTION_VALIDATE) {
+        fputs("configuration OK\n", stderr);
+        return 0;
+    }
+    log_level(d->opt.log_level);
+    log_as_json(d->opt.log_json);
+    return run(d, e);
 }
 
 int main(int argc, char **argv)
@@ -208,22 +266,20 @@ int main(int argc, char **argv)
     /* glibc would give each of a few threads an arena of its own, of which most stays unused. */
     mallopt(M_ARENA_MAX, 2);
     int code = 0;
-    if (options_parse(&d.opt, argc, argv, &e) < 0) {
+    if (command_line_parse(&d.line, argc, argv, &e) < 0) {
         fprintf(stderr, "goraed: %s\nSee 'goraed --help'.\n", e.msg);
         code = 1;
-    } else if (d.opt.action == ACTION_HELP) {
-        fputs(options_help(), stdout);
-    } else if (d.opt.action == ACTION_VERSION) {
+    } else if (d.line.action == ACTION_HELP) {
+        autofree char *help = options_help();
+        fputs(help, stdout);
+    } else if (d.line.action == ACTION_VERSION) {
         printf("gorae daemon version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT);
-    } else if (d.opt.action == ACTION_STATE_MACHINE) {
+    } else if (d.line.action == ACTION_STATE_MACHINE) {
         autofree char *dot = engine_machine_dot();
         fputs(dot, stdout);
-    } else {
-        log_level(d.opt.debug ? LOG_DEBUG : LOG_INFO);
-        if (run(&d, &e) < 0) {
-            fprintf(stderr, "goraed: %s\n", e.msg);
-            code = 1;
-        }
+    } else if (start(&d, &e) < 0) {
+        fprintf(stderr, "goraed: %s\n", e.msg);
+        code = 1;
     }
     /* Threads that answer long requests may still run: end without tearing down what they use. */
     fflush(stdout);

@@ -1,227 +1,141 @@
-/* The daemon's command line: see options.h. Names and defaults are dockerd's where it has them (spec 8.1).
+/* The daemon's command line: words to settings. The table is in settings.c, getopt_long(3) does the reading.
  *
- * getopt_long(3) does the reading. Every path is made absolute here, because a daemon's working folder means nothing to
- * the shims and runtimes that it starts. */
+ * Read next: apply.c. */
 #include "api/options.h"
+#include "api/settings.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "base/spawn.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum {
-    OPT_DATA_ROOT = 256,
-    OPT_EXEC_ROOT,
-    OPT_ADD_RUNTIME,
-    OPT_DEFAULT_RUNTIME,
-    OPT_LABEL,
-    OPT_LIVE_RESTORE,
-    OPT_SHUTDOWN_TIMEOUT,
-    OPT_CGROUP_PARENT,
-    OPT_HELP,
-    OPT_STATE_MACHINE
-};
+enum { OPT_FIRST = 256, OPT_STATE_MACHINE = 1000, OPT_HELP, OPT_VALIDATE };
 
-static const struct option longs[] = {
-    {"host", required_argument, NULL, 'H'},
-    {"cgroup-parent", required_argument, NULL, OPT_CGROUP_PARENT},
-    {"data-root", required_argument, NULL, OPT_DATA_ROOT},
-    {"exec-root", required_argument, NULL, OPT_EXEC_ROOT},
-    {"pidfile", required_argument, NULL, 'p'},
-    {"group", required_argument, NULL, 'G'},
-    {"debug", no_argument, NULL, 'D'},
-    {"add-runtime", required_argument, NULL, OPT_ADD_RUNTIME},
-    {"default-runtime", required_argument, NULL, OPT_DEFAULT_RUNTIME},
-    {"label", required_argument, NULL, OPT_LABEL},
-    {"live-restore", no_argument, NULL, OPT_LIVE_RESTORE},
-    {"shutdown-timeout", required_argument, NULL, OPT_SHUTDOWN_TIMEOUT},
-    {"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
-    {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-const char *options_help(void)
+/* Switches take a value only after "=", as with docker. */
+static struct option *long_options(void)
 {
-    return "Usage:  goraed [OPTIONS]\n\n"
-           "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
-           "Options:\n"
-           "      --add-runtime NAME=PATH   Register another OCI runtime\n"
-           "      --cgroup-parent PATH      Cgroup that holds the containers' (default \"/gorae\")\n"
-           "      --data-root PATH          Root of what must last (default \"" DEFAULT_DATA_ROOT "\")\n"
-           "  -D, --debug                   Log more\n"
-           "      --default-runtime NAME    Runtime of containers that name none (default \"gorae\")\n"
-           "      --exec-root PATH          Root of running state (default \"" DEFAULT_EXEC_ROOT "\")\n"
-           "  -G, --group NAME              Group that may use the unix socket (default \"" DEFAULT_GROUP "\")\n"
-           "  -H, --host ADDRESS            Socket to listen on, may be given several times\n"
-           "                                (default \"" DEFAULT_HOST "\")\n"
-           "      --label KEY=VALUE         Label of this daemon, shown by info\n"
-           "      --live-restore            Leave containers running when the daemon stops\n"
-           "  -p, --pidfile PATH            File that holds the daemon's pid (default \"" DEFAULT_PIDFILE "\")\n"
-           "      --shutdown-timeout SECS   Time that containers have to stop with the daemon (default 15, -1 for "
-           "ever)\n"
-           "      --state-machine           Print the states of a container as a graphviz digraph and exit\n"
-           "  -v, --version                 Print the version and exit\n"
-           "      --help                    Print this and exit\n";
+    static const struct option more[] = {{"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
+                                         {"validate", no_argument, NULL, OPT_VALIDATE},
+                                         {"version", no_argument, NULL, 'v'},
+                                         {"help", no_argument, NULL, OPT_HELP},
+                                         {NULL, 0, NULL, 0}};
+    struct option *all = mem_alloc((nsettings + 5) * sizeof(*all));
+    for (size_t i = 0; i < nsettings; i++)
+        all[i] =
+            (struct option){settings[i].flag, settings[i].kind == SETTING_BOOL ? optional_argument : required_argument,
+                            NULL, OPT_FIRST + (int)i};
+    memcpy(all + nsettings, more, sizeof(more));
+    return all;
 }
 
-static char *absolute(const char *path)
+static char *letters(void)
 {
-    autofree char *here = *path == '/' ? NULL : getcwd(NULL, 0);
-    return here ? str_printf("%s/%s", here, path) : mem_strdup(path);
+    autostr out = STR_INIT;
+    str_add(&out, ":v");
+    for (size_t i = 0; i < nsettings; i++)
+        if (settings[i].letter)
+            str_addf(&out, "%c%s", settings[i].letter, settings[i].kind == SETTING_BOOL ? "" : ":");
+    return str_take(&out);
 }
 
-static void set(char **slot, char *value)
+static const struct setting *setting_of_option(int c)
 {
-    free(*slot);
-    *slot = value;
+    for (size_t i = 0; i < nsettings; i++)
+        if (c == OPT_FIRST + (int)i || (settings[i].letter && c == settings[i].letter))
+            return &settings[i];
+    return NULL;
 }
 
-static int add_runtime(struct options *o, const char *name, const char *path, struct err *e)
-{
-    for (size_t i = 0; i < o->nruntimes; i++)
-        if (str_eq(o->runtimes[i].name, name))
-            return err_set(e, ERR_INVALID, "--add-runtime: the runtime %s is there already", name);
-    o->runtimes = mem_resize(o->runtimes, o->nruntimes + 1, sizeof(*o->runtimes));
-    o->runtimes[o->nruntimes++] = (struct engine_runtime){mem_strdup(name), mem_strdup(path)};
-    return 0;
-}
-
-static int parse_runtime(struct options *o, const char *text, struct err *e)
-{
-    const char *eq = strchr(text, '=');
-    if (!eq || eq == text || eq[1] != '/')
-        return err_set(e, ERR_INVALID, "--add-runtime %s: NAME=/absolute/path is expected", text);
-    if (access(eq + 1, X_OK) < 0)
-        return err_sys(e, "--add-runtime %s: %s", text, eq + 1);
-    autofree char *name = mem_strndup(text, (size_t)(eq - text));
-    return add_runtime(o, name, eq + 1, e);
-}
-
-static int parse_host(struct options *o, const char *text, struct err *e)
-{
-    if (str_starts(text, "unix://") && text[7] != '\0') {
-        autofree char *path = absolute(text + 7);
-        strv_addf(&o->hosts, "unix://%s", path);
-        return 0;
-    }
-    if (str_starts(text, "tcp://") || str_starts(text, "fd://"))
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "-H %s: only unix:// is supported yet; tcp:// and fd:// come with the step on the "
-                       "daemon's options",
-                       text);
-    return err_set(e, ERR_INVALID, "-H %s: unix:///path is expected", text);
-}
-
-static int parse_label(struct options *o, const char *text, struct err *e)
-{
-    const char *eq = strchr(text, '=');
-    if (!eq || eq == text)
-        return err_set(e, ERR_INVALID, "--label %s: KEY=VALUE is expected", text);
-    json_array_append_new(o->labels, json_string(text));
-    return 0;
-}
-
-static int parse_cgroup(struct options *o, const char *text, struct err *e)
-{
-    if (*text != '/' || text[1] == '\0' || strstr(text, "..") || str_ends(text, "/"))
-        return err_set(e, ERR_INVALID,
-                       "--cgroup-parent %s: an absolute path below the root of the hierarchy is expected", text);
-    set(&o->cgroup_parent, mem_strdup(text));
-    return 0;
-}
-
-static int parse_timeout(struct options *o, const char *text, struct err *e)
-{
-    int64_t v;
-    if (!str_to_i64(text, &v) || v < -1 || v > 86400)
-        return err_set(e, ERR_INVALID, "--shutdown-timeout %s: a number of seconds from -1 to 86400 is expected", text);
-    o->shutdown_timeout = (int)v;
-    return 0;
-}
-
-static int one(struct options *o, int c, struct err *e)
+static int one(struct command_line *l, int c, struct err *e)
 {
     switch (c) {
-    case 'H': return parse_host(o, optarg, e);
-    case OPT_DATA_ROOT: set(&o->data_root, absolute(optarg)); return 0;
-    case OPT_EXEC_ROOT: set(&o->exec_root, absolute(optarg)); return 0;
-    case 'p': set(&o->pidfile, absolute(optarg)); return 0;
-    case 'G': set(&o->group, mem_strdup(optarg)); return 0;
-    case 'D': o->debug = true; return 0;
-    case OPT_ADD_RUNTIME: return parse_runtime(o, optarg, e);
-    case OPT_DEFAULT_RUNTIME: set(&o->default_runtime, mem_strdup(optarg)); return 0;
-    case OPT_CGROUP_PARENT: return parse_cgroup(o, optarg, e);
-    case OPT_LABEL: return parse_label(o, optarg, e);
-    case OPT_LIVE_RESTORE: o->live_restore = true; return 0;
-    case OPT_SHUTDOWN_TIMEOUT: return parse_timeout(o, optarg, e);
-    case 'v': o->action = ACTION_VERSION; return 0;
-    case OPT_HELP: o->action = ACTION_HELP; return 0;
-    case OPT_STATE_MACHINE: o->action = ACTION_STATE_MACHINE; return 0;
-    default: return -1;
+    case 'v': l->action = ACTION_VERSION; return 0;
+    case OPT_HELP: l->action = ACTION_HELP; return 0;
+    case OPT_STATE_MACHINE: l->action = ACTION_STATE_MACHINE; return 0;
+    case OPT_VALIDATE: l->action = ACTION_VALIDATE; return 0;
+    default: return setting_add(l->flags, setting_of_option(c), optarg, e);
     }
 }
 
-static int check(struct options *o, struct err *e)
+int command_line_parse(struct command_line *l, int argc, char **argv, struct err *e)
 {
-    bool known = false;
-    if (o->action != ACTION_RUN)
-        return 0;
-    autofree char *own = spawn_sibling("gorae-runtime", e);
-    if (!own || add_runtime(o, "gorae", own, e) < 0)
-        return -1;
-    for (size_t i = 0; i < o->nruntimes; i++)
-        known = known || str_eq(o->runtimes[i].name, o->default_runtime);
-    if (!known)
-        return err_set(e, ERR_INVALID, "--default-runtime %s: no such runtime was added", o->default_runtime);
-    if (o->hosts.n == 0)
-        strv_add(&o->hosts, DEFAULT_HOST);
-    return 0;
-}
-
-int options_parse(struct options *o, int argc, char **argv, struct err *e)
-{
-    *o = (struct options){
-        .data_root = mem_strdup(DEFAULT_DATA_ROOT),
-        .exec_root = mem_strdup(DEFAULT_EXEC_ROOT),
-        .pidfile = mem_strdup(DEFAULT_PIDFILE),
-        .group = mem_strdup(DEFAULT_GROUP),
-        .default_runtime = mem_strdup("gorae"),
-        .cgroup_parent = mem_strdup("/gorae"),
-        .labels = json_array(),
-        .shutdown_timeout = 15,
-    };
+    autofree struct option *longs = long_options();
+    autofree char *shorts = letters();
+    *l = (struct command_line){.flags = json_object()};
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, ":H:p:G:Dv", longs, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
         const char *word = argv[optind - 1];
         if (c == ':')
             return err_set(e, ERR_INVALID, "option %s needs a value", word);
         if (c == '?')
             return err_set(e, ERR_INVALID, "unknown option: %s", word);
-        if (one(o, c, e) < 0)
+        if (one(l, c, e) < 0)
             return -1;
     }
     if (optind < argc)
         return err_set(e, ERR_INVALID, "unexpected argument: %s", argv[optind]);
-    return check(o, e);
+    l->config = json_str(l->flags, "config-file", NULL);
+    l->config_given = l->config != NULL;
+    if (!l->config)
+        l->config = DEFAULT_CONFIG;
+    return 0;
 }
 
-void options_release(struct options *o)
+void command_line_release(struct command_line *l)
 {
-    strv_release(&o->hosts);
-    free(o->data_root);
-    free(o->exec_root);
-    free(o->pidfile);
-    free(o->group);
-    free(o->default_runtime);
-    free(o->cgroup_parent);
-    json_decref(o->labels);
-    for (size_t i = 0; i < o->nruntimes; i++) {
-        free(o->runtimes[i].name);
-        free(o->runtimes[i].path);
+    json_decref(l->flags);
+    l->flags = NULL;
+}
+
+/* ---- help ---- */
+
+#define LEFT  34
+#define RIGHT 100
+
+/* The sentence, folded beside the others. */
+static void add_text(struct str *out, const char *text)
+{
+    size_t column = LEFT;
+    for (bool first = true; *text; first = false) {
+        size_t n = strcspn(text, " ");
+        if (!first && column + 1 + n > RIGHT) {
+            str_addf(out, "\n%*s", LEFT, "");
+            column = LEFT;
+        } else if (!first) {
+            str_addc(out, ' ');
+            column++;
+        }
+        str_addn(out, text, n);
+        column += n;
+        text += n + (text[n] == ' ');
     }
-    free(o->runtimes);
+    str_addc(out, '\n');
+}
+
+static void add_option(struct str *out, char letter, const char *flag, const char *word, const char *help)
+{
+    autofree char *name = str_printf("--%s%s%s", flag, word ? " " : "", word ? word : "");
+    str_addf(out, letter ? "  -%c, " : "      ", letter);
+    if (strlen(name) > LEFT - 8)
+        str_addf(out, "%s\n%*s", name, LEFT, "");
+    else
+        str_addf(out, "%-*s", LEFT - 6, name);
+    add_text(out, help);
+}
+
+char *options_help(void)
+{
+    autostr out = STR_INIT;
+    str_add(&out, "Usage:  goraed [OPTIONS]\n\n"
+                  "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
+                  "Options:\n");
+    for (size_t i = 0; i < nsettings; i++)
+        add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
+    add_option(&out, 0, "state-machine", NULL, "Print the states of a container as a graphviz digraph and exit");
+    add_option(&out, 0, "validate", NULL, "Check options and configuration file, and exit");
+    add_option(&out, 'v', "version", NULL, "Print the version and exit");
+    add_option(&out, 0, "help", NULL, "Print this and exit");
+    str_add(&out, "\nThe same settings may stand in the configuration file, by dockerd's names for them; goraed reads "
+                  "it again on SIGHUP.\n");
+    return str_take(&out);
 }

@@ -188,7 +188,8 @@ void router_serve(struct request *r)
     struct err e = {0};
     begin_trace(r);
     struct span parsed = trace_begin(3, "parse the request");
-    if (http_target_parse(r->head->target, &r->target, &e) < 0 || dispatch(r, &parsed, &e) < 0) {
+    if (guard_check(r, &e) < 0 || http_target_parse(r->head->target, &r->target, &e) < 0 ||
+        dispatch(r, &parsed, &e) < 0) {
         log_debug("%s %.200s: %s", r->head->method, r->head->target, e.msg);
         reply_error(r, &e);
     }

@@ -13,6 +13,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /** Lines above `max` are dropped. The start value is LOG_INFO. */
 void log_level(enum log_level max);
+/** Lines as JSON objects, for collectors, instead of text. */
+void log_as_json(bool yes);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

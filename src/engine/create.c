@@ -214,6 +214,8 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
         return -1;
     c->config = config_complete(body, json_object_get(image, "config"), e);
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
+    if (c->host)
+        defaults_apply(en, body, c->host);
     if (!c->host || create_check(en, c->config, c->host, warnings, e) < 0)
         return -1;
     c->path_args = config_command(c->config, e);

@@ -276,7 +276,10 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
 {
     struct engine *en = mem_alloc(sizeof(*en));
     json_object_seed(0); /* jansson seeds its hash tables at first use, which is not safe between threads */
-    en->opt = *opt;
+    en->opt = *opt; /* what a reload may replace is held; the rest lives as long as the process */
+    json_incref(en->opt.labels);
+    json_incref(en->opt.host_defaults);
+    json_incref(en->opt.registries);
     en->lock_fd = -1;
     pthread_mutex_init(&en->lock, NULL);
     pthread_condattr_t at;
@@ -320,6 +323,9 @@ void engine_close(struct engine *en)
         image_store_close(en->images);
     bus_free(en->bus);
     json_decref(en->names);
+    json_decref(en->opt.labels);
+    json_decref(en->opt.host_defaults);
+    json_decref(en->opt.registries);
     fd_close(en->lock_fd);
     free(en->containers_dir);
     free(en->quarantine);

@@ -32,12 +32,19 @@ struct engine_options {
     const char *default_runtime;
     const char *cgroup_parent; /**< where containers' cgroups go unless they say otherwise, e.g. "/gorae" */
     json_t *labels;            /**< the daemon's own labels ["k=v"]; may be NULL */
-    bool debug;
+    json_t *host_defaults;     /**< HostConfig for what a create leaves unsaid; may be NULL */
+    json_t *registries;        /**< {"Mirrors","InsecureRegistries"}, for info; may be NULL */
+    const json_t *settings;    /**< what was given, for the event of a reload; borrowed for the call; may be NULL */
+    bool debug, live_restore;
 };
 
 /** Open the data root (one daemon at a time: flock), recover what an earlier daemon left, adopt what still runs.
  * @return owned, or NULL; ERR_CONFLICT names the pid that holds the data root */
 struct engine *engine_open(const struct engine_options *opt, struct err *e);
+/** Does the engine accept these defaults? @return -1 naming the one that it does not */
+int engine_check_defaults(const json_t *host, struct err *e);
+/** Other labels, defaults, registries, from now on; of the rest nothing is read. */
+void engine_reload(struct engine *en, const struct engine_options *opt);
 /** Start those that a restart policy wants: call once, when the daemon can serve. Returns at once. */
 void engine_autostart(struct engine *en);
 /** Stop every running container with its own signal and timeout, all at once; at most `timeout_s` seconds in all. */

@@ -88,6 +88,19 @@ void event_prune(struct engine *en, const char *type, int64_t reclaimed)
     publish(en->bus, type, "prune", "", json_pack("{s:s}", "reclaimed", bytes));
 }
 
+void event_daemon(struct engine *en, const char *action, json_t *attributes)
+{
+    const char *key;
+    json_t *v, *texts = json_pack("{s:s}", "name", en->hostname);
+    json_object_foreach(attributes, key, v)
+    {
+        autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
+        json_object_set_new(texts, key, json_string(text));
+    }
+    json_decref(attributes);
+    publish(en->bus, "daemon", action, en->daemon_id, texts);
+}
+
 /* ---- which events a listener wants ---- */
 
 static const char *const filter_keys[] = {"type",   "event",  "container", "image", "network",

@@ -142,29 +142,54 @@ static void add_host(struct engine *en, json_t *out)
     json_decref(host);
 }
 
+/* Registries by name go among the indexes, as Docker shows them; address ranges among the ranges. */
+static void add_insecure(json_t *registry, const json_t *names)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(names, i, v)
+    {
+        const char *name = json_string_value(v);
+        if (strchr(name, '/'))
+            json_array_append(json_object_get(registry, "InsecureRegistryCIDRs"), v);
+        else
+            json_object_set_new(
+                json_object_get(registry, "IndexConfigs"), name,
+                json_pack("{s:s, s:[], s:b, s:b}", "Name", name, "Mirrors", "Secure", 0, "Official", 0));
+    }
+}
+
 json_t *engine_info(struct engine *en)
 {
+    pthread_mutex_lock(&en->lock);
+    json_auto_t *labels = json_incref(en->opt.labels), *defaults = json_incref(en->opt.host_defaults),
+                *registries = json_incref(en->opt.registries);
+    pthread_mutex_unlock(&en->lock);
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    json_t *out =
-        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID",
-                  en->daemon_id, "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
-                  "Backing Filesystem", backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host",
-                  "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0,
-                  "LoggingDriver", "json-file", "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *out = json_pack(
+        "{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID", en->daemon_id,
+        "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus", "Backing Filesystem",
+        backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host", "null", "Authorization", "Log",
+        logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0, "LoggingDriver",
+        json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
         json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",
                   "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
                   "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
-                  "Labels", en->opt.labels ? en->opt.labels : json_null(), "ExperimentalBuild", 0, "ServerVersion",
-                  GORAE_VERSION, "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
+                  "Labels", labels ? labels : json_null(), "ExperimentalBuild", 0, "ServerVersion", GORAE_VERSION,
+                  "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
     json_t *tail =
         json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
                   "s:s}, s:[s], s:[], s:[]}",
                   "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0, "Error",
-                  "", "RemoteManagers", "LiveRestoreEnabled", 1, "Isolation", "", "InitBinary", "gorae-init",
-                  "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT, "Expected",
-                  GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "SecurityOptions",
-                  "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+                  "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "", "InitBinary",
+                  "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT,
+                  "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT,
+                  "SecurityOptions", "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+    json_t *registry = json_object_get(more, "RegistryConfig");
+    if (json_array_size(json_object_get(registries, "Mirrors")) > 0)
+        json_object_set(registry, "Mirrors", json_object_get(registries, "Mirrors"));
+    add_insecure(registry, json_object_get(registries, "InsecureRegistries"));
     json_object_update(out, more);
     json_object_update(out, tail);
     json_decref(more);

@@ -160,6 +160,8 @@ json_t *config_complete(const json_t *body, const json_t *image_config, struct e
 json_t *host_complete(const json_t *body, int api_minor, struct err *e);
 /** The complete ExecConfig of an exec's create body. */
 json_t *exec_complete(const json_t *body, struct err *e);
+/** Put the daemon's defaults into `host` where the request says nothing (defaults.c). */
+void defaults_apply(struct engine *en, const json_t *body, json_t *host);
 /** Entrypoint and Cmd as one array; ERR_INVALID where both are empty. */
 json_t *config_command(const json_t *config, struct err *e);
 /** Rules across fields, and what we will not do. Adds to `warnings`. */
@@ -330,6 +332,8 @@ void bus_free(struct event_bus *b);
 /** Publish a container event. `extra` (may be NULL) is consumed and joins the attributes. */
 void event_container(struct engine *en, struct container *c, const char *action, json_t *extra);
 void event_image(struct engine *en, const char *action, const char *id, const char *name);
+/** Something about the daemon itself. `attributes` is consumed; what is no text is written as JSON. */
+void event_daemon(struct engine *en, const char *action, json_t *attributes);
 /** A prune of objects of one type has ended and freed so many bytes. */
 void event_prune(struct engine *en, const char *type, int64_t reclaimed);
 

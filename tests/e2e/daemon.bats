@@ -21,9 +21,9 @@ teardown() {
     run goraed stray
     [ "$status" = 1 ]
     [[ $output == *"unexpected argument: stray"* ]]
-    run goraed -H tcp://127.0.0.1:1
+    run goraed -H tcp://0.0.0.0:1
     [ "$status" = 1 ]
-    [[ $output == *"tcp://127.0.0.1:1"* ]]
+    [[ $output == *"-H tcp://0.0.0.0:1"* ]]
     run goraed --add-runtime x=relative/path
     [ "$status" = 1 ]
     [[ $output == *"--add-runtime x=relative/path"* ]]

@@ -1,0 +1,305 @@
+/* From settings to options: every value checked, every default filled in. Nothing on the machine is changed here, so
+ * the same function serves the start, --validate and a reload.
+ *
+ * What concerns containers (log driver, ulimits, sizes) becomes a piece of HostConfig, which the engine puts under what
+ * a request for a container leaves unsaid: so a default cannot mean anything that a container could not ask for itself,
+ * and is checked by the same rules. */
+#include "api/options.h"
+#include "api/settings.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PROFILE_MAX (1u << 20)
+
+static char *absolute(const char *path)
+{
+    autofree char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    return here ? str_printf("%s/%s", here, path) : mem_strdup(path);
+}
+
+static char *path_setting(const json_t *s, const char *key, const char *otherwise)
+{
+    const char *given = json_string_value(json_object_get(s, key));
+    return absolute(str_empty(given) ? otherwise : given);
+}
+
+static bool one_of(const char *value, const char *const *choices)
+{
+    while (*choices && !str_eq(*choices, value))
+        choices++;
+    return *choices != NULL;
+}
+
+/* ---- the daemon's own ---- */
+
+static int apply_hosts(struct options *o, const json_t *s, struct err *e)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(s, "hosts"), i, v)
+    {
+        const char *text = json_string_value(v);
+        if (str_starts(text, "unix://") && text[7] != '\0') {
+            autofree char *path = absolute(text + 7);
+            strv_addf(&o->hosts, "unix://%s", path);
+        } else if (str_starts(text, "tcp://") || str_starts(text, "fd://")) {
+            strv_add(&o->hosts, text);
+        } else {
+            return err_set(e, ERR_INVALID, "-H %s: unix:///path, tcp://address:port or fd:// is expected", text);
+        }
+    }
+    if (o->hosts.n == 0)
+        strv_add(&o->hosts, DEFAULT_HOST);
+    return 0;
+}
+
+static int apply_log(struct options *o, const json_t *s, struct err *e)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL}, *const formats[] = {
+                                                                                               "text", "json", NULL};
+    const char *level = json_str(s, "log-level", "info"), *format = json_str(s, "log-format", "text");
+    if (!one_of(level, levels))
+        return err_set(e, ERR_INVALID, "--log-level %s: debug, info, warn, error or fatal is expected", level);
+    if (!one_of(format, formats))
+        return err_set(e, ERR_INVALID, "--log-format %s: text or json is expected", format);
+    o->debug = json_is(s, "debug") || str_eq(level, "debug");
+    o->log_level = o->debug                ? LOG_DEBUG
+                   : str_eq(level, "info") ? LOG_INFO
+                   : str_eq(level, "warn") ? LOG_WARN
+                                           : LOG_ERROR;
+    o->log_json = str_eq(format, "json");
+    return 0;
+}
+
+static int apply_labels(struct options *o, const json_t *s, struct err *e)
+{
+    size_t i;
+    json_t *v;
+    json_auto_t *seen = json_object();
+    json_array_foreach(json_object_get(s, "labels"), i, v)
+    {
+        const char *text = json_string_value(v), *eq = strchr(text, '=');
+        if (!eq || eq == text)
+            return err_set(e, ERR_INVALID, "--label %s: KEY=VALUE is expected", text);
+        autofree char *key = mem_strndup(text, (size_t)(eq - text));
+        const char *other = json_string_value(json_object_get(seen, key));
+        if (other && !str_eq(other, eq + 1))
+            return err_set(e, ERR_INVALID, "conflict labels for %s=%s and %s=%s", key, other, key, eq + 1);
+        if (!other)
+            json_array_append(o->labels, v);
+        json_object_set_new(seen, key, json_string(eq + 1));
+    }
+    return 0;
+}
+
+static void add_runtime(struct options *o, const char *name, const char *path)
+{
+    o->runtimes = mem_resize(o->runtimes, o->nruntimes + 1, sizeof(*o->runtimes));
+    o->runtimes[o->nruntimes++] = (struct engine_runtime){mem_strdup(name), mem_strdup(path)};
+}
+
+static int apply_runtimes(struct options *o, const json_t *s, struct err *e)
+{
+    const char *name;
+    json_t *v;
+    bool known = false;
+    autofree char *own = spawn_sibling("gorae-runtime", e);
+    if (!own)
+        return -1;
+    json_object_foreach(json_object_get(s, "runtimes"), name, v)
+    {
+        const char *path = json_str(v, "path", "");
+        if (str_eq(name, "gorae"))
+            return err_set(e, ERR_INVALID, "--add-runtime gorae=%s: the runtime gorae is there already", path);
+        if (*path != '/')
+            return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
+        if (access(path, X_OK) < 0)
+            return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
+        add_runtime(o, name, path);
+    }
+    add_runtime(o, "gorae", own);
+    o->default_runtime = mem_strdup(json_str(s, "default-runtime", "gorae"));
+    for (size_t i = 0; i < o->nruntimes; i++)
+        known = known || str_eq(o->runtimes[i].name, o->default_runtime);
+    return known ? 0 : err_set(e, ERR_INVALID, "--default-runtime %s: no such runtime was added", o->default_runtime);
+}
+
+static int apply_cgroups(struct options *o, const json_t *s, struct err *e)
+{
+    const char *parent = json_str(s, "cgroup-parent", "/gorae");
+    size_t i;
+    json_t *v;
+    if (*parent != '/' || parent[1] == '\0' || strstr(parent, "..") || str_ends(parent, "/"))
+        return err_set(e, ERR_INVALID,
+                       "--cgroup-parent %s: an absolute path below the root of the hierarchy is expected", parent);
+    o->cgroup_parent = mem_strdup(parent);
+    json_array_foreach(json_object_get(s, "exec-opts"), i, v)
+    {
+        const char *text = json_string_value(v);
+        if (str_eq(text, "native.cgroupdriver=systemd"))
+            return err_set(e, ERR_NOT_IMPLEMENTED, "--exec-opt %s: only the driver cgroupfs is there yet", text);
+        if (!str_eq(text, "native.cgroupdriver=cgroupfs"))
+            return err_set(e, ERR_INVALID, "--exec-opt %s: native.cgroupdriver=cgroupfs is expected", text);
+    }
+    return 0;
+}
+
+static int apply_numbers(struct options *o, const json_t *s, struct err *e)
+{
+    int64_t timeout = json_int(s, "shutdown-timeout", 15), downloads = json_int(s, "max-concurrent-downloads", 3);
+    if (timeout < -1 || timeout > 86400)
+        return err_set(e, ERR_INVALID, "--shutdown-timeout %jd: a number of seconds from -1 to 86400 is expected",
+                       (intmax_t)timeout);
+    if (downloads < 1 || downloads > 100)
+        return err_set(e, ERR_INVALID, "--max-concurrent-downloads %jd: a number from 1 to 100 is expected",
+                       (intmax_t)downloads);
+    o->shutdown_timeout = (int)timeout;
+    return 0;
+}
+
+/* ---- what containers get that do not say otherwise ---- */
+
+/* "64m": bytes, in powers of 1024. */
+static bool parse_bytes(const char *text, int64_t *ret)
+{
+    static const char units[] = "bkmg";
+    size_t digits = strspn(text, "0123456789");
+    autofree char *number = mem_strndup(text, digits);
+    const char *u = text[digits] ? strchr(units, text[digits] | 0x20) : units;
+    if (digits == 0 || !u || (text[digits] && text[digits + 1]) || !str_to_i64(number, ret))
+        return false;
+    int shift = 10 * (int)(u - units);
+    if (*ret <= 0 || *ret > INT64_MAX >> shift)
+        return false;
+    *ret <<= shift;
+    return true;
+}
+
+/* A profile travels to the engine as a client sends one: its text in a security option. */
+static int apply_profile(const json_t *s, json_t *security, struct err *e)
+{
+    const char *path = json_str(s, "seccomp-profile", "");
+    if (str_empty(path) || str_eq(path, "builtin"))
+        return 0;
+    if (str_eq(path, "unconfined")) {
+        json_array_append_new(security, json_string("seccomp=unconfined"));
+        return 0;
+    }
+    size_t n;
+    autofree char *text = file_read(AT_FDCWD, path, PROFILE_MAX, &n, e);
+    json_auto_t *profile = text ? json_parse(text, n, e) : NULL;
+    if (!profile)
+        return err_wrap(e, "--seccomp-profile %s", path);
+    autofree char *option = str_printf("seccomp=%s", text);
+    json_array_append_new(security, json_string(option));
+    return 0;
+}
+
+static int apply_containers(struct options *o, const json_t *s, struct err *e)
+{
+    static const char *const ipc[] = {"private", "shareable", NULL}, *const cgroupns[] = {"host", "private", NULL};
+    const char *size = json_string_value(json_object_get(s, "default-shm-size")), *name;
+    const char *mode = json_str(s, "default-ipc-mode", "private"), *ns = json_str(s, "default-cgroupns-mode", "");
+    int64_t bytes;
+    json_t *host = o->host_defaults, *v, *security = json_array(), *limits = json_array();
+    json_object_set_new(host, "SecurityOpt", security);
+    json_object_set_new(host, "Ulimits", limits);
+    if (json_is(s, "init"))
+        json_object_set_new(host, "Init", json_true());
+    if (json_is(s, "no-new-privileges"))
+        json_array_append_new(security, json_string("no-new-privileges"));
+    if (size && !parse_bytes(size, &bytes))
+        return err_set(e, ERR_INVALID, "--default-shm-size %s: a size such as 64m is expected", size);
+    if (size)
+        json_object_set_new(host, "ShmSize", json_integer((json_int_t)bytes));
+    if (!one_of(mode, ipc))
+        return err_set(e, ERR_INVALID, "--default-ipc-mode %s: private or shareable is expected", mode);
+    json_object_set_new(host, "IpcMode", json_string(mode));
+    if (*ns && !one_of(ns, cgroupns))
+        return err_set(e, ERR_INVALID, "--default-cgroupns-mode %s: host or private is expected", ns);
+    if (*ns)
+        json_object_set_new(host, "CgroupnsMode", json_string(ns));
+    json_object_foreach(json_object_get(s, "default-ulimits"), name, v)
+    {
+        json_auto_t *limit = json_copy(v);
+        json_object_set_new(limit, "Name", json_string(name));
+        json_array_append(limits, limit);
+    }
+    const json_t *opts = json_object_get(s, "log-opts");
+    json_object_set_new(host, "LogConfig",
+                        json_pack("{s:s, s:o}", "Type", json_str(s, "log-driver", "json-file"), "Config",
+                                  opts ? json_deep_copy(opts) : json_object()));
+    return apply_profile(s, security, e) < 0 ? -1 : engine_check_defaults(host, e);
+}
+
+static int apply_registries(struct options *o, const json_t *s, struct err *e)
+{
+    size_t i;
+    json_t *v;
+    const json_t *mirrors = json_object_get(s, "registry-mirrors"),
+                 *insecure = json_object_get(s, "insecure-registries");
+    json_array_foreach(mirrors, i, v)
+    {
+        const char *url = json_string_value(v);
+        if (!str_starts(url, "https://") && !str_starts(url, "http://"))
+            return err_set(e, ERR_INVALID, "--registry-mirror %s: https://host or http://host is expected", url);
+    }
+    json_object_set_new(o->registries, "Mirrors", mirrors ? json_deep_copy(mirrors) : json_array());
+    json_object_set_new(o->registries, "InsecureRegistries", insecure ? json_deep_copy(insecure) : json_array());
+    return 0;
+}
+
+static int apply(struct options *o, const json_t *s, struct err *e)
+{
+    o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
+    o->exec_root = path_setting(s, "exec-root", DEFAULT_EXEC_ROOT);
+    o->pidfile = path_setting(s, "pidfile", DEFAULT_PIDFILE);
+    o->group = mem_strdup(json_str(s, "group", DEFAULT_GROUP));
+    o->live_restore = json_is(s, "live-restore");
+    o->insecure_tcp = json_is(s, "insecure-tcp");
+    return apply_hosts(o, s, e) < 0 || apply_log(o, s, e) < 0 || apply_labels(o, s, e) < 0 ||
+                   apply_cgroups(o, s, e) < 0 || apply_runtimes(o, s, e) < 0 || apply_numbers(o, s, e) < 0 ||
+                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0
+               ? -1
+               : 0;
+}
+
+int options_load(struct options *o, const struct command_line *l, struct err *e)
+{
+    *o = (struct options){.labels = json_array(), .host_defaults = json_object(), .registries = json_object()};
+    json_auto_t *file = settings_read(l->config, l->config_given, e);
+    o->settings = file ? settings_join(l->flags, file, e) : NULL;
+    if (o->settings && apply(o, o->settings, e) == 0)
+        return 0;
+    options_release(o);
+    return -1;
+}
+
+void options_release(struct options *o)
+{
+    json_decref(o->settings);
+    strv_release(&o->hosts);
+    free(o->data_root);
+    free(o->exec_root);
+    free(o->pidfile);
+    free(o->group);
+    free(o->default_runtime);
+    free(o->cgroup_parent);
+    json_decref(o->labels);
+    json_decref(o->host_defaults);
+    json_decref(o->registries);
+    for (size_t i = 0; i < o->nruntimes; i++) {
+        free(o->runtimes[i].name);
+        free(o->runtimes[i].path);
+    }
+    free(o->runtimes);
+    *o = (struct options){0};
+}

@@ -1,0 +1,216 @@
+/* Listening: -H unix://PATH, -H tcp://ADDRESS:PORT, -H fd://[N].
+ *
+ * A unix socket is guarded by its mode and group. TCP has no such guard: who can connect can do what root can. So it is
+ * for this machine alone unless --insecure-tcp says that the administrator knows, and that is said again in the log.
+ *
+ * fd://: systemd has opened the sockets (systemd.socket(5)) and passes them as descriptors from 3 on, with their number
+ * in LISTEN_FDS and the pid they are meant for in LISTEN_PID (sd_listen_fds(3)). A connection that came before we ran
+ * waits in the socket's queue.
+ *
+ * How it fails: with a sentence that names the address, before anything else has been changed. Read next: listen.c. */
+#include "api/hosts.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GROUPS_MAX   (1u << 20)
+#define TCP_PORT     "2375"
+#define FIRST_PASSED 3 /* SD_LISTEN_FDS_START */
+
+static struct host *add(struct hosts *h, int fd, const char *name)
+{
+    struct host *x = &h->v[h->n++];
+    *x = (struct host){.fd = fd, .name = mem_strdup(name)};
+    return x;
+}
+
+/* ---- unix ---- */
+
+/* The group's number from /etc/group, read by ourselves: NSS would bring its modules into a daemon that must stay
+ * small. */
+static int find_group(const char *name, gid_t *ret)
+{
+    struct err ignored;
+    size_t n = strlen(name);
+    autofree char *text = file_read(AT_FDCWD, "/etc/group", GROUPS_MAX, NULL, &ignored);
+    for (char *line = text; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        unsigned id;
+        if (strncmp(line, name, n) != 0 || line[n] != ':')
+            continue;
+        /* the second form has an empty password field */
+        if (sscanf(line + n + 1, "%*[^:]:%u", &id) == 1 || sscanf(line + n, "::%u", &id) == 1) {
+            *ret = id;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int give_to_group(const struct options *o, const char *path, struct err *e)
+{
+    gid_t gid;
+    if (find_group(o->group, &gid) < 0) {
+        if (!str_eq(o->group, DEFAULT_GROUP))
+            return err_set(e, ERR_NOT_FOUND, "--group %s: no such group", o->group);
+        log_debug("no group %s: only root may use the socket", o->group);
+        return 0;
+    }
+    return chown(path, (uid_t)-1, gid) < 0 ? err_sys(e, "give %s to group %s", path, o->group) : 0;
+}
+
+static int open_unix(struct hosts *h, const struct options *o, const char *name, struct err *e)
+{
+    const char *path = name + strlen("unix://");
+    int fd = sock_listen_unix(path, SOCK_STREAM, 0660, e);
+    if (fd < 0)
+        return -1;
+    add(h, fd, name)->path = mem_strdup(path);
+    return give_to_group(o, path, e);
+}
+
+/* ---- TCP ---- */
+
+/* "address:port", "[v6]:port", ":port", "address". @return 0, -1 ERR_INVALID */
+static int split(const char *name, char **ret_host, char **ret_port, struct err *e)
+{
+    const char *text = name + strlen("tcp://");
+    size_t n = strcspn(text, "/");
+    autofree char *where = mem_strndup(text, n);
+    char *port = *where == '[' ? strchr(where, ']') : strrchr(where, ':');
+    uint64_t number;
+    if (*where == '[' && port)
+        *port++ = '\0';
+    if (port && *port == ':')
+        *port++ = '\0';
+    if (!port || !*port)
+        port = (char *)TCP_PORT;
+    if (text[n] || !str_to_u64(port, &number) || number < 1 || number > 65535 || (*where == '[' && !strchr(text, ']')))
+        return err_set(e, ERR_INVALID, "-H %s: tcp://address:port is expected, with a port from 1 to 65535", name);
+    *ret_host = mem_strdup(where + (*where == '['));
+    *ret_port = mem_strdup(port);
+    return 0;
+}
+
+static bool is_loopback(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
+    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
+}
+
+static int listen_tcp(const struct addrinfo *a)
+{
+    static const int one = 1;
+    autoclose int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
+        return -1;
+    return take_fd(&fd);
+}
+
+static int open_tcp(struct hosts *h, const struct options *o, const char *name, struct err *e)
+{
+    autofree char *host = NULL, *port = NULL;
+    struct addrinfo *found,
+        hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    if (split(name, &host, &port, e) < 0)
+        return -1;
+    const char *address = str_eq(host, "localhost") ? "127.0.0.1" : host;
+    int r = getaddrinfo(*address ? address : NULL, port, &hints, &found);
+    if (r != 0)
+        return err_set(e, ERR_INVALID, "-H %s: %s: an address in numbers is expected", name, gai_strerror(r));
+    bool here = is_loopback(found->ai_addr);
+    int fd = here || o->insecure_tcp ? listen_tcp(found) : -1;
+    int why = errno;
+    freeaddrinfo(found);
+    if (!here && !o->insecure_tcp)
+        return err_set(
+            e, ERR_FORBIDDEN,
+            "-H %s: whoever can connect there would be root on this machine; listen on 127.0.0.1 and come by ssh, or "
+            "say --insecure-tcp",
+            name);
+    errno = why;
+    if (fd < 0)
+        return err_sys(e, "listen on %s", name);
+    if (!here)
+        log_warn("%s: everybody who can connect there is root on this machine", name);
+    add(h, fd, name)->tcp = true;
+    return 0;
+}
+
+/* ---- passed to us ---- */
+
+static int adopt(struct hosts *h, int fd, const char *name, struct err *e)
+{
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    struct sockaddr_storage a;
+    socklen_t length = sizeof(a);
+    if (h->n == HOSTS_MAX)
+        return err_set(e, ERR_INVALID, "more than %d sockets to listen on", HOSTS_MAX);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
+        getsockname(fd, (struct sockaddr *)&a, &length) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return err_set(e, ERR_INVALID, "-H %s: descriptor %d is not a socket that listens", name, fd);
+    add(h, fd, name)->tcp = a.ss_family != AF_UNIX;
+    return 0;
+}
+
+static int open_passed(struct hosts *h, const char *name, struct err *e)
+{
+    uint64_t n = 0, pid = 0, wanted = 0;
+    const char *count = getenv("LISTEN_FDS"), *whose = getenv("LISTEN_PID"), *text = name + strlen("fd://");
+    if (!count || !whose || !str_to_u64(count, &n) || !str_to_u64(whose, &pid) || pid != (uint64_t)getpid() || n == 0 ||
+        n > HOSTS_MAX)
+        return err_set(e, ERR_INVALID, "-H %s: no sockets were passed (LISTEN_FDS, LISTEN_PID; see systemd.socket(5))",
+                       name);
+    if (*text && (!str_to_u64(text, &wanted) || wanted < FIRST_PASSED || wanted >= FIRST_PASSED + n))
+        return err_set(e, ERR_INVALID, "-H %s: the descriptors passed are %d to %d", name, FIRST_PASSED,
+                       FIRST_PASSED + (int)n - 1);
+    for (int fd = FIRST_PASSED; fd < FIRST_PASSED + (int)n; fd++) {
+        if (wanted && fd != (int)wanted)
+            fd_close(fd);
+        else if (adopt(h, fd, name, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- all ---- */
+
+int hosts_open(struct hosts *h, const struct options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->hosts.n; i++) {
+        const char *name = o->hosts.v[i];
+        if (h->n == HOSTS_MAX)
+            return err_set(e, ERR_INVALID, "more than %d sockets to listen on", HOSTS_MAX);
+        int r = str_starts(name, "unix://")  ? open_unix(h, o, name, e)
+                : str_starts(name, "tcp://") ? open_tcp(h, o, name, e)
+                                             : open_passed(h, name, e);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void hosts_close(struct hosts *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->v[i].path)
+            unlink(h->v[i].path);
+        fd_close(h->v[i].fd);
+        free(h->v[i].path);
+        free(h->v[i].name);
+    }
+    h->n = 0;
+}

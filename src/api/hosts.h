@@ -1,0 +1,27 @@
+/** @file
+ * Where the daemon listens: unix sockets, TCP, and sockets that a service manager has opened. */
+#ifndef GORAE_API_HOSTS_H
+#define GORAE_API_HOSTS_H
+
+#include "api/options.h"
+
+#define HOSTS_MAX 16
+
+struct host {
+    int fd;
+    bool tcp;   /**< whoever speaks here may be a browser that was sent by somebody else: see guard.c */
+    char *path; /**< of a unix socket that is ours to remove; or NULL */
+    char *name; /**< as people know it */
+};
+
+struct hosts {
+    struct host v[HOSTS_MAX];
+    size_t n;
+};
+
+/** Open all that the options name. @return -1 naming the one that could not be; the others are open still:
+ * hosts_close() */
+int hosts_open(struct hosts *h, const struct options *o, struct err *e);
+void hosts_close(struct hosts *h);
+
+#endif

@@ -1,0 +1,236 @@
+/* Settings: the table, and what makes JSON of it. See settings.h.
+ *
+ * A setting may stand on the command line or in daemon.json, never in both: which of two values counts would be a rule
+ * that nobody remembers at night. Runtimes are the exception, they add up. A key that the table does not have ends the
+ * start, because a misspelt limit that is silently no limit is worse than a daemon that does not start.
+ *
+ * Read next: options.c for the command line, apply.c for what the values mean. */
+#include "api/settings.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#define FILE_MAX (1u << 20)
+
+const struct setting settings[] = {
+    {"add-runtime", 0, "runtimes", SETTING_RUNTIMES, false, "NAME=PATH", "Register another OCI runtime"},
+    {"cgroup-parent", 0, "cgroup-parent", SETTING_TEXT, false, "PATH",
+     "Cgroup that holds the containers' (default \"/gorae\")"},
+    {"config-file", 0, NULL, SETTING_TEXT, false, "PATH", "Settings in a file (default \"/etc/gorae/daemon.json\")"},
+    {"data-root", 0, "data-root", SETTING_TEXT, false, "PATH", "Root of what must last (default \"/var/lib/gorae\")"},
+    {"debug", 'D', "debug", SETTING_BOOL, true, NULL, "Log more"},
+    {"default-cgroupns-mode", 0, "default-cgroupns-mode", SETTING_TEXT, true, "MODE",
+     "Cgroup namespace of containers: host or private"},
+    {"default-ipc-mode", 0, "default-ipc-mode", SETTING_TEXT, true, "MODE",
+     "IPC namespace of containers: private or shareable (default \"private\")"},
+    {"default-runtime", 0, "default-runtime", SETTING_TEXT, false, "NAME",
+     "Runtime of containers that name none (default \"gorae\")"},
+    {"default-shm-size", 0, "default-shm-size", SETTING_TEXT, true, "BYTES", "Size of /dev/shm (default 64m)"},
+    {"default-ulimit", 0, "default-ulimits", SETTING_ULIMITS, true, "NAME=SOFT[:HARD]",
+     "Resource limit of containers that set none of that name"},
+    {"exec-opt", 0, "exec-opts", SETTING_LIST, false, "KEY=VALUE", "native.cgroupdriver=cgroupfs"},
+    {"exec-root", 0, "exec-root", SETTING_TEXT, false, "PATH", "Root of running state (default \"/run/gorae\")"},
+    {"group", 'G', "group", SETTING_TEXT, false, "NAME", "Group that may use the unix sockets (default \"gorae\")"},
+    {"host", 'H', "hosts", SETTING_LIST, false, "ADDRESS",
+     "Where to listen, may be given several times: unix://PATH, tcp://ADDRESS:PORT, fd:// (default "
+     "\"unix:///run/gorae.sock\")"},
+    {"init", 0, "init", SETTING_BOOL, true, NULL, "Run an init in every container"},
+    {"insecure-registry", 0, "insecure-registries", SETTING_LIST, true, "HOST[:PORT]",
+     "Registry that may be spoken to without TLS"},
+    {"insecure-tcp", 0, "insecure-tcp", SETTING_BOOL, false, NULL,
+     "Listen on TCP without TLS beyond this machine: whoever can connect is root here"},
+    {"label", 0, "labels", SETTING_LIST, true, "KEY=VALUE", "Label of this daemon, shown by info"},
+    {"live-restore", 0, "live-restore", SETTING_BOOL, true, NULL, "Leave containers running when the daemon stops"},
+    {"log-driver", 0, "log-driver", SETTING_TEXT, true, "NAME",
+     "Where containers' output is kept (default \"json-file\")"},
+    {"log-format", 0, "log-format", SETTING_TEXT, false, "FORMAT",
+     "The daemon's own log: text or json (default \"text\")"},
+    {"log-level", 'l', "log-level", SETTING_TEXT, true, "LEVEL",
+     "debug, info, warn, error or fatal (default \"info\")"},
+    {"log-opt", 0, "log-opts", SETTING_MAP, true, "KEY=VALUE", "Option of the log driver"},
+    {"max-concurrent-downloads", 0, "max-concurrent-downloads", SETTING_NUMBER, true, "N",
+     "Layers of one pull at a time (default 3)"},
+    {"no-new-privileges", 0, "no-new-privileges", SETTING_BOOL, true, NULL,
+     "Containers cannot gain privileges, unless they say otherwise"},
+    {"pidfile", 'p', "pidfile", SETTING_TEXT, false, "PATH",
+     "File that holds the daemon's pid (default \"/run/gorae.pid\")"},
+    {"registry-mirror", 0, "registry-mirrors", SETTING_LIST, true, "URL", "Where to look first when pulling"},
+    {"seccomp-profile", 0, "seccomp-profile", SETTING_TEXT, true, "PATH",
+     "Seccomp profile of containers that bring none; or builtin, unconfined"},
+    {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
+     "Time that containers have to stop with the daemon (default 15, -1 for ever)"},
+};
+const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
+
+const struct setting *setting_of_key(const char *key)
+{
+    for (size_t i = 0; i < nsettings; i++)
+        if (str_eq(settings[i].key, key))
+            return &settings[i];
+    return NULL;
+}
+
+/* Before any key: a setting without one lives under its flag's name. */
+static const char *key_of(const struct setting *s)
+{
+    return s->key ? s->key : s->flag;
+}
+
+/* ---- from the command line ---- */
+
+static json_t *at(json_t *to, const struct setting *s, bool list)
+{
+    json_t *v = json_object_get(to, key_of(s));
+    if (!v) {
+        v = list ? json_array() : json_object();
+        json_object_set_new(to, key_of(s), v);
+    }
+    return v;
+}
+
+/* "NAME=SOFT:HARD", "NAME=BOTH"; -1 is no limit. */
+static json_t *ulimit_of(const char *name, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    autofree char *first = colon ? mem_strndup(text, (size_t)(colon - text)) : mem_strdup(text);
+    int64_t soft, hard;
+    if (!str_to_i64(first, &soft) || !str_to_i64(colon ? colon + 1 : text, &hard))
+        return NULL;
+    return json_pack("{s:s, s:I, s:I}", "Name", name, "Soft", (json_int_t)soft, "Hard", (json_int_t)hard);
+}
+
+static int add_pair(json_t *to, const struct setting *s, const char *text, struct err *e)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text || (s->kind == SETTING_RUNTIMES && eq[1] != '/'))
+        return err_set(e, ERR_INVALID, "--%s %s: %s is expected", s->flag, text,
+                       s->kind == SETTING_RUNTIMES ? "NAME=/absolute/path" : s->word);
+    autofree char *name = mem_strndup(text, (size_t)(eq - text));
+    json_t *map = at(to, s, false), *value = NULL;
+    if (s->kind == SETTING_MAP)
+        value = json_string(eq + 1);
+    else if (s->kind == SETTING_RUNTIMES)
+        value = json_pack("{s:s}", "path", eq + 1);
+    else if (!(value = ulimit_of(name, eq + 1)))
+        return err_set(e, ERR_INVALID, "--%s %s: %s is expected", s->flag, text, s->word);
+    if (json_object_get(map, name)) {
+        json_decref(value);
+        return err_set(e, ERR_INVALID, "--%s %s: %s is there already", s->flag, text, name);
+    }
+    json_object_set_new(map, name, value);
+    return 0;
+}
+
+int setting_add(json_t *to, const struct setting *s, const char *text, struct err *e)
+{
+    int64_t n;
+    switch (s->kind) {
+    case SETTING_BOOL:
+        if (text && !str_eq(text, "true") && !str_eq(text, "false"))
+            return err_set(e, ERR_INVALID, "--%s=%s: true or false is expected", s->flag, text);
+        json_object_set_new(to, key_of(s), json_boolean(!str_eq(text, "false")));
+        return 0;
+    case SETTING_TEXT: json_object_set_new(to, key_of(s), json_string(text)); return 0;
+    case SETTING_NUMBER:
+        if (!str_to_i64(text, &n))
+            return err_set(e, ERR_INVALID, "--%s %s: a number is expected", s->flag, text);
+        json_object_set_new(to, key_of(s), json_integer((json_int_t)n));
+        return 0;
+    case SETTING_LIST: json_array_append_new(at(to, s, true), json_string(text)); return 0;
+    default: return add_pair(to, s, text, e);
+    }
+}
+
+/* ---- from the file ---- */
+
+static bool right_type(const struct setting *s, const json_t *v)
+{
+    size_t i;
+    json_t *x;
+    switch (s->kind) {
+    case SETTING_BOOL: return json_is_boolean(v);
+    case SETTING_TEXT: return json_is_string(v);
+    case SETTING_NUMBER: return json_is_integer(v);
+    case SETTING_LIST:
+        json_array_foreach(v, i, x)
+        {
+            if (!json_is_string(x))
+                return false;
+        }
+        return json_is_array(v);
+    default: return json_is_object(v);
+    }
+}
+
+static int check_file(const json_t *file, struct err *e)
+{
+    static const char *const words[] = {"true or false", "a string",  "a number", "a list of strings",
+                                        "an object",     "an object", "an object"};
+    const char *key;
+    json_t *v;
+    autostr unknown = STR_INIT;
+    json_object_foreach((json_t *)file, key, v)
+    {
+        const struct setting *s = setting_of_key(key);
+        if (!s)
+            str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
+        else if (!right_type(s, v))
+            return err_set(e, ERR_INVALID, "\"%s\" must be %s", key, words[s->kind]);
+    }
+    if (unknown.len > 0)
+        return err_set(e, ERR_INVALID, "the following directives don't match any configuration option: %s", unknown.s);
+    return 0;
+}
+
+json_t *settings_read(const char *path, bool must, struct err *e)
+{
+    size_t n;
+    autofree char *text = file_read(AT_FDCWD, path, FILE_MAX, &n, e);
+    if (!text && e->sys == ENOENT && !must)
+        return json_object();
+    if (text && strspn(text, " \t\r\n") == n)
+        return json_object(); /* an empty file is what a package may install */
+    json_t *j = text ? json_parse(text, n, e) : NULL;
+    if (j && !json_is_object(j))
+        err_set(e, ERR_INVALID, "an object of settings is expected");
+    else if (j && check_file(j, e) == 0)
+        return j;
+    json_decref(j);
+    err_wrap(e, "configuration file %s", path);
+    return NULL;
+}
+
+/* ---- both ---- */
+
+json_t *settings_join(const json_t *flags, const json_t *file, struct err *e)
+{
+    autostr both = STR_INIT;
+    const char *key, *name;
+    json_t *v, *runtime, *all = json_deep_copy(file);
+    json_object_foreach((json_t *)flags, key, v)
+    {
+        json_t *other = json_object_get(all, key);
+        const struct setting *s = setting_of_key(key);
+        if (other && s && s->kind == SETTING_RUNTIMES) {
+            json_object_foreach(v, name, runtime) json_object_set(other, name, runtime);
+            continue;
+        }
+        if (other) {
+            autofree char *a = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT),
+                          *b = json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT);
+            str_addf(&both, "%s%s: (from flag: %s, from file: %s)", both.len ? ", " : "", key, a, b);
+        }
+        json_object_set(all, key, v);
+    }
+    if (both.len == 0)
+        return all;
+    json_decref(all);
+    err_set(e, ERR_INVALID, "the following directives are specified both as a flag and in the configuration file: %s",
+            both.s);
+    return NULL;
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# The daemon's settings: flags, daemon.json, reload; where it listens; what a service manager hears.
+load lib
+
+setup_file() { daemon_dirs; }
+setup() { daemon_pid; }
+teardown() { daemon_stop || true; rm -f "$T/daemon.json"; }
+teardown_file() {
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+
+config() { printf '%s' "$1" >"$T/daemon.json"; }
+validate() { run goraed --validate --config-file "$T/daemon.json" "$@"; }
+refuses() { # text the configuration file has, sentence, flags…
+    config "$1"
+    local want=$2
+    shift 2
+    validate "$@"
+    [ "$status" = 1 ] && [[ $output == *"$want"* ]] || { echo "$status: $output" >&2; return 1; }
+}
+logged() { eventually 40 grep -q "$1" "$T/log"; }
+
+@test "a file of settings: positions, types, unknown keys, keys that a flag gives too" {
+    refuses '{"debug": tru' "configuration file $T/daemon.json: invalid JSON: line 1 column"
+    refuses '["debug"]' "an object of settings is expected"
+    refuses '{"debug": "yes"}' '"debug" must be true or false'
+    refuses '{"labels": "a=b"}' '"labels" must be a list of strings'
+    refuses '{"debugg": true, "log-levle": 1}' "don't match any configuration option: debugg, log-levle"
+    refuses '{"debug": false, "labels": ["a=b"]}' "both as a flag and in the configuration file: debug: (from flag: true, from file: false), labels: (from flag: [\"c=d\"], from file: [\"a=b\"])" -D --label c=d
+    config '{"debug": true, "labels": ["a=b"], "shutdown-timeout": 3}'
+    validate
+    [ "$status" = 0 ]
+    [ "$output" = "configuration OK" ]
+    run goraed --validate --config-file "$T/nosuch"
+    [ "$status" = 1 ]
+    [[ $output == *"$T/nosuch"* ]]
+    config ''
+    validate
+    [ "$status" = 0 ]
+}
+
+@test "values are checked by name, wherever they stand" {
+    refuses '{"log-level": "loud"}' "--log-level loud: debug, info, warn, error or fatal is expected"
+    refuses '{"shutdown-timeout": -2}' "--shutdown-timeout -2"
+    refuses '{"max-concurrent-downloads": 0}' "--max-concurrent-downloads 0"
+    refuses '{"labels": ["a=b", "a=c"]}' "conflict labels for a=b and a=c"
+    refuses '{"hosts": ["http://x"]}' "-H http://x: unix:///path, tcp://address:port or fd:// is expected"
+    refuses '{"cgroup-parent": "x"}' "--cgroup-parent x"
+    refuses '{"default-shm-size": "big"}' "--default-shm-size big"
+    refuses '{"default-ipc-mode": "host"}' "--default-ipc-mode host"
+    refuses '{"log-driver": "syslog"}' "no log driver named 'syslog'"
+    refuses '{"log-opts": {"max-size": "big"}}' '"big" is not a size'
+    refuses '{"default-ulimits": {"nosuch": {"Soft": 1, "Hard": 1}}}' "nosuch"
+    refuses '{"seccomp-profile": "/nosuch/profile"}' "/nosuch/profile"
+    refuses '{"exec-opts": ["native.cgroupdriver=systemd"]}' "only the driver cgroupfs"
+    refuses '{"runtimes": {"x": {"path": "relative"}}}' 'the runtime x needs an absolute "path"'
+    refuses '{"registry-mirrors": ["mirror"]}' "--registry-mirror mirror"
+    refuses '{}' "--debug=maybe: true or false is expected" --debug=maybe
+    run goraed --log-opt nothing
+    [[ $output == *"--log-opt nothing: KEY=VALUE is expected"* ]]
+}
+
+@test "what containers get that do not say otherwise" {
+    config '{"log-driver": "local", "log-opts": {"max-file": "2"}, "default-shm-size": "8m", "init": true, "no-new-privileges": true,
+        "default-ulimits": {"nofile": {"Soft": 100, "Hard": 200}}, "labels": ["room=9"], "insecure-registries": ["here:5000"]}'
+    daemon_start --config-file "$T/daemon.json"
+    import_busybox
+    gorae create --name plain busybox true >/dev/null
+    gorae inspect plain | jq -e '.[0].HostConfig | .LogConfig == {"Type":"local","Config":{"max-file":"2"}} and .ShmSize == 8388608
+        and .Init and .SecurityOpt == ["no-new-privileges"] and .Ulimits == [{"Name":"nofile","Soft":100,"Hard":200}]'
+    gorae create --name own --log-driver json-file --shm-size 1m --ulimit nofile=50:60 --ulimit core=0 --security-opt no-new-privileges=false busybox true >/dev/null
+    gorae inspect own | jq -e '.[0].HostConfig | .LogConfig == {"Type":"json-file","Config":{}} and .ShmSize == 1048576
+        and .SecurityOpt == ["no-new-privileges=false"] and (.Ulimits | map(.Name) | sort) == ["core","nofile"]'
+    [ "$(gorae run --rm busybox sh -c 'ulimit -n; grep NoNewPrivs /proc/self/status | cut -f 2; df -k /dev/shm | tail -1 | tr -s " " | cut -d " " -f 2')" = "100
+1
+8192" ]
+    gorae info --format '{{json .Labels}} {{.LoggingDriver}} {{json .RegistryConfig.IndexConfigs}}' | grep -q '^\["room=9"\] local .*here:5000'
+    gorae rm plain own
+}
+
+@test "SIGHUP: what can change changes, the rest is named, and a broken file changes nothing" {
+    config '{"labels": ["a=1"], "data-root": "'"$T"'/data", "shutdown-timeout": 5}'
+    "${GORAED:-goraed}" -H "unix://$SOCK" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" --config-file "$T/daemon.json" 2>"$T/log" 3>&- &
+    eventually 100 gorae version
+    [ "$(gorae info --format '{{json .Labels}}')" = '["a=1"]' ]
+    local since
+    since=$(date +%s.%N)
+    config '{"labels": ["a=2"], "debug": true, "data-root": "/elsewhere"}'
+    kill -HUP "$(cat "$T/pid")"
+    logged "reloaded; changed: .*labels.*; changed at the next start only: data-root"
+    [ "$(gorae info --format '{{json .Labels}} {{.Debug}}')" = '["a=2"] true' ]
+    [ "$(gorae info --format '{{.DockerRootDir}}')" = "$T/data" ]
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter type=daemon --format '{{.Action}}' | grep -qx reload
+    config '{"labels": ["a=3"], "debug": tru'
+    kill -HUP "$(cat "$T/pid")"
+    logged "reload: configuration file .*line 1 column.*the old settings stay"
+    [ "$(gorae info --format '{{json .Labels}}')" = '["a=2"]' ]
+    kill -USR1 "$(cat "$T/pid")"
+    logged "thread $(cat "$T/pid"): system call"
+}
+
+@test "the daemon's log as JSON" {
+    daemon_start --log-format json
+    daemon_stop
+    tail -1 "$T/log" | jq -e '.level == "info" and (.msg | startswith("stopping"))'
+}
+
+@test "TCP: this machine alone, unless somebody insists; no web page's requests" {
+    run goraed -H tcp://0.0.0.0:23751 --data-root "$T/d" --exec-root "$T/e" --pidfile "$T/p"
+    [ "$status" = 1 ]
+    [[ $output == *"would be root on this machine"* ]]
+    [ ! -e "$T/d" ]
+    for bad in tcp://127.0.0.1:0 tcp://127.0.0.1:99999 tcp://example.org:1 tcp://127.0.0.1:1/x tcp://[::1; do
+        run goraed -H "$bad" --data-root "$T/d" --exec-root "$T/e" --pidfile "$T/p"
+        [ "$status" = 1 ] && [[ $output == *"-H $bad"* ]] || { echo "$bad: $output" >&2; return 1; }
+    done
+    daemon_start -H tcp://127.0.0.1:23751
+    [ "$(gorae -H tcp://127.0.0.1:23751 version --format '{{.Server.Version}}')" = "$(gorae version --format '{{.Server.Version}}')" ]
+    code() { curl -s -o "$T/body" -w '%{http_code}' "$@" http://127.0.0.1:23751/version; }
+    [ "$(code)" = 200 ]
+    [ "$(code -H 'Host: localhost:23751')" = 200 ]
+    [ "$(code -H "Host: $(hostname)")" = 200 ]
+    [ "$(code -H 'Origin: http://127.0.0.1:23751')" = 403 ]
+    [ "$(code -H 'Host: rebound.example:23751')" = 403 ]
+    grep -q 'is not this machine' "$T/body"
+    # the unix socket has permissions instead
+    curl -s -o /dev/null -w '%{http_code}' -H 'Host: rebound.example' --unix-socket "$SOCK" http://x/version | grep -q 200
+    import_busybox
+    [ "$(echo hello | gorae -H tcp://127.0.0.1:23751 run --rm -i busybox tr a-z A-Z)" = HELLO ]
+    run goraed -H tcp://127.0.0.1:23751 --data-root "$T/d" --exec-root "$T/e" --pidfile "$T/p"
+    [ "$status" = 1 ]
+    [[ $output == *"listen on tcp://127.0.0.1:23751"*"in use"* ]]
+}
+
+@test "a socket that was opened before: -H fd://, and the client who came first" {
+    run goraed -H fd:// --data-root "$T/d" --exec-root "$T/e" --pidfile "$T/p"
+    [ "$status" = 1 ]
+    [[ $output == *"-H fd://: no sockets were passed"* ]]
+    cat >"$T/activate.py" <<'P'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(10)
+c = socket.socket(socket.AF_UNIX)
+c.connect(sys.argv[1])
+c.send(b"GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n")
+pid = os.fork()
+if pid == 0:
+    os.dup2(s.fileno(), 3)
+    os.set_inheritable(3, True)
+    os.environ["LISTEN_FDS"] = "1"
+    os.environ["LISTEN_PID"] = str(os.getpid())
+    os.execvp(sys.argv[2], sys.argv[2:])
+s.close()
+answer = b""
+while True:
+    p = c.recv(4096)
+    if not p:
+        break
+    answer += p
+print(answer.decode().split("\r\n")[0], answer.decode()[-2:])
+P
+    python3 "$T/activate.py" "$T/passed" goraed -H fd:// --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" >"$T/first" 2>>"$T/log" 3>&-
+    grep -q '^HTTP/1.1 200 OK OK$' "$T/first"
+    gorae -H "unix://$T/passed" version >/dev/null
+    daemon_stop
+    [ -S "$T/passed" ] # not ours to remove
+}
+
+@test "a service manager is told when the daemon is ready, that it is well, and that it stops" {
+    cat >"$T/manager.py" <<'P'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+out = open(sys.argv[2], "w", 1)
+while True:
+    out.write(s.recv(4096).decode() + "\n")
+P
+    python3 "$T/manager.py" "$T/notify" "$T/told" 3>&- &
+    local manager=$!
+    eventually 40 test -S "$T/notify"
+    NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 daemon_start
+    eventually 40 grep -q WATCHDOG=1 "$T/told"
+    [ "$(head -1 "$T/told")" = READY=1 ]
+    daemon_stop
+    eventually 40 grep -qx STOPPING=1 "$T/told"
+    kill "$manager"
+}
