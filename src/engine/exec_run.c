@@ -208,8 +208,9 @@ bool exec_news(struct engine *en, struct exec *x)
         pthread_mutex_lock(&en->lock);
         bool alive = x->state == EXEC_RUNNING || x->state == EXEC_STARTING;
         pthread_mutex_unlock(&en->lock);
-        struct pollfd p = {.fd = x->link.fd, .events = POLLIN};
-        if (!alive || p.fd < 0 || poll(&p, 1, 0) <= 0) {
+        /* Of one that is over, the thread that follows it may be closing the socket at this moment. */
+        struct pollfd p = {.fd = alive ? x->link.fd : -1, .events = POLLIN};
+        if (p.fd < 0 || poll(&p, 1, 0) <= 0) {
             pthread_mutex_unlock(&x->news);
             return alive;
         }
