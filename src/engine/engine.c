@@ -276,7 +276,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
 {
     struct engine *en = mem_alloc(sizeof(*en));
     json_object_seed(0); /* jansson seeds its hash tables at first use, which is not safe between threads */
-    en->opt = *opt; /* what a reload may replace is held; the rest lives as long as the process */
+    en->opt = *opt;      /* what a reload may replace is held; the rest lives as long as the process */
     json_incref(en->opt.labels);
     json_incref(en->opt.host_defaults);
     json_incref(en->opt.registries);

@@ -52,7 +52,7 @@ soon() { # tenths of a second, command…
 state() { [ "$(f "$1" '{{.State.Status}}')" = "$2" ]; }
 
 part_create() {
-    printf '# comment\nA=from-file\nHERE\nNOTHERE\n' >env
+    printf '# comment\nA=from-file\nHERE\nNOTHERE\n' >"env"
     printf 'l1=one\n# no\n' >labels
     mkdir -p bind && echo outside >bind/f
     rm -f cid
