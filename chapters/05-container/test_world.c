@@ -155,6 +155,21 @@ START_TEST(has_its_own_names_and_network)
 }
 END_TEST
 
+START_TEST(has_each_namespace_of_its_own)
+{
+    static const char *const kinds[] = {"ipc", "mnt", "net", "pid", "uts"};
+    for (int i = 0; i < 5; i++) {
+        char script[64];
+        snprintf(script, sizeof script, "readlink /proc/self/ns/%s", kinds[i]);
+        const char *ours = outside(script);
+        ck_assert_ptr_eq(strstr(ours, kinds[i]), ours);
+        inside(script);
+        ck_assert_ptr_eq(strstr(said, kinds[i]), said);
+        ck_assert_str_ne(said, ours);
+    }
+}
+END_TEST
+
 START_TEST(has_few_capabilities)
 {
     inside("grep -E 'Cap(Prm|Eff|Bnd|Inh|Amb)|NoNew' /proc/self/status");
@@ -269,6 +284,25 @@ START_TEST(a_terminal_of_its_own)
 }
 END_TEST
 
+START_TEST(who_has_exited_has_said_all)
+{
+    for (int i = 0; i < 20; i++) {
+        struct job *job = job_new((char *[]){"seq", "1000", NULL});
+        job->tty = true;
+        ck_assert_int_eq(job_start(job), 0);
+        while (job->state != EXITED)
+            jobs_reap(); // at once: who reads the terminal may still be reading
+        char file[128], text[8192];
+        job_file(job, 1, file, sizeof file);
+        FILE *f = fopen(file, "r");
+        ck_assert_ptr_nonnull(f);
+        text[fread(text, 1, sizeof text - 1, f)] = '\0';
+        fclose(f);
+        ck_assert_ptr_nonnull(strstr(text, "\r\n1000\r\n"));
+    }
+}
+END_TEST
+
 START_TEST(its_input_ends)
 {
     struct job *job = job_new((char *[]){"wc", "-c", NULL});
@@ -298,6 +332,7 @@ int main(void)
     tcase_add_test(t, sees_only_its_own_root);
     tcase_add_test(t, its_mounts_stay_inside);
     tcase_add_test(t, has_its_own_names_and_network);
+    tcase_add_test(t, has_each_namespace_of_its_own);
     tcase_add_test(t, has_few_capabilities);
     tcase_add_test(t, has_the_user_it_was_given);
     tcase_add_test(t, has_no_more_processes_than_it_may);
@@ -306,6 +341,7 @@ int main(void)
     tcase_add_test(t, a_chroot_is_no_wall);
     tcase_add_test(t, our_root_is_one);
     tcase_add_test(t, a_terminal_of_its_own);
+    tcase_add_test(t, who_has_exited_has_said_all);
     tcase_add_test(t, its_input_ends);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

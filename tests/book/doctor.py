@@ -6,10 +6,13 @@
 A warning is something that a chapter can do without, as it says itself. Each need is tested by trying it where that is possible
 without changing the machine.
 """
+import ctypes
 import os
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import book
@@ -31,6 +34,27 @@ def kernel():
 def static_busybox():
     path = shutil.which("busybox", path=world.PATH)
     return path is not None and b"ld-linux" not in Path(path).read_bytes()[:4096]
+
+
+def user_namespaces():
+    """Can a user who is not root make one? The graders of 05-1 to 05-3 run the student's programs as such a user."""
+    pid = os.fork()
+    if pid == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        os._exit(0 if ctypes.CDLL(None).unshare(0x10000000) == 0 else 1)  # CLONE_NEWUSER
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def static_programs():
+    """Can gcc make a program that needs no library? Tried, in a folder that is gone afterwards."""
+    if not program("gcc")():
+        return False
+    with tempfile.TemporaryDirectory() as tmp:
+        r = subprocess.run(["gcc", "-static", "-x", "c", "-", "-o", tmp + "/a"], input=b"int main(void) { return 0; }", capture_output=True)
+        return r.returncode == 0
 
 
 def overlay():
@@ -64,6 +88,9 @@ NEEDS = [  # first chapter, last chapter, what, test, without it, how to mend it
     (5, 99, "busybox, statically linked", static_busybox, MUST, "apt install busybox-static"),
     (1, 99, "root", lambda: os.geteuid() == 0, MAY, "sudo (chapter 5, make transcripts and make ladder need it)"),
     (5, 99, "namespaces", world.namespaces, MUST, "as root, on a kernel built with CONFIG_*_NS; not inside an unprivileged container"),
+    (5, 99, "gcc -static", static_programs, MUST, "apt install libc6-dev (glibc-static elsewhere): chapter 5 and exercise 05-2 put programs into a bare root"),
+    (5, 99, "namespaces of users who are not root (exercises 05-1 to 05-3)", user_namespaces, MAY,
+     "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0, those that exist"),
     (5, 99, "overlayfs", overlay, MUST, "modprobe overlay"),
     (5, 99, "control groups that one may change", cgroups, MUST, "mount -t cgroup2 none /sys/fs/cgroup; not inside an unprivileged container"),
     (1, 99, "doxygen, graphviz (make book)", lambda: program("doxygen")() and program("dot")(), MAY, "apt install doxygen graphviz"),

@@ -135,18 +135,37 @@ def renew(source, target):
         os.replace(target + ".new", target)
 
 
+def frame_objects():
+    """The half that all graders share, compiled once."""
+    head = EXERCISES / "grade.h"
+    made = []
+    for n in ("grade", "grade_run", "grade_look"):
+        made.append(BUILD / (n + ".o"))
+        compile_(made[-1], [EXERCISES / (n + ".c")], ["-c"], [head])
+    return made
+
+
+def shared(e):
+    """Programs of the grader whose source is the frame's, exercises/NAME.c: several exercises need them."""
+    listed = re.search(r"grade_programs\[\] = \{(.*?)NULL", (e.path / "grader.c").read_text(), re.S)
+    names = [n + ".c" for n in re.findall(r'"([^"]+)"', listed[1] if listed else "")]
+    return [EXERCISES / n for n in names if (EXERCISES / n).exists() and not (e.path / n).exists()]
+
+
 def prepare(e):
     """Build the sandbox and the exercise's grader. @return (sandbox, the folder that the sandbox shows as the grader's)"""
     with _building:
         sandbox = BUILD / "sandbox"
         compile_(sandbox, [EXERCISES / "sandbox.c"], [], [])
         folder = BUILD / "graders" / e.name
-        frame = [EXERCISES / n for n in ("grade.c", "grade_run.c", "grade_look.c")]
-        compile_(folder / "grader", [e.path / "grader.c", *frame], "-lcheck -lsubunit -lm -lrt -lpthread".split(),
+        compile_(folder / "grader", [e.path / "grader.c", *frame_objects()], "-lcheck -lsubunit -lm -lrt -lpthread".split(),
                  [EXERCISES / "grade.h"])
         given = folder / "given"
         if (e.path / "given").is_dir():
             shutil.copytree(e.path / "given", given, dirs_exist_ok=True, copy_function=renew)
+        for p in shared(e):
+            given.mkdir(exist_ok=True)
+            renew(p, str(given / p.name))
         return sandbox, folder
 
 
