@@ -6,6 +6,9 @@
 PREFIX  ?= /usr
 BINDIR  ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/gorae
+UNITDIR ?= /lib/systemd/system
+INITDIR ?= /etc/init.d
+DEFAULTDIR ?= /etc/default
 MANDIR  ?= $(PREFIX)/share/man
 DESTDIR ?=
 

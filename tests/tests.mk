@@ -109,13 +109,26 @@ bench: all $(PAYLOADS) ## measure, beside whatever of docker, podman and runc is
 	@tests/bench/bench.sh $(BUILD)
 
 # ---- install -------------------------------------------------------------------------------------------------------
-.PHONY: install uninstall
+.PHONY: install uninstall install-service uninstall-service
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
 	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(DESTDIR)$(LIBEXECDIR)
+
+# BINDIR is put into what names the daemon by its path.
+install-service: install ## also as a service: systemd units, init script, its settings (INITDIR, UNITDIR, DEFAULTDIR)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(DEFAULTDIR)
+	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/goraed.service >$(DESTDIR)$(UNITDIR)/goraed.service
+	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/gorae.init >$(DESTDIR)$(INITDIR)/gorae
+	chmod 755 $(DESTDIR)$(INITDIR)/gorae
+	install -m 644 src/service/goraed.socket $(DESTDIR)$(UNITDIR)
+	install -m 644 src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae
+
+uninstall-service: uninstall ## remove these, too; settings that were changed stay
+	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/gorae
+	-cmp -s src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae && rm -f $(DESTDIR)$(DEFAULTDIR)/gorae
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae

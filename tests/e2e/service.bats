@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# The daemon as a service: the init script's words and codes, and the units as systemd reads them.
+load lib
+
+setup_file() {
+    daemon_dirs
+    cat >"$T/defaults" <<D
+DAEMON=$(command -v goraed)
+PIDFILE=$T/pid
+LOGFILE=$T/log
+GORAE_OPTS="-H unix://$SOCK --data-root $T/data --exec-root $T/exec --cgroup-parent $CGROUP"
+D
+}
+teardown_file() {
+    daemon_stop
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+
+service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/gorae.init" "$@" 3>&-; }
+
+@test "start, status, restart, reload, stop, and their codes" {
+    run service status
+    [ "$status" = 3 ]
+    run service reload
+    [ "$status" = 7 ]
+    service start
+    eventually 40 gorae version
+    run service status
+    [ "$status" = 0 ]
+    [[ $output == *"pid $(cat "$T/pid")"* ]]
+    run service start
+    [ "$status" = 0 ]
+    [[ $output == *"runs already"* ]]
+    import_busybox
+    gorae run -d --name web --restart always busybox sleep 1000 >/dev/null
+    local before
+    before=$(cat "$T/pid")
+    service restart
+    eventually 40 gorae version
+    [ "$(cat "$T/pid")" != "$before" ]
+    eventually 40 sh -c '[ "$(gorae ps -q | wc -l)" = 1 ]' # as after a reboot
+    service reload
+    eventually 40 grep -q reloaded "$T/log"
+    gorae rm -f web
+    service stop
+    run service status
+    [ "$status" = 3 ]
+    service stop
+    run service nonsense
+    [ "$status" = 2 ]
+}
+
+@test "a start that fails says why, in its own words" {
+    echo 'GORAE_OPTS="--nonsense"' >>"$T/defaults"
+    run service start
+    [ "$status" = 1 ]
+    [[ $output == *"unknown option: --nonsense"* ]]
+    echo 'DAEMON=/nowhere/goraed' >>"$T/defaults"
+    run service start
+    [ "$status" = 5 ]
+}
+
+@test "the units are what systemd understands" {
+    command -v systemd-analyze >/dev/null || skip "no systemd-analyze here"
+    mkdir "$T/units"
+    sed "s,/usr/sbin/goraed,$(command -v goraed)," "$GORAE_REPO/src/service/goraed.service" >"$T/units/goraed.service"
+    cp "$GORAE_REPO/src/service/goraed.socket" "$T/units/"
+    run systemd-analyze verify --man=no "$T/units/goraed.service" "$T/units/goraed.socket"
+    echo "$output"
+    ! grep -E "goraed\.(service|socket):.*(Unknown|Failed|Invalid|ignoring)" <<<"$output"
+}
