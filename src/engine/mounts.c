@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Docker refuses these, since a mount there would hide what the runtime itself must put in place (CVE-2015-3631). */
 static int check_destination(const char *dst, struct err *e)
@@ -131,6 +132,10 @@ static int add_mount(json_t *out, const json_t *m, struct err *e)
     }
     if (*src != '/')
         return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": source path '%s' must be absolute",
+                       src);
+    // told now, while the person who mistyped the path is still there; a start looks again
+    if (access(src, F_OK) && !json_is(m, "BindOptions.CreateMountpoint"))
+        return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": bind source path does not exist: %s",
                        src);
     bool top = json_is(m, "BindOptions.ReadOnlyNonRecursive"), all = json_is(m, "BindOptions.ReadOnlyForceRecursive");
     if ((top || all) && (rw || top == all))

@@ -177,6 +177,11 @@ part_run() {
     is "run -a stderr" "err" "$(r -a stderr busybox sh -c 'echo out; echo err >&2' 2>&1)"
     like "run -t: a terminal" 'pts|console' "$(r -t busybox tty)"
     is "run: --rm has removed" "" "$(c ps -aq)"
+    # where this machine itself lacks a capability, dockerd fails and goraed goes without
+    grep -q "CapBnd:.*0*1ffffffffff" /proc/self/status || {
+        differs dockerd "--privileged: no masked paths, all devices" "the machine lacks capabilities"
+        differs dockerd "exec --privileged has every capability" "the machine lacks capabilities"
+    }
     is "--privileged: no masked paths, all devices" yes "$(r --privileged busybox sh -c 'test -e /dev/kmsg && echo yes')"
     is "--security-opt seccomp=unconfined" 0 "$(r --security-opt seccomp=unconfined busybox sh -c 'grep Seccomp: /proc/self/status | cut -f2')"
     is "seccomp: a filter is the default" 2 "$(r busybox sh -c 'grep Seccomp: /proc/self/status | cut -f2')"
@@ -201,6 +206,7 @@ part_run() {
 part_exec() {
     is "exec" in "$(c exec owner echo in)"
     is "exec: code" 9 "$(code c exec owner sh -c 'exit 9')"
+    differs dockerd "exec: command not found" "20.10 says 126, newer ones 127"
     is "exec: command not found" 127 "$(code c exec owner nosuch)"
     is "exec -i" 5 "$(seq 5 | c exec -i owner wc -l)"
     is "exec -u -w -e" "12 /tmp v" "$(c exec -u 12 -w /tmp -e V=v owner sh -c 'echo $(id -u) $PWD $V')"
@@ -353,6 +359,7 @@ part_list() {
     is "ps -f ancestor" "e5 files fresh runs" "$(names -af ancestor=busybox)"
     is "ps -f before" "e5 files" "$(names -af before=runs)"
     is "ps -f since" "fresh" "$(names -af since=runs)"
+    differs dockerd "ps -f expose" "20.10 finds none that has no network"
     is "ps -f expose" runs "$(names -af expose=99)"
     is "ps -f network" runs "$(names -f network=none)"
     is "ps: two values of one key" "e5 runs" "$(names -af name=e5 -f name=runs)"
@@ -395,6 +402,7 @@ part_system() {
     c container prune -f >/dev/null
     is "container prune: all that are stopped" runs "$(names -a)"
     differs goraed "system prune -f" "the networks that it asks for come with the step on networks"
+    [ "$(basename "$CLIENT")" != gorae ] || REASON["system prune -f"]="gorae has no system prune before there are networks and volumes"
     has "system prune -f" "Total reclaimed space" "$(c system prune -f)"
     is "system prune: what runs stays" runs "$(names -a)"
 }
