@@ -433,6 +433,8 @@ part_heal() {
     is "--no-healthcheck" '["NONE"]' "$(c create --name sick --no-healthcheck busybox >/dev/null; f sick '{{json .Config.Healthcheck.Test}}')"
     # it writes into a tmpfs of its own, which counts as its memory
     c run --network none --name oom -m 16m --memory-swap 16m --tmpfs /big busybox dd if=/dev/zero of=/big/f bs=1M count=64 >/dev/null 2>&1
+    told() { [ "$(f oom '{{.State.OOMKilled}}')" = true ]; }
+    soon 20 told # dockerd hears of it from another process
     is "OOM is told" "true 137" "$(f oom '{{.State.OOMKilled}} {{.State.ExitCode}}')"
     quit thrice ever well sick oom runs
     c rmi made:1 >/dev/null
