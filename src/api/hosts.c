@@ -127,7 +127,7 @@ static int open_tcp(struct hosts *h, const struct options *o, const char *name, 
     if (split(name, &host, &port, e) < 0)
         return -1;
     const char *address = str_eq(host, "localhost") ? "127.0.0.1" : host;
-    int r = getaddrinfo(*address ? address : NULL, port, &hints, &found);
+    int r = getaddrinfo(str_empty(address) ? NULL : address, port, &hints, &found);
     if (r != 0)
         return err_set(e, ERR_INVALID, "-H %s: %s: an address in numbers is expected", name, gai_strerror(r));
     bool here = is_loopback(found->ai_addr);
