@@ -46,6 +46,6 @@ void log_line(enum log_level level, const char *fmt, ...)
         else if (as_json && (line[i] == '"' || line[i] == '\\'))
             line[i] = '\'';
     }
-    memcpy(line + end, tail, strlen(tail));
+    snprintf(line + end, sizeof(line) - end, "%s", tail); /* room for it was left above */
     (void)!write(STDERR_FILENO, line, end + strlen(tail));
 }
