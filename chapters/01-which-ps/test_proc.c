@@ -42,7 +42,8 @@ START_TEST(not_a_stat)
     struct proc p = {0};
     ck_assert_int_eq(proc_parse("", &p), -1);
     ck_assert_int_eq(proc_parse("4711 sleep S 1", &p), -1);
-    ck_assert_int_eq(proc_parse("4711 )sleep( S 1 2 3", &p), -1);
+    ck_assert_int_eq(proc_parse("4711 )sleep(" TAIL, &p), -1);
+    ck_assert_int_eq(proc_parse("4711 )" TAIL "(", &p), -1);
     ck_assert_int_eq(proc_parse("4711 (sleep) S 1", &p), -1);
     ck_assert_int_eq(proc_parse("x (sleep)" TAIL, &p), -1);
 }
@@ -53,6 +54,8 @@ START_TEST(terminals)
     char tty[16];
     proc_tty(34817, tty, sizeof tty); // 136 * 256 + 1
     ck_assert_str_eq(tty, "pts/1");
+    proc_tty(35073, tty, sizeof tty); // 137 * 256 + 1: the next driver goes on counting
+    ck_assert_str_eq(tty, "pts/257");
     proc_tty(1025, tty, sizeof tty); // 4 * 256 + 1
     ck_assert_str_eq(tty, "tty1");
     proc_tty(0, tty, sizeof tty);
@@ -104,6 +107,27 @@ START_TEST(living)
 }
 END_TEST
 
+START_TEST(words)
+{
+    struct proc p = {0};
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (geteuid() == 0 && setuid(4711) != 0)
+            _exit(1);
+        execlp("sleep", "sleep", "100", "0", NULL);
+        _exit(1);
+    }
+    for (int i = 0; i < 200 && strncmp(p.command, "sleep", 5) != 0; i++) {
+        usleep(10000); // until it is sleep
+        ck_assert_int_eq(proc_read(pid, &p), 0);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    ck_assert_str_eq(p.command, "sleep 100 0");
+    ck_assert_uint_eq(p.uid, geteuid() == 0 ? 4711 : geteuid());
+}
+END_TEST
+
 START_TEST(zombie)
 {
     struct proc p = {0};
@@ -130,6 +154,8 @@ START_TEST(nothing_left_open)
     int after = dup(0); // the lowest free descriptor
     close(after);
     ck_assert_int_eq(before, after);
+    for (int i = 0; i < 100; i++) // any: a lower one that was closed by mistake would hide one left open
+        ck_assert_int_eq(fcntl(before + i, F_GETFD), -1);
 }
 END_TEST
 
@@ -142,6 +168,7 @@ int main(void)
     tcase_add_test(t, not_a_stat);
     tcase_add_test(t, terminals);
     tcase_add_test(t, living);
+    tcase_add_test(t, words);
     tcase_add_test(t, zombie);
     tcase_add_test(t, nothing_left_open);
     suite_add_tcase(s, t);

@@ -161,6 +161,11 @@ START_TEST(ids)
     ck_assert_ptr_eq(job_find(a->id), a);
     ck_assert_ptr_eq(job_find("nosuch"), NULL);
     ck_assert_ptr_eq(job_find(""), NULL);
+    b->next = NULL; // alone in the list, it is still not meant by an empty word
+    jobs = b;
+    ck_assert_ptr_eq(job_find(""), NULL);
+    b->next = a;
+    a->next = NULL;
     memcpy(a->id, "abc1", 4);
     memcpy(b->id, "abc2", 4);
     ck_assert_ptr_eq(job_find("abc1"), a);

@@ -263,11 +263,14 @@ def seed_of(word):
 
 # ---- make exercise ---------------------------------------------------------------------------------------------------
 
-def block(label, text, width=11):
-    """A field of the report: one line as it is, several as lines of their own behind a bar."""
+def block(label, text, width=11, ours=False):
+    """A field of the report: one line as it is, several as lines of their own behind a bar. In a text of ours `\\n` is what is
+    meant, as in a hint that names it."""
     pad = "      %-*s" % (width, label)
     if not text:
         return pad + "(nothing)"
+    if ours:
+        return pad + text
     # `\n` is a line end that was made visible, `\\n` is a backslash and an n.
     lines = re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[0], text).split("\n")
     if len(lines) > 1 and not lines[-1]:
@@ -286,7 +289,7 @@ def tell_build(result, level):
     told = ["  %s does not compile: 0 points" % name] + ["      " + l for l in lines]
     for n, text in sorted(result.exercise.hints().get("build", {}).items()):
         if n <= level:
-            told.append(block("hint", text))
+            told.append(block("hint", text, ours=True))
     return told
 
 
@@ -307,7 +310,7 @@ def tell(result, level=1):
             told += [block("tried", c.tried)] * bool(c.tried) + [block("expected", c.expected)] * bool(c.expected)
             told.append(block("came", c.came))
             for n, text in result.hint(c, level):
-                told.append(block("read" if n == 3 else "hint", text))
+                told.append(block("read" if n == 3 else "hint", text, ours=True))
     told += ["", "%d of 100 points. Seed %d." % (result.score, result.seed)]
     return told
 
