@@ -78,7 +78,6 @@ START_TEST(not_programs)
     ck_assert_int_eq(path_find(path, "text", found, sizeof found), -1); // a folder, then a file without x
     ck_assert_int_eq(path_find(path, "nosuch", found, sizeof found), -1);
     ck_assert_int_eq(path_find(path, "", found, sizeof found), -1);
-    ck_assert_int_eq(path_find("tool", "", found, sizeof found), -1);
 }
 END_TEST
 
@@ -94,7 +93,8 @@ START_TEST(cut_off_is_not_found)
 {
     char small[5];
     make_file("to", 0755); // what is left of ./tool in five bytes is another program, ./to
-    int in_path = path_find(".", "tool", small, sizeof small), with_slash = path_find(".", "./tool", small, sizeof small);
+    int in_path = path_find(".", "tool", small, sizeof small),
+        with_slash = path_find(".", "./tool", small, sizeof small);
     unlink("to");
     ck_assert_int_eq(in_path, -1);
     ck_assert_int_eq(with_slash, -1);
