@@ -384,7 +384,7 @@ part_system() {
     is "system info: counts" "4 1 0 3" "$(c info -f '{{.Containers}} {{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}')"
     like "system info" 'Storage Driver: overlay2' "$(c system info 2>&1)"
     local since until
-    since=$(date +%s)
+    since=$(date +%s.%N)
     r --name evented -l k=v busybox true
     c start runs >/dev/null
     c exec runs true

@@ -432,7 +432,7 @@ while d:
 }
 
 @test "events: order of a life, filters, replay with since and until" {
-    since=$(date +%s)
+    since=$(date +%s.%N)
     create ev '"Cmd":["true"]'
     api POST "/containers/$ID/start"
     api POST "/containers/$ID/wait"
@@ -594,7 +594,7 @@ EOF
     [[ $(message) == *"dangling=perhaps"* ]]
     api POST "/images/prune?filters=$(jq -rn '{shade:["blue"]}|@json|@uri')"
     [ "$STATUS" = 400 ]
-    since=$(date +%s)
+    since=$(date +%s.%N)
     api POST /images/prune
     [ "$STATUS" = 200 ]
     jq -e '.SpaceReclaimed > 0 and (.ImagesDeleted|length) > 0' <<<"$BODY"

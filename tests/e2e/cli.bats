@@ -500,7 +500,7 @@ ended() {
     [[ $(gorae info) == *"Storage Driver: overlay2"* ]]
     [ "$(gorae info -f '{{.Driver}}')" = overlay2 ]
     [ "$(gorae system info -f '{{json .Driver}}')" = '"overlay2"' ]
-    since=$(date +%s)
+    since=$(date +%s.%N)
     gorae run --rm --name ev busybox true
     run gorae events --since "$since" --until "$(($(date +%s) + 1))" -f container=ev
     [[ $output == *" container create "*" container start "*" container die "*"exitCode=0"*" container destroy "* ]]

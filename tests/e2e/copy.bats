@@ -361,7 +361,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 
 @test "events tell of every copy" {
     gorae run --name c1 busybox true
-    since=$(date +%s)
+    since=$(date +%s.%N)
     echo x >x && gorae cp x c1:/tmp/ && gorae cp c1:/tmp/x y && gorae export c1 >/dev/null && gorae commit c1 mine:7 >/dev/null
     gorae events --since "$since" --until "$(($(date +%s) + 1))" --filter container=c1 --format '{{.Action}}' >ev
     for action in archive-path extract-to-dir export commit; do grep -qx "$action" ev; done
