@@ -38,9 +38,11 @@ static void begin(const char *clients, const char *code)
 static int come(const char *word)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    char line[64]; // in one write: who has read the word may answer and close before a newline of its own came
+    snprintf(line, sizeof line, "%s\n", word);
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && say(fd, word) && say(fd, "\n"))
+    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && say(fd, line))
         return fd;
     close(fd);
     return -1;
