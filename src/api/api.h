@@ -105,7 +105,7 @@ json_t *input_filters(struct request *r, struct err *e);
 /* ---- handlers, by subject ---- */
 
 handler_fn system_ping, system_version, system_info, system_events, system_trace, system_plugins, system_no_network,
-    system_no_volume;
+    system_no_volume, system_prune_networks, system_prune_volumes, system_prune_builds;
 handler_fn containers_list, containers_create, containers_inspect, containers_start, containers_stop, containers_kill,
     containers_wait, containers_resize, containers_rename, containers_remove, containers_pause, containers_unpause,
     containers_restart, containers_top, containers_prune, containers_update;

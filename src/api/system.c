@@ -1,6 +1,7 @@
 /* Handlers about the daemon itself: ping, version, info, events, and the trace. */
 #include "api/api.h"
 #include "base/file.h"
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -50,6 +51,35 @@ int system_no_network(struct request *r, struct err *e)
 int system_no_volume(struct request *r, struct err *e)
 {
     return err_set(e, ERR_NOT_FOUND, "get %.128s: no such volume", r->name);
+}
+
+/* "docker system prune" asks for every kind. Nothing was removed where there is nothing yet: no step that makes
+ * networks, volumes or a build cache is here. */
+static int removed_none(struct request *r, const char *const *keys, json_t *answer, struct err *e)
+{
+    json_auto_t *filters = input_filters(r, e), *none = answer;
+    if (!filters || filters_check(filters, keys, e) < 0)
+        return -1;
+    return reply_json(r, 200, json_incref(none), e);
+}
+
+int system_prune_networks(struct request *r, struct err *e)
+{
+    static const char *const keys[] = {"until", "label", "label!", NULL};
+    return removed_none(r, keys, json_pack("{s:n}", "NetworksDeleted"), e);
+}
+
+int system_prune_volumes(struct request *r, struct err *e)
+{
+    static const char *const keys[] = {"all", "label", "label!", NULL};
+    return removed_none(r, keys, json_pack("{s:[], s:i}", "VolumesDeleted", "SpaceReclaimed", 0), e);
+}
+
+int system_prune_builds(struct request *r, struct err *e)
+{
+    static const char *const keys[] = {"until", "label",       "label!",  "id",     "parent",  "type",
+                                       "inuse", "description", "mutable", "shared", "private", NULL};
+    return removed_none(r, keys, json_pack("{s:n, s:i}", "CachesDeleted", "SpaceReclaimed", 0), e);
 }
 
 int system_plugins(struct request *r, struct err *e)

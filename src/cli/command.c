@@ -80,15 +80,23 @@ static const struct place container[] = {
 };
 
 static const struct place image[] = {
-    {"history", &command_history, NULL}, {"import", &command_import, NULL},  {"inspect", &command_image_inspect, NULL},
-    {"load", &command_load, NULL},       {"ls list", &command_images, NULL}, {"rm remove", &command_rmi, NULL},
-    {"save", &command_save, NULL},       {"tag", &command_tag, NULL},        {NULL, NULL, NULL},
+    {"history", &command_history, NULL},
+    {"import", &command_import, NULL},
+    {"inspect", &command_image_inspect, NULL},
+    {"load", &command_load, NULL},
+    {"ls list", &command_images, NULL},
+    {"prune", &command_image_prune, NULL},
+    {"rm remove", &command_rmi, NULL},
+    {"save", &command_save, NULL},
+    {"tag", &command_tag, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const struct place system_[] = {
     {"df", &command_df, NULL},
     {"events", &command_events, NULL},
     {"info", &command_info, NULL},
+    {"prune", &command_system_prune, NULL},
     {NULL, NULL, NULL},
 };
 

@@ -45,8 +45,8 @@ size_t usage_width(void);
 
 extern const struct command command_attach, command_container_inspect, command_create, command_exec, command_kill,
     command_logs, command_pause, command_port, command_ps, command_rename, command_restart, command_rm,
-    command_run_container, command_container_prune, command_start, command_stop, command_top, command_unpause,
-    command_wait;
+    command_run_container, command_container_prune, command_image_prune, command_system_prune, command_start,
+    command_stop, command_top, command_unpause, command_wait;
 extern const struct command command_stats, command_update;
 extern const struct command command_history, command_image_inspect, command_images, command_import, command_load,
     command_rmi, command_save, command_tag;

@@ -193,6 +193,57 @@ counter() { # a container that counts
     [ "$STATUS" = 404 ]
 }
 
+@test "system prune: every kind in turn, nothing that is in use, and it asks" {
+    gorae run -d --name k1 busybox sleep 100 >/dev/null
+    gorae create --name k2 --label a=1 busybox true >/dev/null
+    gorae tag busybox idle:v1
+    tar -C / -c etc/hostname | gorae import - >/dev/null
+    run gorae system prune <<<n
+    [ "$status" = 1 ]
+    [[ $output == *"This will remove:"*"  - all stopped containers"*"  - all dangling images"*"system prune has been cancelled" ]]
+    [[ $output != *volumes* ]]
+    run gorae system prune --volumes --filter label=a --filter until=1h -f
+    [ "$status" = 1 ]
+    [[ $output == *"--volumes and --filter until"* ]]
+    run gorae system prune -f --filter colour=red
+    [ "$status" = 1 ]
+    [[ $output == *"colour"* ]]
+    gorae system prune -f --filter label=nosuch | grep -qx 'Total reclaimed space: 0B'
+    [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 " ]
+    gorae system prune -f --volumes >"$T/o"
+    grep -qx 'Deleted Containers:' "$T/o"
+    grep -qx 'Deleted Images:' "$T/o"
+    [ "$(gorae ps -a --format '{{.Names}}')" = k1 ]
+    [ "$(gorae images --format '{{.Repository}}' | sort | tr '\n' ' ')" = "busybox idle " ]
+}
+
+@test "image prune: what has no name, with -a what no container uses" {
+    gorae run -d --name k1 busybox sleep 100 >/dev/null
+    tar -C / -c etc/hostname | gorae import - >/dev/null
+    tar -C / -c etc/passwd | gorae import - idle:v2 >/dev/null
+    gorae image prune -f | grep -q '^deleted: sha256:'
+    [ "$(gorae images --format '{{.Repository}}:{{.Tag}}' | sort | tr '\n' ' ')" = "busybox:latest idle:v1 idle:v2 " ]
+    run gorae image prune -a <<<n
+    [ "$status" = 1 ]
+    [[ $output == *"WARNING! This will remove all images without a container that uses them."*"image prune has been cancelled" ]]
+    gorae image prune -a <<<y >"$T/o"
+    grep -qx 'untagged: idle:v2' "$T/o"
+    gorae images --format '{{.Repository}}' | grep -qx busybox
+    [ "$(gorae images --format '{{.Repository}}:{{.Tag}}' | grep -c v2)" = 0 ]
+}
+
+@test "prune: of networks, volumes and the build cache there is nothing yet, and a filter is checked all the same" {
+    for kind in networks volumes build; do
+        api POST "/$kind/prune"
+        [ "$STATUS" = 200 ]
+        api POST "/$kind/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D"
+        [ "$STATUS" = 400 ]
+        [[ $(message) == *nosuch* ]]
+    done
+    api POST /volumes/prune
+    jq -e '.VolumesDeleted == [] and .SpaceReclaimed == 0' <<<"$BODY"
+}
+
 @test "prune: what does not run and passes the filters; bytes, event, question" {
     gorae run -d --name k1 busybox sleep 100 >/dev/null
     gorae run -d --name k2 busybox sleep 100 >/dev/null
