@@ -123,9 +123,9 @@ const struct flag global_flags[] = {
     {"log-level", 'l', FLAG_STRING, GLOBAL(log_level), "As --debug where it is debug", NULL, NULL},
     {"tls", 0, FLAG_BOOL, GLOBAL(tls), NULL, NULL, NULL},
     {"tlsverify", 0, FLAG_BOOL, GLOBAL(tlsverify), NULL, NULL, NULL},
-    {"tlscacert", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
-    {"tlscert", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
-    {"tlskey", 0, FLAG_STRING, GLOBAL(tls_file), NULL, NULL, NULL},
+    {"tlscacert", 0, FLAG_STRING, GLOBAL(tlscacert), NULL, NULL, NULL},
+    {"tlscert", 0, FLAG_STRING, GLOBAL(tlscert), NULL, NULL, NULL},
+    {"tlskey", 0, FLAG_STRING, GLOBAL(tlskey), NULL, NULL, NULL},
     {"version", 'v', FLAG_BOOL, GLOBAL(version), "Print the version and quit", NULL, NULL},
     {.type = FLAG_END},
 };

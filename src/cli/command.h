@@ -24,7 +24,7 @@ struct command {
 /** Options that stand before the command. */
 struct global_options {
     bool debug, version, tls, tlsverify;
-    char *host, *log_level, *explain, *tls_file;
+    char *host, *log_level, *explain, *tlscacert, *tlscert, *tlskey;
 };
 extern const struct flag global_flags[];
 

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/endpoint.h"
 #include "cli/explain.h"
 
 #include <stdio.h>
@@ -27,22 +27,16 @@ static int wrong(const char *why)
     return EXIT_USAGE;
 }
 
-static const char *daemon_name(const struct global_options *o)
-{
-    const char *const from[] = {o->host, getenv("GORAE_HOST"), getenv("DOCKER_HOST")};
-    for (size_t i = 0; i < sizeof(from) / sizeof(*from); i++)
-        if (!str_empty(from[i]))
-            return from[i];
-    return NULL;
-}
-
 /* A daemon must be named, and the command found, before anything is told about it. */
 static int run(const struct global_options *o, const struct args *args, int64_t started, int argc, char **argv)
 {
     struct cli cli = {.out_tty = isatty(STDOUT_FILENO)};
     struct explain story = EXPLAIN_INIT;
+    struct endpoint daemon;
     struct err e;
-    client_init(&cli.client, daemon_name(o), getenv("DOCKER_API_VERSION"));
+    if (endpoint_find(o, &daemon, &e) < 0)
+        return wrong(e.msg);
+    endpoint_client(&daemon, &cli.client);
     int code = EXIT_USAGE;
     if (explain_begin(&story, &cli, o->explain, started, argc, argv, &e) < 0) {
         wrong(e.msg);
@@ -55,6 +49,7 @@ static int run(const struct global_options *o, const struct args *args, int64_t 
         explain_end(&story, &cli, code);
     }
     client_release(&cli.client);
+    endpoint_release(&daemon);
     return code;
 }
 
@@ -71,8 +66,6 @@ int main(int argc, char **argv)
     int code;
     if (r < 0) {
         code = wrong(e.msg);
-    } else if (o.tls || o.tlsverify || o.tls_file) {
-        code = wrong("TLS is not here yet: this client speaks to unix:// sockets, and to tcp:// in plain text");
     } else if (o.version) {
         printf("gorae version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT);
         code = EXIT_OK;

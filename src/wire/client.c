@@ -16,7 +16,6 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "wire/client_parts.h"
-#include "wire/dial.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -60,7 +59,7 @@ void client_keep(struct client *c, struct http *h)
 static struct http *open_new(const struct client *c, struct err *e)
 {
     struct span span = trace_begin(2, "connect to the socket");
-    int fd = dial(c->host, e);
+    int fd = dial(c->host, c->tls, e);
     trace_end(&span, "%s%s", c->host, fd < 0 ? ": failed" : "");
     if (fd < 0)
         return NULL;

@@ -23,6 +23,7 @@
 #define GORAE_WIRE_CLIENT_H
 
 #include "base/err.h"
+#include "wire/dial.h"
 #include "wire/http.h"
 
 #include <jansson.h>
@@ -43,6 +44,7 @@ struct client {
     char ostype[16];      /**< the daemon's "Ostype": "linux"; "" until negotiated */
     int status;           /**< of the last answer; 0 where the last request got none */
     const char *trace_id; /**< borrowed; sent as Gorae-Trace with every request; NULL for none */
+    const struct dial_tls *tls; /**< borrowed; NULL: plain text */
     const struct http_field
         *fields;       /**< borrowed; more headers for every request (HttpHeaders of config.json) or NULL */
     struct http *idle; /**< private: the connection that waits for the next request, or NULL */

@@ -101,13 +101,13 @@ static bool split(const char *s, char **ret_name, char **ret_port)
     return true;
 }
 
-static int dial_tcp(const char *host, const char *where, struct err *e)
+static int dial_tcp(const char *host, const char *where, const struct dial_tls *tls, struct err *e)
 {
     autofree char *name = NULL, *port = NULL;
-    if (!str_empty(getenv("DOCKER_TLS_VERIFY")) || !str_empty(getenv("DOCKER_TLS")))
+    if (tls && tls->on)
         return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "cannot connect to the daemon at %s: DOCKER_TLS_VERIFY or DOCKER_TLS asks for TLS, which gorae "
-                       "does not speak yet; unset it to connect in plain text",
+                       "cannot connect to the daemon at %s: --tls, DOCKER_TLS or DOCKER_TLS_VERIFY asks for TLS, which "
+                       "gorae does not speak yet",
                        host);
     if (!split(where, &name, &port))
         return err_set(e, ERR_INVALID, "invalid daemon address \"%s\": expected tcp://host:port", host);
@@ -124,14 +124,14 @@ static int dial_tcp(const char *host, const char *where, struct err *e)
     return fd;
 }
 
-int dial(const char *host, struct err *e)
+int dial(const char *host, const struct dial_tls *tls, struct err *e)
 {
     if (str_empty(host) || str_eq(host, "unix://"))
         host = DIAL_HOST_DEFAULT;
     if (str_starts(host, "unix://"))
         return dial_unix(host, host + 7, e);
     if (str_starts(host, "tcp://"))
-        return dial_tcp(host, host + 6, e);
+        return dial_tcp(host, host + 6, tls, e);
     if (str_starts(host, "ssh://"))
         return err_set(e, ERR_NOT_IMPLEMENTED, "cannot connect to the daemon at %s: ssh is not supported yet", host);
     return err_set(e, ERR_INVALID, "invalid daemon address \"%s\": expected unix:///path or tcp://host:port", host);

@@ -563,9 +563,9 @@ START_TEST(nobody_there)
     client_release(&c);
     autofree char *file = str_printf("unix://%s/file", folder);
     close(open(file + 7, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    ck_assert_int_eq(dial(file, &e), -1);
+    ck_assert_int_eq(dial(file, NULL, &e), -1);
     ck_assert_int_eq(e.sys, ECONNREFUSED);
-    ck_assert_int_eq(dial("tcp://127.0.0.1:1", &e), -1);
+    ck_assert_int_eq(dial("tcp://127.0.0.1:1", NULL, &e), -1);
     ck_assert_int_eq(e.sys, ECONNREFUSED);
 }
 END_TEST
@@ -576,7 +576,7 @@ START_TEST(no_permission_names_the_group)
     if (getuid() == 0)
         ck_assert_int_eq(setuid(65534), 0); /* this test runs in a process of its own */
     chmod(host + 7, 0);
-    int fd = dial(host, &e);
+    int fd = dial(host, NULL, &e);
     ck_assert_int_eq(fd, -1);
     ck_assert_int_eq(e.sys, EACCES);
     ck_assert_ptr_nonnull(strstr(e.msg, "members of the group gorae"));
@@ -595,14 +595,12 @@ START_TEST(names_of_daemons)
                {"ssh://user@h", ERR_NOT_IMPLEMENTED}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct err e = {0};
-        ck_assert_int_eq(dial(bad[i].name, &e), -1);
+        ck_assert_int_eq(dial(bad[i].name, NULL, &e), -1);
         ck_assert_msg(e.kind == bad[i].kind, "%s: %s", bad[i].name, e.msg);
     }
     struct err e = {0};
-    setenv("DOCKER_TLS_VERIFY", "1", 1);
-    ck_assert_int_eq(dial("tcp://127.0.0.1:1", &e), -1);
+    ck_assert_int_eq(dial("tcp://127.0.0.1:1", &(struct dial_tls){.on = true}, &e), -1);
     ck_assert_int_eq(e.kind, ERR_NOT_IMPLEMENTED);
-    unsetenv("DOCKER_TLS_VERIFY");
     static const char *const authority[][2] = {{"unix:///x", "localhost"},
                                                {"tcp://h:1", "h:1"},
                                                {"tcp://h", "h:2375"},
