@@ -38,12 +38,12 @@
 #define CLIENT_LINE_MAX    (4u << 20)  /**< bytes of one object of a JSON stream */
 
 struct client {
-    char *host;           /**< as given to client_init(); never NULL */
-    char version[16];     /**< of every path: "1.44"; "" until negotiated */
-    char server[16];      /**< the newest version that the daemon speaks, as it said; "" until negotiated */
-    char ostype[16];      /**< the daemon's "Ostype": "linux"; "" until negotiated */
-    int status;           /**< of the last answer; 0 where the last request got none */
-    const char *trace_id; /**< borrowed; sent as Gorae-Trace with every request; NULL for none */
+    char *host;                 /**< as given to client_init(); never NULL */
+    char version[16];           /**< of every path: "1.44"; "" until negotiated */
+    char server[16];            /**< the newest version that the daemon speaks, as it said; "" until negotiated */
+    char ostype[16];            /**< the daemon's "Ostype": "linux"; "" until negotiated */
+    int status;                 /**< of the last answer; 0 where the last request got none */
+    const char *trace_id;       /**< borrowed; sent as Gorae-Trace with every request; NULL for none */
     const struct dial_tls *tls; /**< borrowed; NULL: plain text */
     const struct http_field
         *fields;       /**< borrowed; more headers for every request (HttpHeaders of config.json) or NULL */
