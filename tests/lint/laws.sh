@@ -29,9 +29,10 @@ while read -r n file; do
     [ "$file" = total ] && continue
     [ "$n" -le 700 ] || breach "$file: $n lines; a file has at most 700"
 done < <(find src chapters exercises \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xargs -0 -r wc -l)
-# The engine is what the daemon is made of, comments and all; each other program's own module is a book of its own.
+# The engine is what the daemon is made of, comments and all: the client's half of wire is not. Each other program's own
+# module is a book of its own.
 whole() { cat "$@" 2>/dev/null | wc -l; }
-total=$(whole src/{api,engine,image,net,wire,base}/*.[ch])
+total=$(whole src/{api,engine,image,net,build,base}/*.[ch] src/wire/{http,frame}*.[ch])
 [ "$total" -le 25000 ] || breach "src: the daemon's modules have $total lines; the engine whole has at most 25,000"
 for module in cli runtime shim archive init; do
     n=$(whole src/$module/*.[ch])
