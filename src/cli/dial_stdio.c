@@ -45,15 +45,16 @@ static int fill(struct way *w, struct err *e)
     return 0;
 }
 
-/* Never blocks: a socket is asked not to, and poll(2) promised a pipe room for PIPE_BUF bytes. */
-static int drain(struct way *w, struct err *e)
+/* Never blocks: a socket is asked not to, and poll(2) promised a pipe room for PIPE_BUF bytes. @return 0; -1 where
+ * nobody reads there any more */
+static int drain(struct way *w)
 {
     size_t n = w->n - w->at;
     ssize_t k = send(w->to, w->buf + w->at, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (k < 0 && errno == ENOTSOCK)
         k = write(w->to, w->buf + w->at, n < PIPE_BUF ? n : PIPE_BUF);
     if (k < 0 && errno != EINTR && errno != EAGAIN)
-        return err_sys(e, "cannot write");
+        return -1;
     w->at += k > 0 ? (size_t)k : 0;
     return 0;
 }
@@ -73,31 +74,45 @@ static void end(struct way *w)
         close(w->to);
 }
 
+/* Nobody hears what we hand on: drop it, and take no more. */
+static void give_up(struct way *w)
+{
+    w->at = w->n;
+    w->ended = w->closed = true;
+}
+
+static bool is_unix(int fd)
+{
+    struct sockaddr_storage a = {0};
+    socklen_t n = sizeof(a);
+    return getsockname(fd, (struct sockaddr *)&a, &n) == 0 && a.ss_family == AF_UNIX;
+}
+
 static int copy(struct way *up, struct way *down, struct err *e)
 {
-    while (!down->closed || !up->closed) {
+    const bool tells = is_unix(up->to);
+    while (!down->closed || (tells && !up->closed)) {
         bool room_up = !up->ended && !has_more(up), room_down = !down->ended && !has_more(down);
         struct pollfd f[] = {
             {.fd = room_up ? up->from : -1, .events = POLLIN},
             {.fd = down->closed ? -1 : down->to, .events = has_more(down) ? POLLOUT : 0},
-            {.fd = up->to, .events = (short)((room_down ? POLLIN : 0) | (has_more(up) ? POLLOUT : 0))},
+            {.fd = room_down || has_more(up) || down->closed ? up->to : -1,
+             .events = (short)((room_down ? POLLIN : 0) | (has_more(up) ? POLLOUT : 0))},
         };
         if (poll(f, 3, -1) < 0 && errno != EINTR)
             return err_sys(e, "cannot wait");
-        bool gone = f[2].revents & (POLLHUP | POLLERR);
+        if ((f[1].revents & (POLLERR | POLLHUP)) || (down->closed && f[2].revents & (POLLERR | POLLHUP)))
+            return 0;
         if (f[0].revents && fill(up, e) < 0)
             return -1;
-        if (room_down && f[2].revents && fill(down, e) < 0)
+        if (room_down && f[2].revents & ~POLLOUT && fill(down, e) < 0)
             return -1;
-        if (has_more(up) && !gone && drain(up, e) < 0)
-            return -1;
-        if (has_more(down) && drain(down, e) < 0)
-            return -1;
+        if (has_more(up) && drain(up) < 0)
+            give_up(up); /* a daemon that refuses an upload in the middle still says why */
+        if (has_more(down) && drain(down) < 0)
+            return 0;
         end(up);
         end(down);
-        /* nobody to read what the daemon says, or no daemon to hear more and all of its words handed on */
-        if ((f[1].revents & (POLLERR | POLLHUP)) || (gone && down->closed))
-            return 0;
     }
     return 0;
 }

@@ -70,7 +70,7 @@ int client_connect(struct client *c, struct err *e)
 void client_explain(const struct client *c, struct http *h, struct err *e)
 {
     if (h->fd >= 0 && http_peek_peer(h) < 0)
-        ssh_explain(c->ssh, h->fd, c->host, e);
+        ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
 }
 
 static struct http *open_new(struct client *c, struct err *e)

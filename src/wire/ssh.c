@@ -252,7 +252,7 @@ static const char *meaning(const char *text)
     return "ssh could not connect";
 }
 
-void ssh_explain(struct ssh_link *links, int fd, const char *host, struct err *e)
+void ssh_explain(struct ssh_link *links, int fd, const char *host, bool answered, struct err *e)
 {
     char *line;
     while (links && links->fd != fd)
@@ -261,12 +261,12 @@ void ssh_explain(struct ssh_link *links, int fd, const char *host, struct err *e
         return;
     autofree char *text = last_words(links->said, &line);
     int code = WIFEXITED(links->status) ? WEXITSTATUS(links->status) : -1;
-    const char *why = code == 255 ? meaning(text)
+    const char *what = answered ? "lost the connection to" : "cannot connect to";
+    const char *why = answered || code <= 0 ? "ssh has ended"
+                      : code == 255         ? meaning(text)
                       : code == 127 || code == 126
                           ? "the login succeeded, but \"gorae system dial-stdio\" cannot be run there"
-                      : code > 0 ? "there, gorae could not reach its daemon"
-                                 : "the connection was closed";
-    err_set(e, ERR_SYSTEM,
-            *line ? "cannot connect to the daemon at %s: %s (%.500s)" : "cannot connect to the daemon at %s: %s", host,
-            why, line);
+                          : "there, gorae could not reach its daemon";
+    err_set(e, ERR_SYSTEM, *line ? "%s the daemon at %s: %s (%.500s)" : "%s the daemon at %s: %s", what, host, why,
+            line);
 }

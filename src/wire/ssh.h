@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
+
 /** A running ssh: a list, newest first. NULL is the empty one. */
 struct ssh_link;
 
@@ -28,8 +30,8 @@ int ssh_dial(struct ssh_link **links, const char *host, struct err *e);
 
 /** The connection `fd` has ended before it should: where its ssh has ended, say what that said, instead of what `e`
  * says.
- */
-void ssh_explain(struct ssh_link *links, int fd, const char *host, struct err *e);
+ * @param answered the daemon had been heard before, so the login is not what failed */
+void ssh_explain(struct ssh_link *links, int fd, const char *host, bool answered, struct err *e);
 
 /** End every ssh of the list, and wait until it has. */
 void ssh_end(struct ssh_link **links);
