@@ -35,8 +35,12 @@ static int add_pem(struct context *c, const char *name, const char *path, struct
     size_t n;
     if (str_empty(path))
         return 0;
-    char *bytes = file_read(AT_FDCWD, path, CONTEXT_FILE_MAX, &n, e);
-    return bytes ? context_add_file(c, name, bytes, n, e) : -1;
+    autofree char *bytes = file_read(AT_FDCWD, path, CONTEXT_FILE_MAX, &n, e);
+    if (!bytes)
+        return -1;
+    if (!strstr(bytes, "-----BEGIN ")) /* the commonest mistake is DER, which ends in a riddle when it is used */
+        return err_set(e, ERR_INVALID, "%s seems invalid: it holds nothing in PEM form (-----BEGIN …)", path);
+    return context_add_file(c, name, take_ptr(&bytes), n, e);
 }
 
 static int add_tls(struct context *c, const char *ca, const char *cert, const char *key, struct err *e)

@@ -293,7 +293,8 @@ int context_save(const struct context *c, struct err *e)
     autofree char *meta = context_folder("meta", name), *tls = context_folder("tls", name);
     if (!meta)
         return err_set(e, ERR_SYSTEM, "no place for contexts: neither DOCKER_CONFIG nor HOME is set");
-    if (save_tls(tls, c, e) < 0)
+    autofree char *all = in_config("contexts/meta"); /* whose folder, unlike that of keys, everybody may list */
+    if (dir_make_all(all, 0755, e) < 0 || save_tls(tls, c, e) < 0)
         return -1;
     autofree char *text = json_compact(c->meta);
     return put_file(meta, "meta.json", text, strlen(text), 0644, 0755, e);
