@@ -67,8 +67,17 @@ int client_connect(struct client *c, struct err *e)
     return fd;
 }
 
+bool client_is_lost(int sys)
+{
+    return sys == ETIMEDOUT || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == ECONNRESET;
+}
+
 void client_explain(const struct client *c, struct http *h, struct err *e)
 {
+    if (e && client_is_lost(e->sys)) {
+        errno = e->sys;
+        err_sys(e, "lost the connection to the daemon at %s", c->host);
+    }
     if (h->fd >= 0 && http_peek_peer(h) < 0)
         ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
 }

@@ -64,6 +64,10 @@ int client_connect(struct client *c, struct err *e);
  * below does this by itself; call it to fail early, or to look at c->version before choosing a path. */
 int client_negotiate(struct client *c, struct err *e);
 
+/** Does this errno value of a read or write mean that the machine at the other end has vanished, and not that the daemon
+ * ended the connection? */
+bool client_is_lost(int sys);
+
 /** Compare two API versions by number, part for part: "1.9" is below "1.10". @return < 0, 0, > 0 */
 int client_version_compare(const char *a, const char *b);
 
