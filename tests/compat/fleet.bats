@@ -41,7 +41,8 @@ services:
     depends_on: [one]
 YAML
     cd "$BASE/project"
-    export DOCKER_HOST=tcp://$(address 2):$FLEET_PORT
+    DOCKER_HOST=tcp://$(address 2):$FLEET_PORT
+    export DOCKER_HOST
     at_desk docker-compose --no-ansi up -d
     [ "$(at_desk gorae -H "$DOCKER_HOST" ps --format '{{.Names}}' | sort | xargs)" = "project_one_1 project_two_1" ]
     [ -z "$(at_desk gorae -c lab1 ps -q)" ]
