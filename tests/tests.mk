@@ -121,14 +121,14 @@ install: all ## install below DESTDIR and PREFIX
 install-service: install ## also as a service: systemd units, init script, its settings (INITDIR, UNITDIR, DEFAULTDIR)
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(DEFAULTDIR)
 	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/goraed.service >$(DESTDIR)$(UNITDIR)/goraed.service
-	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/gorae.init >$(DESTDIR)$(INITDIR)/gorae
-	chmod 755 $(DESTDIR)$(INITDIR)/gorae
+	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/goraed.init >$(DESTDIR)$(INITDIR)/goraed
+	chmod 755 $(DESTDIR)$(INITDIR)/goraed
 	install -m 644 src/service/goraed.socket $(DESTDIR)$(UNITDIR)
-	install -m 644 src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae
+	install -m 644 src/service/goraed.default $(DESTDIR)$(DEFAULTDIR)/goraed
 
 uninstall-service: uninstall ## remove these, too; settings that were changed stay
-	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/gorae
-	-cmp -s src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae && rm -f $(DESTDIR)$(DEFAULTDIR)/gorae
+	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/goraed
+	-cmp -s src/service/goraed.default $(DESTDIR)$(DEFAULTDIR)/goraed && rm -f $(DESTDIR)$(DEFAULTDIR)/goraed
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
