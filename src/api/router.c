@@ -4,6 +4,7 @@
  * 127.0.0.1:5000/a/b), so it is what lies between the pattern's head and tail. The first row that fits wins; fixed
  * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3). */
 #include "api/api.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -186,6 +187,8 @@ static void begin_trace(struct request *r)
 void router_serve(struct request *r)
 {
     struct err e = {0};
+    autodoing d;
+    doing_begin(&d, "%s %s", r->head->method, r->head->target);
     begin_trace(r);
     struct span parsed = trace_begin(3, "parse the request");
     if (guard_check(r, &e) < 0 || http_target_parse(r->head->target, &r->target, &e) < 0 ||

@@ -47,8 +47,14 @@ int engine_check_defaults(const json_t *host, struct err *e);
 void engine_reload(struct engine *en, const struct engine_options *opt);
 /** Start those that a restart policy wants: call once, when the daemon can serve. Returns at once. */
 void engine_autostart(struct engine *en);
-/** Stop every running container with its own signal and timeout, all at once; at most `timeout_s` seconds in all. */
+/** Stop every running container with its own signal and timeout, all at once; from here on none can be started. Gives
+ * up on those that are still there after `timeout_s` seconds, or 5 s after the longest of their own timeouts, whichever
+ * is later; -1 in any of these is no limit (spec 8.4). */
 void engine_stop_all(struct engine *en, int timeout_s);
+/** While engine_stop_all() waits: kill what it waits for. */
+void engine_hurry(struct engine *en);
+/** Log who holds the engine's lock and the containers' operations, by thread id. Does not wait for any of them. */
+void engine_dump_locks(struct engine *en);
 /** Remove the daemon's cgroup where nothing is left in it. */
 void engine_tidy_cgroups(struct engine *en);
 /** Release everything in memory. Containers that still run go on; a later daemon adopts them. */

@@ -17,6 +17,7 @@
 #include "engine/exec.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -232,6 +233,8 @@ static void *follow_main(void *arg)
 {
     struct follower *f = arg;
     struct exec *x = f->x;
+    autodoing d;
+    doing_begin(&d, "follows exec %.12s to its end", x->id);
     trace_to_file(x->trace);
     struct pollfd p = {.fd = x->link.fd, .events = POLLIN};
     do

@@ -11,6 +11,7 @@
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -313,6 +314,8 @@ static void follow(struct engine *en, struct container *c)
 static void *monitor_main(void *arg)
 {
     struct monitor *m = arg;
+    autodoing d;
+    doing_begin(&d, "follows container %.12s to its end", m->c->id);
     trace_to_file(m->c->trace);
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);
