@@ -100,13 +100,12 @@ static struct engine_options engine_options_of(const struct options *o)
     return (struct engine_options){.data_root = o->data_root,
                                    .exec_root = o->exec_root,
                                    .runtimes = o->runtimes,
-                                   .nruntimes = o->nruntimes,
-                                   .default_runtime = o->default_runtime,
                                    .labels = o->labels,
                                    .host_defaults = o->host_defaults,
                                    .registries = o->registries,
                                    .settings = o->settings,
                                    .cgroup_parent = o->cgroup_parent,
+                                   .systemd_cgroup = o->systemd_cgroup,
                                    .live_restore = o->live_restore,
                                    .debug = o->debug};
 }

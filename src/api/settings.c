@@ -18,9 +18,9 @@
 #define FILE_MAX (1u << 20)
 
 const struct setting settings[] = {
-    {"add-runtime", 0, "runtimes", SETTING_RUNTIMES, false, "NAME=PATH", "Register another OCI runtime"},
+    {"add-runtime", 0, "runtimes", SETTING_RUNTIMES, true, "NAME=PATH", "Register another OCI runtime"},
     {"cgroup-parent", 0, "cgroup-parent", SETTING_TEXT, false, "PATH",
-     "Cgroup that holds the containers' (default \"/gorae\")"},
+     "Cgroup that holds the containers' (default \"/gorae\"); with systemd a slice (\"system.slice\")"},
     {"config-file", 0, NULL, SETTING_TEXT, false, "PATH", "Settings in a file (default \"/etc/gorae/daemon.json\")"},
     {"data-root", 0, "data-root", SETTING_TEXT, false, "PATH", "Root of what must last (default \"/var/lib/gorae\")"},
     {"debug", 'D', "debug", SETTING_BOOL, true, NULL, "Log more"},
@@ -28,12 +28,13 @@ const struct setting settings[] = {
      "Cgroup namespace of containers: host or private"},
     {"default-ipc-mode", 0, "default-ipc-mode", SETTING_TEXT, true, "MODE",
      "IPC namespace of containers: private or shareable (default \"private\")"},
-    {"default-runtime", 0, "default-runtime", SETTING_TEXT, false, "NAME",
+    {"default-runtime", 0, "default-runtime", SETTING_TEXT, true, "NAME",
      "Runtime of containers that name none (default \"gorae\")"},
     {"default-shm-size", 0, "default-shm-size", SETTING_TEXT, true, "BYTES", "Size of /dev/shm (default 64m)"},
     {"default-ulimit", 0, "default-ulimits", SETTING_ULIMITS, true, "NAME=SOFT[:HARD]",
      "Resource limit of containers that set none of that name"},
-    {"exec-opt", 0, "exec-opts", SETTING_LIST, false, "KEY=VALUE", "native.cgroupdriver=cgroupfs"},
+    {"exec-opt", 0, "exec-opts", SETTING_LIST, false, "KEY=VALUE",
+     "native.cgroupdriver=cgroupfs or systemd: who makes the control groups"},
     {"exec-root", 0, "exec-root", SETTING_TEXT, false, "PATH", "Root of running state (default \"/run/gorae\")"},
     {"group", 'G', "group", SETTING_TEXT, false, "NAME", "Group that may use the unix sockets (default \"gorae\")"},
     {"host", 'H', "hosts", SETTING_LIST, false, "ADDRESS",

@@ -79,14 +79,6 @@ static int count_fds(void)
     return n > 3 ? n - 3 : 0; /* ".", ".." and the folder itself */
 }
 
-static json_t *runtimes(struct engine *en)
-{
-    json_t *out = json_object();
-    for (size_t i = 0; i < en->opt.nruntimes; i++)
-        json_object_set_new(out, en->opt.runtimes[i].name, json_pack("{s:s}", "path", en->opt.runtimes[i].path));
-    return out;
-}
-
 static void count_states(struct engine *en, json_t *out)
 {
     int n[STATE_COUNT] = {0}, all = 0;
@@ -163,21 +155,22 @@ json_t *engine_info(struct engine *en)
 {
     pthread_mutex_lock(&en->lock);
     json_auto_t *labels = json_incref(en->opt.labels), *defaults = json_incref(en->opt.host_defaults),
-                *registries = json_incref(en->opt.registries);
+                *registries = json_incref(en->opt.registries), *runtimes = json_incref(en->opt.runtimes);
     pthread_mutex_unlock(&en->lock);
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    json_t *out = json_pack(
-        "{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID", en->daemon_id,
-        "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus", "Backing Filesystem",
-        backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host", "null", "Authorization", "Log",
-        logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0, "LoggingDriver",
-        json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID",
+                  en->daemon_id, "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
+                  "Backing Filesystem", backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host",
+                  "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0,
+                  "LoggingDriver", json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver",
+                  en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
-        json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",
+        json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:O, s:s}", "IndexServerAddress",
                   "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
                   "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
                   "Labels", labels ? labels : json_null(), "ExperimentalBuild", 0, "ServerVersion", GORAE_VERSION,
-                  "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
+                  "Runtimes", json_object_get(runtimes, "Known"), "DefaultRuntime", json_str(runtimes, "Default", ""));
     json_t *tail =
         json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
                   "s:s}, s:[s], s:[], s:[]}",
