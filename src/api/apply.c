@@ -293,6 +293,7 @@ static int apply(struct options *o, const json_t *s, struct err *e)
     o->exec_root = path_setting(s, "exec-root", DEFAULT_EXEC_ROOT);
     o->pidfile = path_setting(s, "pidfile", DEFAULT_PIDFILE);
     o->group = mem_strdup(json_str(s, "group", DEFAULT_GROUP));
+    o->metrics = mem_strdup(json_str(s, "metrics-addr", ""));
     o->live_restore = json_is(s, "live-restore");
     o->insecure_tcp = json_is(s, "insecure-tcp");
     return apply_hosts(o, s, e) < 0 || apply_log(o, s, e) < 0 || apply_labels(o, s, e) < 0 ||
@@ -322,6 +323,7 @@ void options_release(struct options *o)
     free(o->pidfile);
     free(o->group);
     free(o->cgroup_parent);
+    free(o->metrics);
     json_decref(o->labels);
     json_decref(o->host_defaults);
     json_decref(o->registries);

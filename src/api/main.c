@@ -46,7 +46,7 @@ struct daemon {
     struct options opt;
     struct hosts hosts;
     struct engine *engine;
-    int pid_fd, signals;
+    int pid_fd, signals, metrics;
 };
 
 /* ---- the pid file ---- */
@@ -241,10 +241,12 @@ static int serve(struct daemon *d, struct err *e)
     struct engine *en = d->engine = engine_open(&eo, e);
     if (!en)
         return -1;
-    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts};
+    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts, .metrics = d->metrics};
     for (size_t i = 0; i < d->hosts.n; i++)
         log_info("goraed " GORAE_VERSION " listens on %s", d->hosts.v[i].name);
     engine_autostart(en);
+    if (metrics_serve(&sv, e) < 0)
+        log_error("%s", e->msg);
     notify("READY=1");
     int r = listen_serve(&sv, d->signals, notify_watchdog_ms(), on_event, d, e);
     notify("STOPPING=1");
@@ -256,14 +258,14 @@ static int serve(struct daemon *d, struct err *e)
 static int run(struct daemon *d, struct err *e)
 {
     int r = -1;
-    d->pid_fd = -1;
+    d->pid_fd = d->metrics = -1;
     if (geteuid() != 0)
         return err_set(e, ERR_FORBIDDEN, "goraed needs root: it makes namespaces, mounts and cgroups");
     umask(022);
     d->signals = signals_open(e);
     if (d->signals < 0 || take_pidfile(d, e) < 0)
         return -1;
-    if (hosts_open(&d->hosts, &d->opt, e) == 0)
+    if (hosts_open(&d->hosts, &d->opt, e) == 0 && (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, e)) >= 0))
         r = serve(d, e);
     hosts_close(&d->hosts);
     unlink(d->opt.pidfile);

@@ -24,7 +24,7 @@ enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_STATE_MACH
 struct options {
     json_t *settings;  /**< what was given, joined (settings.h) */
     struct strv hosts; /**< unix://PATH, tcp://ADDRESS:PORT, fd://[N] */
-    char *data_root, *exec_root, *pidfile, *group, *cgroup_parent;
+    char *data_root, *exec_root, *pidfile, *group, *cgroup_parent, *metrics;
     enum log_level log_level;
     bool log_json, debug, live_restore, insecure_tcp;
     int shutdown_timeout; /**< seconds; -1 for no limit */

@@ -56,6 +56,8 @@ const struct setting settings[] = {
     {"log-opt", 0, "log-opts", SETTING_MAP, true, "KEY=VALUE", "Option of the log driver"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", SETTING_NUMBER, true, "N",
      "Layers of one pull at a time (default 3)"},
+    {"metrics-addr", 0, "metrics-addr", SETTING_TEXT, false, "ADDRESS:PORT",
+     "Serve /metrics there, as text for Prometheus"},
     {"no-new-privileges", 0, "no-new-privileges", SETTING_BOOL, true, NULL,
      "Containers cannot gain privileges, unless they say otherwise"},
     {"pidfile", 'p', "pidfile", SETTING_TEXT, false, "PATH",
