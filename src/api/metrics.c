@@ -9,13 +9,11 @@
  * Read next: router.c for the counts of requests. */
 #include "api/api.h"
 #include "api/hosts.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -28,138 +26,121 @@
 
 /* ---- the text ---- */
 
-static void family(struct str *out, const char *name, const char *type, const char *help)
-{
-    str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
+/* A row a family: `key` of the figures is a number, or an object of numbers by their labels. Without a type it belongs
+ * to the family above. */
+static const struct {
+    const char *name, *type, *help, *key;
+} rows[] = {
+    {"engine_daemon_engine_info", "gauge", "This daemon; always 1.", "Build"},
+    {"engine_daemon_engine_cpus_cpus", "gauge", "CPUs of this machine.", "NCPU"},
+    {"engine_daemon_engine_memory_bytes", "gauge", "Its memory.", "MemTotal"},
+    {"engine_daemon_container_states_containers", "gauge", "Containers by what docker counts them as.", "Docker"},
+    {"gorae_containers", "gauge", "Containers by state.", "States"},
+    {"gorae_containers_health", "gauge", "Containers that run, by what their own checks say.", "Health"},
+    {"gorae_images", "gauge", "Images.", "Images"},
+    {"engine_daemon_events_total", "counter", "Events.", "EventCount"},
+    {"engine_daemon_events_subscribers_total", "gauge", "Who listens to events now.", "Listeners"},
+    {"gorae_events_total", "counter", "Events by kind of object and action.", "Events"},
+    {"gorae_request_seconds", "summary", "Requests that succeeded, and their time; of streams, the stream's.", NULL},
+    {"gorae_request_seconds_sum", NULL, NULL, "Seconds"},
+    {"gorae_request_seconds_count", NULL, NULL, "Requests"},
+    {"gorae_request_failures_total", "counter", "Requests that were answered with an error.", "Failures"},
+    {"engine_daemon_container_actions_seconds", "summary", "What requests did to containers, and its time.", NULL},
+    {"engine_daemon_container_actions_seconds_sum", NULL, NULL, "ActionSeconds"},
+    {"engine_daemon_container_actions_seconds_count", NULL, NULL, "Actions"},
+    {"process_cpu_seconds_total", "counter", "CPU time, user and system.", "Cpu"},
+    {"process_resident_memory_bytes", "gauge", "Memory in use.", "Resident"},
+    {"process_threads", "gauge", "Threads.", "Threads"},
+    {"process_open_fds", "gauge", "File descriptors.", "Open"},
+    {"process_max_fds", "gauge", "And how many there may be.", "OpenMax"},
+    {"process_start_time_seconds", "gauge", "Since when, in Unix time.", "Began"},
+};
 
-static void single(struct str *out, const char *name, const char *type, const char *help, double value)
+static char *text_of(const json_t *figures)
 {
-    family(out, name, type, help);
-    str_addf(out, "%s %.15g\n", name, value);
-}
-
-/* Every number of an object, under its key as a label. */
-static void add_each(struct str *out, const char *name, const char *label, const json_t *numbers)
-{
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)numbers, key, v)
-    {
-        str_addf(out, "%s{%s=\"%s\"} %lld\n", name, label, key, (long long)json_integer_value(v));
+    autostr out = STR_INIT;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const json_t *v = rows[i].key ? json_object_get(figures, rows[i].key) : NULL;
+        const char *labels;
+        json_t *x;
+        if (rows[i].type)
+            str_addf(&out, "# HELP %s %s\n# TYPE %s %s\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type);
+        if (json_is_number(v))
+            str_addf(&out, "%s %.15g\n", rows[i].name, json_number_value(v));
+        json_object_foreach((json_t *)v, labels, x)
+            str_addf(&out, "%s{%s} %.15g\n", rows[i].name, labels, json_number_value(x));
     }
+    return str_take(&out);
 }
 
-static void add_containers(struct str *out, const json_t *m)
+/* ---- the figures ---- */
+
+static void put(json_t *figures, const char *key, const char *labels, double value)
 {
-    family(out, "engine_daemon_container_states_containers", "gauge", "Containers by what docker counts them as.");
-    add_each(out, "engine_daemon_container_states_containers", "state", json_object_get(m, "Docker"));
-    family(out, "gorae_containers", "gauge", "Containers by state.");
-    add_each(out, "gorae_containers", "state", json_object_get(m, "States"));
-    family(out, "gorae_containers_health", "gauge", "Running containers by what their own checks say.");
-    add_each(out, "gorae_containers_health", "health", json_object_get(m, "Health"));
-    single(out, "gorae_images", "gauge", "Images.", (double)json_int(m, "Images", 0));
-    single(out, "engine_daemon_events_total", "counter", "Events.", (double)json_int(m, "EventCount", 0));
-    single(out, "engine_daemon_events_subscribers_total", "gauge", "Who listens to events now.",
-           (double)json_int(m, "Listeners", 0));
-    family(out, "gorae_events_total", "counter", "Events by kind of object and action.");
-    add_each(out, "gorae_events_total", "event", json_object_get(m, "Events"));
+    json_object_set_new(json_object_get(figures, key), labels, json_real(value));
 }
 
-static void one_route(void *arg, const struct route_tally *t)
+static void add_route(void *arg, const struct route_tally *t)
 {
-    static const struct {
-        const char *method, *pattern, *action; /* as dockerd calls them */
-    } known[] = {{"POST", "/containers/create", "create"},
-                 {"POST", "/containers/{}/start", "start"},
-                 {"DELETE", "/containers/{}", "delete"},
-                 {"POST", "/commit", "commit"},
-                 {"GET", "/containers/{}/changes", "changes"}};
-    struct str *out = arg; /* [0] ours, [1] failures, [2] dockerd's */
+    static const char *const actions[][3] = {{"POST", "/containers/create", "create"}, /* as dockerd calls them */
+                                             {"POST", "/containers/{}/start", "start"},
+                                             {"DELETE", "/containers/{}", "delete"},
+                                             {"POST", "/commit", "commit"},
+                                             {"GET", "/containers/{}/changes", "changes"}};
+    autofree char *labels = str_printf("method=\"%s\",route=\"%s\"", t->method, t->pattern);
     if (t->ok + t->failed == 0)
         return;
-    autofree char *labels = str_printf("{method=\"%s\",route=\"%s\"}", t->method, t->pattern);
-    str_addf(&out[0], "gorae_request_seconds_sum%s %.9f\ngorae_request_seconds_count%s %ju\n", labels,
-             (double)t->ns / 1e9, labels, (uintmax_t)t->ok);
-    str_addf(&out[1], "gorae_request_failures_total%s %ju\n", labels, (uintmax_t)t->failed);
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_eq(known[i].method, t->method) && str_eq(known[i].pattern, t->pattern))
-            str_addf(&out[2],
-                     "engine_daemon_container_actions_seconds_sum{action=\"%s\"} %.9f\n"
-                     "engine_daemon_container_actions_seconds_count{action=\"%s\"} %ju\n",
-                     known[i].action, (double)t->ns / 1e9, known[i].action, (uintmax_t)t->ok);
-}
-
-static void add_requests(struct str *out)
-{
-    struct str parts[3] = {STR_INIT, STR_INIT, STR_INIT};
-    static const char *const heads[3][3] = {
-        {"gorae_request_seconds", "summary", "Requests that succeeded, and their time; of streams, the stream's."},
-        {"gorae_request_failures_total", "counter", "Requests that were answered with an error."},
-        {"engine_daemon_container_actions_seconds", "summary",
-         "What was done to containers by request, and its time."}};
-    router_tallies(one_route, parts);
-    for (size_t i = 0; i < 3; i++) {
-        family(out, heads[i][0], heads[i][1], heads[i][2]);
-        str_add(out, parts[i].s ? parts[i].s : "");
-        str_release(&parts[i]);
+    put(arg, "Seconds", labels, (double)t->ns / NS_PER_S);
+    put(arg, "Requests", labels, (double)t->ok);
+    put(arg, "Failures", labels, (double)t->failed);
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        autofree char *action = str_printf("action=\"%s\"", actions[i][2]);
+        if (!str_eq(actions[i][0], t->method) || !str_eq(actions[i][1], t->pattern))
+            continue;
+        put(arg, "ActionSeconds", action, (double)t->ns / NS_PER_S);
+        put(arg, "Actions", action, (double)t->ok);
     }
 }
 
-static int entries(const char *path)
-{
-    autoclosedir DIR *d = opendir(path);
-    int n = -2; /* "." and ".." */
-    while (d && readdir(d))
-        n++;
-    return n > 0 ? n : 0;
-}
-
-/* Fields of /proc/self/stat behind the name in brackets: 14 and 15 are ticks of CPU, 20 threads, 22 the start in ticks
- * since the boot, 23 and 24 memory in bytes and pages. */
-static void add_process(struct str *out)
+/* Of /proc/self/stat behind the name in brackets: fields 14 and 15 are ticks of CPU, 20 threads, 22 the start in ticks
+ * since the boot, 24 memory in pages. */
+static void add_process(json_t *figures, int open_fds)
 {
     struct err ignored;
     struct rlimit fds = {0};
-    struct timespec up, now;
-    unsigned long long user = 0, sys = 0, threads = 0, began = 0, size = 0, pages = 0;
+    unsigned long long user, sys, threads, began, pages;
     double tick = (double)sysconf(_SC_CLK_TCK);
+    struct timespec up;
     autofree char *text = file_read(AT_FDCWD, "/proc/self/stat", 4096, NULL, &ignored);
     const char *rest = text ? strrchr(text, ')') : NULL;
     if (!rest ||
-        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %llu %*d %llu %llu %llu",
-               &user, &sys, &threads, &began, &size, &pages) != 6)
+        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %llu %*d %llu %*u %llu",
+               &user, &sys, &threads, &began, &pages) != 5)
         return;
     getrlimit(RLIMIT_NOFILE, &fds);
     clock_gettime(CLOCK_BOOTTIME, &up);
-    clock_gettime(CLOCK_REALTIME, &now);
-    single(out, "process_cpu_seconds_total", "counter", "CPU time, user and system.", (double)(user + sys) / tick);
-    single(out, "process_resident_memory_bytes", "gauge", "Memory in use.",
-           (double)pages * (double)sysconf(_SC_PAGESIZE));
-    single(out, "process_virtual_memory_bytes", "gauge", "Address space.", (double)size);
-    single(out, "process_threads", "gauge", "Threads.", (double)threads);
-    single(out, "process_open_fds", "gauge", "File descriptors.", entries("/proc/self/fd") - 1);
-    single(out, "process_max_fds", "gauge", "And how many there may be.", (double)fds.rlim_cur);
-    single(out, "process_start_time_seconds", "gauge", "Since when, in Unix time.",
-           (double)(now.tv_sec - up.tv_sec) + (double)began / tick);
+    json_auto_t *own = json_pack("{s:f, s:f, s:I, s:i, s:f, s:f}", "Cpu", (double)(user + sys) / tick, "Resident",
+                                 (double)pages * (double)sysconf(_SC_PAGESIZE), "Threads", (json_int_t)threads, "Open",
+                                 open_fds, "OpenMax", (double)fds.rlim_cur, "Began",
+                                 (double)clock_real() / NS_PER_S - (double)up.tv_sec + (double)began / tick);
+    json_object_update(figures, own);
 }
 
 static char *make_text(struct engine *en)
 {
-    autostr out = STR_INIT;
+    static const char *const tables[] = {"Build", "Seconds", "Requests", "Failures", "ActionSeconds", "Actions"};
     json_auto_t *m = engine_metrics(en), *info = engine_info(en);
-    family(&out, "engine_daemon_engine_info", "gauge", "This daemon; always 1.");
-    str_addf(&out,
-             "engine_daemon_engine_info{version=\"%s\",commit=\"%s\",architecture=\"%s\",kernel=\"%s\",graphdriver=\"%"
-             "s\",daemon_id=\"%s\"} 1\n",
-             GORAE_VERSION, GORAE_COMMIT, json_str(info, "Architecture", ""), json_str(info, "KernelVersion", ""),
-             json_str(info, "Driver", ""), json_str(info, "ID", ""));
-    single(&out, "engine_daemon_engine_cpus_cpus", "gauge", "CPUs of this machine.", (double)json_int(info, "NCPU", 0));
-    single(&out, "engine_daemon_engine_memory_bytes", "gauge", "Its memory.", (double)json_int(info, "MemTotal", 0));
-    add_containers(&out, m);
-    add_requests(&out);
-    add_process(&out);
-    return str_take(&out);
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        json_object_set_new(m, tables[i], json_object());
+    json_object_set(m, "NCPU", json_object_get(info, "NCPU"));
+    json_object_set(m, "MemTotal", json_object_get(info, "MemTotal"));
+    autofree char *build = str_printf("version=\"%s\",commit=\"%s\",architecture=\"%s\",kernel=\"%s\",daemon_id=\"%s\"",
+                                      GORAE_VERSION, GORAE_COMMIT, json_str(info, "Architecture", ""),
+                                      json_str(info, "KernelVersion", ""), json_str(info, "ID", ""));
+    put(m, "Build", build, 1);
+    router_tallies(add_route, m);
+    add_process(m, (int)json_int(info, "NFd", 0));
+    return text_of(m);
 }
 
 /* ---- the port ---- */

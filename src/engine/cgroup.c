@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/scope.h"
+#include "base/slice.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -50,12 +50,11 @@ char *container_cgroup(struct engine *en, struct container *c)
     pthread_mutex_unlock(&en->lock);
     if (!place)
         place = cgroup_place(en, c);
-    struct scope s;
-    if (*place == '/' || scope_parse(&s, place, &ignored) < 0)
+    if (*place == '/')
         return take_ptr(&place);
-    char *path = take_ptr(&s.path);
-    scope_release(&s);
-    return path;
+    place[strcspn(place, ":")] = '\0'; /* SLICE:gorae:ID */
+    autofree char *folder = slice_path(place, &ignored);
+    return str_printf("%s/gorae-%s.scope", folder ? folder : "", c->id);
 }
 
 /* The daemon may have another driver or parent now than when the container was started. */

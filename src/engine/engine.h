@@ -205,7 +205,8 @@ json_t *engine_top(struct engine *en, const char *name, const char *args, struct
  * NULL for none */
 json_t *engine_stats(struct engine *en, const char *name, const json_t *before, struct err *e);
 json_t *engine_info(struct engine *en);
-/** Counts for /metrics: {"States","Docker","Health","Images","Events","EventCount","Listeners"}. */
+/** Counts for /metrics: {"States","Docker","Health","Images","Events","EventCount","Listeners"}; those of many values
+ * are objects, their keys labels as Prometheus writes them. */
 json_t *engine_metrics(struct engine *en);
 json_t *engine_version(void);
 /** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */

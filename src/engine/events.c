@@ -21,7 +21,7 @@ struct event_bus {
     pthread_cond_t more;
     json_t *ring[RING];
     uint64_t next;  /* number of the next event; event n is in ring[n % RING] */
-    json_t *counts; /* "container start" → how often */
+    json_t *counts; /* by type and action, as /metrics labels them → how often */
     unsigned listeners;
 };
 
@@ -60,7 +60,7 @@ static void publish(struct event_bus *b, const char *type, const char *action, c
     if (str_eq(type, "container"))
         json_object_set_new(ev, "from", json_string(json_str(attributes, "image", "")));
     /* what stands behind a colon is a detail */
-    autofree char *kind = str_printf("%s %.*s", type, (int)strcspn(action, ":"), action);
+    autofree char *kind = str_printf("type=\"%s\",action=\"%.*s\"", type, (int)strcspn(action, ":"), action);
     json_object_set_new(b->counts, kind, json_integer(json_integer_value(json_object_get(b->counts, kind)) + 1));
     json_t **slot = &b->ring[b->next % RING];
     json_decref(*slot);

@@ -95,19 +95,26 @@ static int count(struct engine *en, int n[STATE_COUNT], int healths[HEALTHS])
     return all;
 }
 
+static void put_count(json_t *out, const char *label, const char *value, int n)
+{
+    autofree char *key = str_printf("%s=\"%s\"", label, value);
+    json_object_set_new(out, key, json_integer(n));
+}
+
 json_t *engine_metrics(struct engine *en)
 {
     int n[STATE_COUNT] = {0}, healths[HEALTHS] = {0}, all = count(en, n, healths);
-    json_t *out = event_counts(en), *states = json_object(), *health = json_object();
+    json_t *out = event_counts(en), *states = json_object(), *health = json_object(), *docker = json_object();
     for (int i = 0; i < STATE_COUNT; i++)
-        json_object_set_new(states, state_name((enum state)i), json_integer(n[i]));
+        put_count(states, "state", state_name((enum state)i), n[i]);
     for (int i = 0; i < HEALTHS; i++)
-        json_object_set_new(health, health_name((enum health)i), json_integer(healths[i]));
+        put_count(health, "health", health_name((enum health)i), healths[i]);
+    put_count(docker, "state", "running", n[STATE_RUNNING]);
+    put_count(docker, "state", "paused", n[STATE_PAUSED]);
+    put_count(docker, "state", "stopped", all - n[STATE_RUNNING] - n[STATE_PAUSED]);
     json_object_set_new(out, "States", states);
     json_object_set_new(out, "Health", health);
-    json_object_set_new(out, "Docker",
-                        json_pack("{s:i, s:i, s:i}", "running", n[STATE_RUNNING], "paused", n[STATE_PAUSED], "stopped",
-                                  all - n[STATE_RUNNING] - n[STATE_PAUSED]));
+    json_object_set_new(out, "Docker", docker);
     json_object_set_new(out, "Images", json_integer((json_int_t)image_count(en->images)));
     return out;
 }

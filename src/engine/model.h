@@ -346,7 +346,8 @@ void bus_free(struct event_bus *b);
 /** Publish a container event. `extra` (may be NULL) is consumed and joins the attributes. */
 void event_container(struct engine *en, struct container *c, const char *action, json_t *extra);
 void event_image(struct engine *en, const char *action, const char *id, const char *name);
-/** {"Events":{"container start":N},"EventCount","Listeners"} since the start. @return new */
+/** {"Events":{"type=…,action=…":N},"EventCount","Listeners"} since the start (metrics.c of the API says why). @return
+ * new */
 json_t *event_counts(struct engine *en);
 /** Something about the daemon itself. `attributes` is consumed; what is no text is written as JSON. */
 void event_daemon(struct engine *en, const char *action, json_t *attributes);

@@ -12,8 +12,8 @@
 #define GORAE_RUNTIME_CGROUP_H
 
 #include "base/err.h"
-#include "base/scope.h"
 #include "runtime/runtime.h"
+#include "runtime/scope.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -26,8 +26,8 @@ is() { metrics | grep -Fqx "$1 $2" || { metrics | grep -F "${1%%[\{]*}" >&2; ret
     is 'engine_daemon_container_states_containers{state="stopped"}' 1
     is 'gorae_containers_health{health="none"}' 1 # the paused one, whose health nobody asks for
     is 'gorae_images' 1
-    is 'gorae_events_total{event="container start"}' 2
-    is 'gorae_events_total{event="container pause"}' 1
+    is 'gorae_events_total{type="container",action="start"}' 2
+    is 'gorae_events_total{type="container",action="pause"}' 1
     is 'engine_daemon_events_subscribers_total' 0
     gorae events >/dev/null 3>&- &
     local listener=$!

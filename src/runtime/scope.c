@@ -1,6 +1,7 @@
-/* systemd's names for control groups: see scope.h. */
-#include "base/scope.h"
+/* systemd's name of a container: see scope.h. */
+#include "runtime/scope.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "base/str.h"
 
 #include <stdlib.h>
@@ -13,25 +14,6 @@ static bool is_name(const char *s)
     size_t n = strlen(s);
     return n > 0 && n < UNIT_MAX &&
            strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@") == n;
-}
-
-char *slice_path(const char *slice, struct err *e)
-{
-    autostr out = STR_INIT;
-    size_t n = strlen(slice);
-    if (str_eq(slice, "-.slice"))
-        return mem_strdup("");
-    if (!is_name(slice) || !str_ends(slice, ".slice") || *slice == '-' || strstr(slice, "--") ||
-        str_ends(slice, "-.slice") || n == strlen(".slice")) {
-        err_set(e, ERR_INVALID,
-                "\"%.100s\" is not the name of a systemd slice, such as lab.slice or lab-students.slice", slice);
-        return NULL;
-    }
-    /* A level for each dash, and one for the whole. */
-    for (const char *dash = slice; (dash = strchr(dash, '-')); dash++)
-        str_addf(&out, "/%.*s.slice", (int)(dash - slice), slice);
-    str_addf(&out, "/%s", slice);
-    return str_take(&out);
 }
 
 int scope_parse(struct scope *s, const char *place, struct err *e)

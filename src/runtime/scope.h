@@ -1,17 +1,13 @@
 /** @file
- * systemd's names for control groups: a slice's name says where its folder is, and a container is a scope in a slice.
+ * systemd's name of a container's control group: a scope in a slice.
  *
  * Managers and OCI runtimes write such a place as "SLICE:PREFIX:NAME"; the unit is then PREFIX-NAME.scope. Source:
  * systemd.slice(5), systemd.scope(5); the convention is runc's (docs/systemd.md there).
  */
-#ifndef GORAE_BASE_SCOPE_H
-#define GORAE_BASE_SCOPE_H
+#ifndef GORAE_RUNTIME_SCOPE_H
+#define GORAE_RUNTIME_SCOPE_H
 
 #include "base/err.h"
-
-/** The folder of a slice, below the hierarchy: "a-b.slice" is "/a.slice/a-b.slice", and "-.slice" is "".
- * @return the caller's; NULL with ERR_INVALID where it is no slice's name */
-char *slice_path(const char *slice, struct err *e);
 
 /** One place, taken apart. Strings are the owner's: scope_release(). */
 struct scope {
