@@ -65,7 +65,7 @@ static int take_pidfile(struct daemon *d, struct err *e)
     }
     autofree char *text = str_printf("%d\n", (int)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
-        return err_sys(e, "write pid file %s", path);
+        return err_sys(e, "write pid file %s", path), unlink(path), -1;
     d->pid_fd = take_fd(&fd);
     return 0;
 }

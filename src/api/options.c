@@ -12,6 +12,12 @@
 enum { OPT_FIRST = 256, OPT_STATE_MACHINE = 1000, OPT_HELP, OPT_VALIDATE };
 
 /* Switches take a value only after "=", as with docker. */
+static bool takes_none(const struct setting *s)
+{
+    return s->kind == SETTING_BOOL ||
+           (s->kind == SETTING_FIXED && str_eq(s->word, "false") && !str_eq(s->flag, "feature"));
+}
+
 static struct option *long_options(void)
 {
     static const struct option more[] = {{"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
@@ -21,9 +27,8 @@ static struct option *long_options(void)
                                          {NULL, 0, NULL, 0}};
     struct option *all = mem_alloc((nsettings + 5) * sizeof(*all));
     for (size_t i = 0; i < nsettings; i++)
-        all[i] =
-            (struct option){settings[i].flag, settings[i].kind == SETTING_BOOL ? optional_argument : required_argument,
-                            NULL, OPT_FIRST + (int)i};
+        all[i] = (struct option){settings[i].flag, takes_none(&settings[i]) ? optional_argument : required_argument,
+                                 NULL, OPT_FIRST + (int)i};
     memcpy(all + nsettings, more, sizeof(more));
     return all;
 }
@@ -34,7 +39,7 @@ static char *letters(void)
     str_add(&out, ":v");
     for (size_t i = 0; i < nsettings; i++)
         if (settings[i].letter)
-            str_addf(&out, "%c%s", settings[i].letter, settings[i].kind == SETTING_BOOL ? "" : ":");
+            str_addf(&out, "%c%s", settings[i].letter, takes_none(&settings[i]) ? "" : ":");
     return str_take(&out);
 }
 
@@ -129,8 +134,12 @@ char *options_help(void)
     str_add(&out, "Usage:  goraed [OPTIONS]\n\n"
                   "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
                   "Options:\n");
-    for (size_t i = 0; i < nsettings; i++)
+    for (size_t i = 0; i < nsettings; i++) {
+        if (settings[i].kind == SETTING_FIXED && settings[i - 1].kind != SETTING_FIXED)
+            str_add(&out, "\nOptions of dockerd that can only say what is so:\n");
         add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
+    }
+    str_add(&out, "\nInstead of running:\n");
     add_option(&out, 0, "state-machine", NULL, "Print the states of a container as a graphviz digraph and exit");
     add_option(&out, 0, "validate", NULL, "Check options and configuration file, and exit");
     add_option(&out, 'v', "version", NULL, "Print the version and exit");

@@ -52,7 +52,7 @@ static char *os_name(void)
 }
 
 /* The file system below the data root, by the magic numbers of statfs(2). */
-static const char *backing(const char *path)
+const char *backing_name(const char *path)
 {
     static const struct {
         unsigned long magic;
@@ -196,12 +196,13 @@ json_t *engine_info(struct engine *en)
                 *registries = json_incref(en->opt.registries), *runtimes = json_incref(en->opt.runtimes);
     pthread_mutex_unlock(&en->lock);
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    json_t *out = json_pack(
-        "{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:s, s:s, s:s}", "ID", en->daemon_id, "Images",
-        (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus", "Backing Filesystem",
-        backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host", "null", "Authorization", "Log",
-        logging_drivers(), "Debug", en->opt.debug, "LoggingDriver", json_str(defaults, "LogConfig.Type", "json-file"),
-        "CgroupDriver", en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:s, s:s, s:s}", "ID", en->daemon_id,
+                  "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
+                  "Backing Filesystem", backing_name(en->opt.data_root), "Plugins", "Volume", "local", "Network",
+                  "host", "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "LoggingDriver",
+                  json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver",
+                  en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
         json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:O, s:s}", "IndexServerAddress",
                   "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
