@@ -117,6 +117,35 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     gorae rm plain own
 }
 
+@test "info shows what was set, to our client and to the stock one; the socket belongs to the group" {
+    printf '{"defaultAction": "SCMP_ACT_ALLOW"}' >"$T/profile"
+    getent group daemon >/dev/null
+    daemon_start --group daemon --label room=9 --log-driver local --no-new-privileges --seccomp-profile "$T/profile" --default-cgroupns-mode private \
+        --live-restore --debug --registry-mirror https://mirror.example --insecure-registry here:5000 --insecure-registry 10.0.0.0/8 \
+        --add-runtime "other=$(command -v gorae-runtime)" --default-runtime other
+    [ "$(stat -c '%G %a' "$SOCK")" = "daemon 660" ]
+    cat >"$T/format" <<'F'
+{{range .SecurityOptions}}{{println .}}{{end}}{{.LoggingDriver}} {{.CgroupDriver}} {{.LiveRestoreEnabled}} {{.Debug}}
+{{.DefaultRuntime}} {{json .Runtimes}}
+{{json .Labels}} {{json .RegistryConfig.Mirrors}} {{json .RegistryConfig.IndexConfigs}} {{json .RegistryConfig.InsecureRegistryCIDRs}}
+F
+    shows() {
+        "$@" --format "$(cat "$T/format")" >"$T/info"
+        grep -qx 'name=seccomp,profile=custom' "$T/info"
+        grep -qx 'name=no-new-privileges' "$T/info"
+        grep -qx 'name=cgroupns' "$T/info"
+        grep -qx 'local cgroupfs true true' "$T/info"
+        grep -q '^other .*"other":{"path":"/' "$T/info"
+        grep -q '^\["room=9"\] \["https://mirror.example/*"\] .*here:5000.*10.0.0.0/8' "$T/info"
+    }
+    shows gorae info
+    if command -v docker >/dev/null; then DOCKER_HOST=$GORAE_HOST shows docker info; fi
+    daemon_stop
+    daemon_start --seccomp-profile unconfined
+    [ "$(gorae info --format '{{json .SecurityOptions}}')" = '["name=seccomp,profile=unconfined"]' ] ||
+        [ "$(gorae info --format '{{json .SecurityOptions}}')" = '["name=seccomp,profile=unconfined","name=cgroupns"]' ]
+}
+
 @test "SIGHUP: what can change changes, the rest is named, and a broken file changes nothing" {
     config '{"labels": ["a=1"], "data-root": "'"$T"'/data", "shutdown-timeout": 5}'
     "${GORAED:-goraed}" -H "unix://$SOCK" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" --config-file "$T/daemon.json" 2>"$T/log" 3>&- &
