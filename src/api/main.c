@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spawn.h"
 #include "base/trace.h"
 
 #include <dirent.h>
@@ -247,6 +248,24 @@ static int run(struct daemon *d, struct err *e)
     return r;
 }
 
+/* What the machine lacks is told by a program of its own (src/doctor), so that the daemon need not carry it. */
+static int check(const struct daemon *d, struct err *e)
+{
+    autofree char *program = spawn_sibling("gorae-doctor", e);
+    if (!program)
+        return -1;
+    const char *words[10] = {program,          "--data-root", d->opt.data_root, "--exec-root",
+                             d->opt.exec_root, "--group",     d->opt.group};
+    for (size_t i = 0; i < d->opt.hosts.n; i++)
+        if (str_starts(d->opt.hosts.v[i], "unix://")) {
+            words[7] = "--socket";
+            words[8] = d->opt.hosts.v[i] + strlen("unix://");
+            break;
+        }
+    execv(program, (char *const *)words);
+    return err_sys(e, "run %s", program);
+}
+
 static int start(struct daemon *d, struct err *e)
 {
     if (options_load(&d->opt, &d->line, e) < 0)
@@ -255,6 +274,8 @@ static int start(struct daemon *d, struct err *e)
         fputs("configuration OK\n", stderr);
         return 0;
     }
+    if (d->line.action == ACTION_CHECK)
+        return check(d, e);
     log_level(d->opt.log_level);
     log_as_json(d->opt.log_json);
     return run(d, e);
@@ -280,6 +301,9 @@ int main(int argc, char **argv)
     } else if (d.line.action == ACTION_STATE_MACHINE) {
         autofree char *dot = engine_machine_dot();
         fputs(dot, stdout);
+    } else if (d.line.action == ACTION_SETTINGS) {
+        autofree char *table = options_table();
+        fputs(table, stdout);
     } else if (start(&d, &e) < 0) {
         fprintf(stderr, "goraed: %s\n", e.msg);
         code = 1;
