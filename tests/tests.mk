@@ -10,7 +10,7 @@ DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
 DEPS_DEB   := $(DEPS_BUILD) dpkg-dev binutils
 DEPS_PACKAGE := $(DEPS_DEB) lintian debootstrap
-DEPS_PEERS := runc crun docker.io python3-docker skopeo
+DEPS_PEERS := runc crun docker.io python3-docker skopeo openssh-server docker-compose
 
 .PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-deb deps-package deps-peers
 deps-build: ; @tests/install.sh $(DEPS_BUILD)
