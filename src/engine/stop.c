@@ -5,6 +5,7 @@
  * (container_signal), never to a bare number. */
 #include "engine/model.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -100,6 +101,7 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     mark_stopped_by_hand(en, c);
     if (container_signal(en, c, signal, &why) == 0)
         event_kill(en, c, signal);
+    FAULT("stop.signalled");
     thaw(en, c);
     int64_t ms = (int64_t)timeout_s * 1000;
     if (!waiter_block(w, timeout_s < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms)) {
