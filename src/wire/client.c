@@ -59,12 +59,13 @@ void client_keep(struct client *c, struct http *h)
 static struct http *open_new(const struct client *c, struct err *e)
 {
     struct span span = trace_begin(2, "connect to the socket");
-    int fd = dial(c->host, c->tls, e);
+    int why, fd = dial_with_why(c->host, c->tls, &why, e);
     trace_end(&span, "%s%s", c->host, fd < 0 ? ": failed" : "");
     if (fd < 0)
         return NULL;
     struct http *h = mem_alloc(sizeof(*h));
     http_init(h, fd);
+    h->why = why;
     return h;
 }
 
@@ -119,7 +120,7 @@ static void request_release(struct request *q)
 static void request_init(struct request *q, const struct client *c, const char *method, const char *path,
                          const struct http_field *fields, const json_t *body)
 {
-    *q = (struct request){.method = method, .authority = dial_authority(c->host)};
+    *q = (struct request){.method = method, .authority = dial_authority(c->host, c->tls)};
     q->target = *c->version ? str_printf("/v%s%s", c->version, path) : mem_strdup(path);
     add(&q->fields, "Host", q->authority);
     add(&q->fields, "User-Agent", "gorae/" GORAE_VERSION " (linux)");
@@ -135,7 +136,13 @@ static void request_init(struct request *q, const struct client *c, const char *
 
 /* ---- one exchange ---- */
 
-static int send_whole(struct http *h, const struct request *q, struct err *e)
+static int no_answer(const struct client *c, const struct http *h, struct err *e)
+{
+    dial_why(h->why, e);
+    return err_wrap(e, "no answer from the daemon at %s", c->host);
+}
+
+static int send_whole(const struct client *c, struct http *h, const struct request *q, struct err *e)
 {
     struct http_tap tap = {.n = 0};
     h->tap_out = trace_on() ? &tap : NULL;
@@ -143,7 +150,7 @@ static int send_whole(struct http *h, const struct request *q, struct err *e)
     int r = http_write_request_whole(h, q->method, q->target, q->fields.v, q->body, q->body_len, e);
     client_trace_end(&span, &tap, q->target);
     h->tap_out = NULL;
-    return r;
+    return r < 0 && h->why >= 0 ? no_answer(c, h, e) : r;
 }
 
 static int receive_head(struct client *c, struct http *h, const struct request *q, struct http_head *ret, struct err *e)
@@ -153,7 +160,7 @@ static int receive_head(struct client *c, struct http *h, const struct request *
     int r = http_read_response(h, q->method, ret, e);
     h->tap_in = NULL;
     if (r < 0)
-        return err_wrap(e, "no answer from the daemon at %s", c->host);
+        return no_answer(c, h, e);
     c->status = ret->status;
     struct span span = trace_begin(4, "receive the response");
     span.start = h->head_started;
@@ -176,7 +183,7 @@ static struct http *exchange_idle(struct client *c, const struct request *q, str
     if (!h)
         return NULL;
     uint64_t before = h->bytes_in;
-    bool sent = send_whole(h, q, e) == 0;
+    bool sent = send_whole(c, h, q, e) == 0;
     if (sent && receive_head(c, h, q, ret, e) == 0)
         return h;
     if (sent)
@@ -203,7 +210,7 @@ static struct http *exchange(struct client *c, const struct request *q, bool fre
         return NULL;
     }
     h = open_new(c, e);
-    if (h && (send_whole(h, q, e) < 0 || receive_head(c, h, q, ret, e) < 0)) {
+    if (h && (send_whole(c, h, q, e) < 0 || receive_head(c, h, q, ret, e) < 0)) {
         client_close(h);
         return NULL;
     }
@@ -343,6 +350,8 @@ static int upload(struct client *c, struct reply *r, const struct request *q, cl
         r->http->broken = false;
         if (receive_head(c, r->http, q, &r->head, &none) == 0 && c->status >= 400)
             done = 1;
+        else if (r->http->why >= 0)
+            *e = none;
     }
     if (done != 0) /* the request is cut short, so this connection cannot carry another */
         r->http->last = true;

@@ -83,7 +83,10 @@ void client_trace_end(struct span *span, const struct http_tap *tap, const char 
 ssize_t reply_read(struct reply *r, void *p, size_t n, struct err *e)
 {
     ssize_t k = http_read_body(r->http, p, n, e);
-    return k < 0 ? err_wrap(e, "the daemon's answer was cut short") : k;
+    if (k >= 0)
+        return k;
+    dial_why(r->http->why, e);
+    return err_wrap(e, "the daemon's answer was cut short");
 }
 
 json_t *reply_value(struct reply *r, struct err *e)
