@@ -2,7 +2,7 @@
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 # Debian's and Ubuntu's names. Nothing is asked of the network where all are there already.
-DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev
+DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev libssl-dev
 DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
 DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
@@ -115,7 +115,7 @@ install: all ## install below DESTDIR and PREFIX
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(BUILD)/bin/gorae-tlspipe $(DESTDIR)$(LIBEXECDIR)
 
 # BINDIR is put into what names the daemon by its path.
 install-service: install ## also as a service: systemd units, init script, its settings (INITDIR, UNITDIR, DEFAULTDIR)
@@ -132,5 +132,5 @@ uninstall-service: uninstall ## remove these, too; settings that were changed st
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive,$(DESTDIR)$(LIBEXECDIR)/$(p))
+	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive gorae-tlspipe,$(DESTDIR)$(LIBEXECDIR)/$(p))
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null

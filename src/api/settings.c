@@ -64,6 +64,14 @@ const struct setting settings[] = {
      "Seccomp profile of containers that bring none; or builtin, unconfined"},
     {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
      "Time that containers have to stop with the daemon (default 15, -1 for ever)"},
+    {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
+    {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
+     "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
+    {"tlscert", 0, "tlscert", SETTING_TEXT, true, "PATH",
+     "The daemon's certificate (default \"/etc/gorae/cert.pem\"); read again on SIGHUP"},
+    {"tlskey", 0, "tlskey", SETTING_TEXT, true, "PATH", "Its key (default \"/etc/gorae/key.pem\")"},
+    {"tlsverify", 0, "tlsverify", SETTING_BOOL, false, NULL,
+     "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
 

@@ -12,12 +12,14 @@
  *
  *     server   2  the daemon's standard error
  *              3  the TCP socket that listens
- *              4  its end of a SOCK_SEQPACKET pair: one struct tls_message each, a descriptor beside it where the
- * message is TLS_CONNECTION. Two messages go the other way: TLS_STOP (end at once, but politely), and the end of file,
- * which means "no new connections; leave when the last one has ended": so it is when the daemon dies, and when another
- * tlspipe has been started in this one's place.
+ *              4  its end of a SOCK_SEQPACKET pair, for messages: one struct tls_message each, and beside one of kind
+ *                 TLS_CONNECTION the plain end of that connection's stream
  *
  *     check    2  a sentence, where a file is wrong; the exit code is 0 or 1
+ *
+ * The daemon says two things only. TLS_STOP: end all, politely and at once. The end of file: take no new connections,
+ * and leave when the last one has ended; so it is when the daemon dies, and when a tlspipe with newer certificates has
+ * been started in this one's place.
  *
  * Options, for all three: --verify, --ca FILE, --cert FILE, --key FILE; for the client also --name, what the daemon's
  * certificate must be made out to.
@@ -48,7 +50,7 @@ struct tls_message {
     char peer[64];      /**< "192.0.2.7:40122", "[2001:db8::7]:40122" */
     char name[128];     /**< the subject's common name in the client's certificate; "" without one */
     char session[128];  /**< "TLSv1.3, TLS_AES_256_GCM_SHA384" */
-    char text[512];
+    char text[1024];
 };
 
 #endif
