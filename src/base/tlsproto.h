@@ -46,6 +46,7 @@ enum tls_kind {
 struct tls_message {
     uint32_t kind;
     uint32_t verified;  /**< the client showed a certificate of the right authority */
+    int32_t pid;        /**< of the tlspipe, for the trace */
     int64_t start, end; /**< CLOCK_MONOTONIC ns: of the handshake */
     char peer[64];      /**< "192.0.2.7:40122", "[2001:db8::7]:40122" */
     char name[128];     /**< the subject's common name in the client's certificate; "" without one */

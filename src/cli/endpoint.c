@@ -39,9 +39,9 @@ static char *cert_file(const char *name)
 static char *cert_or_none(const char *given, const char *name)
 {
     autofree char *usual = given ? NULL : cert_file(name);
-    if (usual && access(usual, F_OK) < 0)
-        return NULL;
-    return given ? mem_strdup(given) : take_ptr(&usual);
+    if (given)
+        return *given ? mem_strdup(given) : NULL;
+    return access(usual, F_OK) == 0 ? take_ptr(&usual) : NULL;
 }
 
 /* As docker has it: a flag beats its variable, and an empty variable is one that is not set. To speak of --tlsverify at

@@ -67,9 +67,8 @@ static void tell_trace(struct pipe *p, struct span *span)
     why_session(p->ssl, session, sizeof(session));
     why_name(SSL_get0_peer_certificate(p->ssl), theirs, sizeof(theirs));
     why_name(SSL_get_certificate(p->ssl), ours, sizeof(ours));
-    trace_end(span, "%s\nthe daemon's certificate: %s, %s%s%s\nours: %s", session, theirs,
-              p->why.o->verify ? "checked for the name " : "not checked", p->why.o->verify ? p->why.o->name : "",
-              p->why.o->verify ? "" : " (no --tlsverify)", *ours ? ours : "none");
+    trace_end(span, "%s\nthe daemon's certificate: %s, %s\nthe client's certificate: %s", session, theirs,
+              p->why.o->verify ? "checked" : "not checked", *ours ? ours : "none");
 }
 
 static int carry(struct pipe *p)
@@ -89,21 +88,27 @@ static int carry(struct pipe *p)
     return p->broken ? say(p->why.text) : 0;
 }
 
+void client_trace(void)
+{
+    trace_program("tlspipe");
+    if (fcntl(TLS_FD_TRACE, F_GETFD) >= 0)
+        trace_to(TLS_FD_TRACE);
+}
+
 int client_main(SSL_CTX *ctx, const struct tls_options *o)
 {
     static struct pipe p = {.tcp = TLS_FD_TCP, .plain = TLS_FD_PEER};
     struct err e;
-    trace_program("tlspipe");
-    if (fcntl(TLS_FD_TRACE, F_GETFD) >= 0)
-        trace_to(TLS_FD_TRACE);
     int flags = fcntl(p.tcp, F_GETFL);
     p.ssl = SSL_new(ctx);
     p.why = (struct why){.o = o};
     if (!p.ssl || flags < 0 || fcntl(p.tcp, F_SETFL, flags | O_NONBLOCK) < 0 || SSL_set_fd(p.ssl, p.tcp) != 1 ||
         expect(p.ssl, o) < 0)
         return say("cannot prepare a TLS session");
+    struct span confined = trace_begin(2, "give up privileges");
     if (confine(1, &e) < 0)
         return say(e.msg);
+    trace_end(&confined, "no files, no programs, no other user's memory (seccomp)");
     why_attach(&p.why, p.ssl);
     SSL_set_connect_state(p.ssl);
     struct span span = trace_begin(2, "shake hands (TLS)");

@@ -5,7 +5,8 @@
  * of them is told with the file's name; its own words ("ASN1 lib: nested asn1 error") help nobody.
  *
  * Only the authority that was given counts. OpenSSL would know the system's too, if asked; then anybody who can buy a
- * certificate for a web site could be root on this machine (CVE-2018-12608 was that).
+ * certificate for a web site could be root on this machine (CVE-2018-12608 was that). A client that was given none, by
+ * a context that has a key but no ca.pem, does ask the system's who its daemon is, as docker does.
  *
  * Not used, each for a reason: renegotiation (a client could have the server do the costly half of a handshake over and
  * over), compression (CRIME), tickets and resumption (a connection lives long, so there is nothing to win, and a stolen
@@ -101,8 +102,6 @@ static int take_authority(SSL_CTX *ctx, const char *path, struct err *e)
 
 static int take_files(SSL_CTX *ctx, const struct tls_options *o, bool server, struct err *e)
 {
-    if (o->verify && !o->ca)
-        return err_set(e, ERR_INVALID, "no certificate authority is given to check the other side with");
     if (o->verify && take_authority(ctx, o->ca, e) < 0)
         return -1;
     if (!o->cert && !o->key && !server)

@@ -9,6 +9,7 @@
  *
  * Read next: pipe.c. */
 #include "base/mem.h"
+#include "base/trace.h"
 #include "tlspipe/tlspipe.h"
 
 #include <getopt.h>
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
 
 static int read_options(struct tls_options *o, int argc, char **argv)
 {
@@ -43,11 +46,18 @@ int main(int argc, char **argv)
     bool client = strcmp(role, "client") == 0, server = strcmp(role, "server") == 0, check = strcmp(role, "check") == 0;
     mem_setup();
     signal(SIGPIPE, SIG_IGN); /* whoever hangs up is an EPIPE, not our end */
-    if ((!client && !server && !check) || read_options(&o, argc - 1, argv + 1) < 0 || (client && !o.name)) {
+    if ((!client && !server && !check) || read_options(&o, argc - 1, argv + 1) < 0 || (client && !o.name) ||
+        (!client && o.verify && !o.ca)) {
         fputs("gorae-tlspipe is started by gorae and goraed, not by hand\n", stderr);
         return 125;
     }
+    if (!o.ca)
+        o.ca = SYSTEM_AUTHORITIES;
+    if (client)
+        client_trace();
+    struct span span = trace_begin(2, "read the certificates");
     SSL_CTX *ctx = context_new(&o, !client, &e);
+    trace_end(&span, "%s", o.cert ? o.cert : "none of our own");
     if (!ctx && server)
         server_say(TLS_FAILED, e.msg);
     else if (!ctx)

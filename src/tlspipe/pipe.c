@@ -65,7 +65,7 @@ static bool read_tls(struct pipe *p)
         p->in.n = (size_t)r;
         return true;
     }
-    if (SSL_get_shutdown(p->ssl) & SSL_RECEIVED_SHUTDOWN) {
+    if (SSL_get_error(p->ssl, r) == SSL_ERROR_ZERO_RETURN) {
         p->in.ended = true;
         return true;
     }

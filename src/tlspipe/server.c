@@ -146,6 +146,7 @@ static void offer(struct conn *c)
     c->p.plain = pair[0];
     c->offer = pair[1];
     c->said.kind = TLS_CONNECTION;
+    c->said.pid = getpid();
     c->said.end = clock_mono();
     const X509 *cert = SSL_get0_peer_certificate(c->p.ssl);
     c->said.verified = cert && SSL_get_verify_result(c->p.ssl) == X509_V_OK && c->p.why.o->verify;

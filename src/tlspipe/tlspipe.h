@@ -99,6 +99,8 @@ int pipe_handshake(struct pipe *p, short *events);
 
 /* ---- the two roles ---- */
 
+/** Record what is done, where the client is traced. */
+void client_trace(void);
 int client_main(SSL_CTX *ctx, const struct tls_options *o);
 int server_main(SSL_CTX *ctx, const struct tls_options *o);
 /** Send the daemon a message without a descriptor; quietly does nothing where the daemon does not read. */

@@ -110,19 +110,19 @@ static void tell_wrong_host(struct why *w, X509 *cert)
              *names ? names : "no name at all (subjectAltName is missing)", w->o->name);
 }
 
-static void tell_authority(struct why *w, const char *whose, X509 *cert, const char *name)
+static void tell_authority(struct why *w, const char *whose, const X509 *leaf)
 {
-    char issuer[NAME_SIZE];
-    X509_NAME *by = X509_get_issuer_name(cert);
-    X509_NAME_oneline(by, issuer, sizeof(issuer));
+    char name[NAME_SIZE], issuer[NAME_SIZE];
+    why_name(leaf, name, sizeof(name));
+    X509_NAME_oneline(X509_get_issuer_name(leaf), issuer, sizeof(issuer));
     make_printable(issuer);
     snprintf(w->text, sizeof(w->text),
              "%s certificate (%s) is signed by an unknown authority (%s): it is not the one in %s", whose, name, issuer,
              w->o->ca);
 }
 
-/* @param whose "the daemon's" or "its" */
-static void tell_verdict(struct why *w, const char *whose, int error, X509 *cert)
+/* @param whose "the daemon's" or "its" @param cert the one that broke a rule, of the chain that begins with `leaf` */
+static void tell_verdict(struct why *w, const char *whose, int error, X509 *cert, X509 *leaf)
 {
     char name[NAME_SIZE], when[64] = "";
     why_name(cert, name, sizeof(name));
@@ -143,7 +143,7 @@ static void tell_verdict(struct why *w, const char *whose, int error, X509 *cert
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE: tell_authority(w, whose, cert, name); break;
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE: tell_authority(w, whose, leaf); break;
     case X509_V_ERR_INVALID_PURPOSE:
         snprintf(w->text, sizeof(w->text), "%s certificate (%s) is not for %s: its extended key usage lacks %s", whose,
                  name, w->server ? "clients" : "servers", w->server ? "clientAuth" : "serverAuth");
@@ -171,7 +171,8 @@ int why_verify(int ok, X509_STORE_CTX *store)
         ok = 0;
     }
     if (!ok)
-        tell_verdict(w, w->server ? "its" : "the daemon's", X509_STORE_CTX_get_error(store), cert);
+        tell_verdict(w, w->server ? "its" : "the daemon's", X509_STORE_CTX_get_error(store), cert,
+                     X509_STORE_CTX_get0_cert(store));
     return ok;
 }
 
