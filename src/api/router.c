@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tlsproto.h"
 #include "base/trace.h"
 
 #include <stdlib.h>
@@ -209,6 +210,13 @@ static void begin_trace(struct request *r)
         return;
     autofree char *path = str_printf("%s/trace/%s", engine_config(r->engine)->exec_root, id);
     trace_to_file(path);
+    struct tls_message *tls = r->tls;
+    if (tls && tls->end) { /* how this connection came to be, once */
+        autofree char *detail = str_printf("%s, from %s\nthe client's certificate: %s", tls->session, tls->peer,
+                                           tls->verified ? tls->name : "not asked for");
+        trace_span_by("tlspiped", tls->pid, 2, "shake hands (TLS)", tls->start, tls->end, detail);
+        tls->end = 0;
+    }
 }
 
 void router_serve(struct request *r)
