@@ -9,7 +9,8 @@
  *   7. remove sockets and pid file
  *
  * SIGHUP in step 5 reads daemon.json again: where it is right, what can be changed is changed, and where not, nothing
- * is. SIGUSR1 has the threads and the locks that they hold listed in the log. A failure in steps 1 to 4 is one line on
+ * is. SIGUSR1 has the threads and the locks that they hold listed in the log. SIGUSR2 ends the daemon as if with
+ * --live-restore, so that a new one takes the containers over: an upgrade. A failure in steps 1 to 4 is one line on
  * stderr and exit code 1, with nothing changed. A SIGTERM before step 5 is kept until then. A second one during step 6
  * kills what the daemon waits for; a third ends the daemon at once, and the next one recovers.
  *
@@ -25,6 +26,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spawn.h"
 #include "base/trace.h"
 
 #include <dirent.h>
@@ -72,7 +74,7 @@ static int take_pidfile(struct daemon *d, struct err *e)
 
 /* ---- signals ---- */
 
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 static void signal_set(sigset_t *set)
 {
@@ -194,6 +196,8 @@ static bool on_event(void *arg)
         reload(d);
     else if (info.ssi_signo == SIGUSR1)
         dump(d->engine);
+    else if (info.ssi_signo == SIGUSR2)
+        d->opt.live_restore = true;
     return info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1;
 }
 
@@ -273,6 +277,24 @@ static int run(struct daemon *d, struct err *e)
     return r;
 }
 
+/* What the machine lacks is told by a program of its own (src/doctor), so that the daemon need not carry it. */
+static int check(const struct daemon *d, struct err *e)
+{
+    autofree char *program = spawn_sibling("gorae-doctor", e);
+    if (!program)
+        return -1;
+    const char *words[10] = {program,          "--data-root", d->opt.data_root, "--exec-root",
+                             d->opt.exec_root, "--group",     d->opt.group};
+    for (size_t i = 0; i < d->opt.hosts.n; i++)
+        if (str_starts(d->opt.hosts.v[i], "unix://")) {
+            words[7] = "--socket";
+            words[8] = d->opt.hosts.v[i] + strlen("unix://");
+            break;
+        }
+    execv(program, (char *const *)words);
+    return err_sys(e, "run %s", program);
+}
+
 static int start(struct daemon *d, struct err *e)
 {
     if (options_load(&d->opt, &d->line, e) < 0)
@@ -281,6 +303,8 @@ static int start(struct daemon *d, struct err *e)
         fputs("configuration OK\n", stderr);
         return 0;
     }
+    if (d->line.action == ACTION_CHECK)
+        return check(d, e);
     log_level(d->opt.log_level);
     log_as_json(d->opt.log_json);
     return run(d, e);
@@ -306,6 +330,9 @@ int main(int argc, char **argv)
     } else if (d.line.action == ACTION_STATE_MACHINE) {
         autofree char *dot = engine_machine_dot();
         fputs(dot, stdout);
+    } else if (d.line.action == ACTION_SETTINGS) {
+        autofree char *table = options_table();
+        fputs(table, stdout);
     } else if (start(&d, &e) < 0) {
         fprintf(stderr, "goraed: %s\n", e.msg);
         code = 1;

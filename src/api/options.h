@@ -18,7 +18,15 @@
 #define DEFAULT_PIDFILE   "/run/gorae.pid"
 #define DEFAULT_GROUP     "gorae"
 
-enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_STATE_MACHINE, ACTION_VALIDATE };
+enum options_action {
+    ACTION_RUN,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_STATE_MACHINE,
+    ACTION_VALIDATE,
+    ACTION_SETTINGS,
+    ACTION_CHECK
+};
 
 /** All values are ready to use: paths absolute, defaults filled in. */
 struct options {
@@ -53,5 +61,7 @@ int options_load(struct options *o, const struct command_line *c, struct err *e)
 void options_release(struct options *o);
 /** The text of --help, the caller's. */
 char *options_help(void);
+/** The keys of daemon.json, one a line: key, flag, kind, "live" or "start", sentence, divided by tabs. The caller's. */
+char *options_table(void);
 
 #endif

@@ -77,6 +77,7 @@ static const struct route routes[] = {
     {"DELETE", "/images/{}", images_remove, NULL},
     {"POST", "/build", NULL, "build comes with the step on builds"},
     {"POST", "/build/prune", system_prune_builds, NULL},
+    {"POST", "/build/cancel", NULL, "build comes with the step on builds"},
 
     {"GET", "/networks", NULL, "networks come with the step on networks"},
     {"POST", "/networks/create", NULL, "networks come with the step on networks"},
@@ -133,15 +134,24 @@ static bool fits(const char *pattern, const char *path, char **ret_name)
     return true;
 }
 
-static bool is_swarm(const char *path)
+static bool below(const char *path, const char *root)
 {
-    static const char *const roots[] = {"/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"};
-    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-        size_t n = strlen(roots[i]);
-        if (strncmp(path, roots[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
-            return true;
-    }
-    return false;
+    size_t n = strlen(root);
+    return strncmp(path, root, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+/* What gorae will never have is said by name as well. @return -1 */
+static int refuse(const char *method, const char *path, struct err *e)
+{
+    static const char *const swarm[] = {"/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"};
+    bool cluster = below(path, "/volumes") && str_eq(method, "PUT");
+    for (size_t i = 0; i < sizeof(swarm) / sizeof(swarm[0]); i++)
+        cluster = cluster || below(path, swarm[i]);
+    if (cluster)
+        return err_set(e, ERR_UNAVAILABLE, "This node is not a swarm manager: gorae has no swarm mode");
+    if (below(path, "/plugins") && !str_eq(method, "GET"))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "plugins are not supported: all that gorae can do is in its programs");
+    return err_set(e, ERR_NOT_FOUND, "page not found");
 }
 
 /* ---- versions ---- */
@@ -173,11 +183,6 @@ static int take_version(struct request *r, const char **path, struct err *e)
 
 /* ---- dispatch ---- */
 
-static int not_found(struct err *e)
-{
-    return err_set(e, ERR_NOT_FOUND, "page not found");
-}
-
 static int dispatch(struct request *r, struct span *parsed, struct err *e)
 {
     const char *path = r->target.path;
@@ -193,9 +198,7 @@ static int dispatch(struct request *r, struct span *parsed, struct err *e)
                   r->name ? r->name : "", r->minor);
         return take_route(r, i, e);
     }
-    if (is_swarm(trimmed))
-        return err_set(e, ERR_UNAVAILABLE, "This node is not a swarm manager: gorae has no swarm mode");
-    return not_found(e);
+    return refuse(r->head->method, trimmed, e);
 }
 
 /* A traced request names its trace; the file collects the spans of all programs that work for it. */

@@ -222,6 +222,14 @@ int session_print(struct session *s, const void *p, size_t n, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
+/* A read or write of the connection has failed, errno says how. */
+static int broken(const struct session *s, const char *what, struct err *e)
+{
+    if (client_is_lost(errno))
+        return err_sys(e, "lost the connection to the daemon at %s", s->cli->client.host);
+    return err_sys(e, "cannot %s the container", what);
+}
+
 /* @return 0, also when the other side has ended (then the connection is closed), or -1 */
 static int from_container(struct session *s, struct err *e)
 {
@@ -232,7 +240,7 @@ static int from_container(struct session *s, struct err *e)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0 && errno != ECONNRESET)
-        return err_sys(e, "cannot read from the container");
+        return broken(s, "read from", e);
     hang_up(s);
     return 0;
 }
@@ -268,7 +276,7 @@ static int to_container(struct session *s, struct err *e)
     ssize_t n = send(s->hijack.fd, s->out + s->out_pos, s->out_len - s->out_pos, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         if (errno != EPIPE && errno != ECONNRESET)
-            return err_sys(e, "cannot write to the container");
+            return broken(s, "write to", e);
         /* It closed its standard input; it may go on writing. */
         s->out_pos = s->out_len;
         s->in = -1;

@@ -1,8 +1,9 @@
 /** @file
  * From the name of a daemon to a connected descriptor (the client's half; the daemon listens in api/).
  *
- * The names are those of DOCKER_HOST and -H: `unix:///path` and `tcp://host:port`. A bare path is not a name, as in
- * Docker. TLS and ssh belong to a later step and are refused as such, never quietly replaced by plain text.
+ * The names are those of DOCKER_HOST and -H: `unix:///path` and `tcp://host:port`; ssh:// is a program's work and has a
+ * file of its own, ssh.h. A bare path is not a name, as in Docker. TLS belongs to a later step and is refused as such,
+ * never quietly replaced by plain text.
  */
 #ifndef GORAE_WIRE_DIAL_H
 #define GORAE_WIRE_DIAL_H
@@ -23,7 +24,7 @@ struct dial_tls {
 };
 
 /** Connect to the daemon that `host` names; NULL and "" mean DIAL_HOST_DEFAULT. @param tls NULL: plain text
- * @return fd, close-on-exec; or -1: ERR_INVALID (not a daemon's name), ERR_NOT_IMPLEMENTED (ssh://; tcp:// with TLS),
+ * @return fd, close-on-exec; or -1: ERR_INVALID (not a daemon's name), ERR_NOT_IMPLEMENTED (tcp:// with TLS),
  * ERR_SYSTEM (nobody there, or no permission; e->sys says which) */
 int dial(const char *host, const struct dial_tls *tls, struct err *e);
 
