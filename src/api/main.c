@@ -254,7 +254,7 @@ static void stop_containers(struct daemon *d)
 static int serve(struct daemon *d, struct err *e)
 {
     const struct engine_options eo = engine_options_of(&d->opt);
-    autodoing what;
+    autodoing what = {0};
     doing_begin(&what, "the daemon's own: start, accept, stop");
     struct engine *en = d->engine = engine_open(&eo, e);
     if (!en)

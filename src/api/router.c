@@ -222,7 +222,7 @@ static void begin_trace(struct request *r)
 void router_serve(struct request *r)
 {
     struct err e = {0};
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "%s %s", r->head->method, r->head->target);
     begin_trace(r);
     struct span parsed = trace_begin(3, "parse the request");

@@ -318,7 +318,7 @@ static bool is_paused(struct watcher *w)
 static void *watch(void *arg)
 {
     struct watcher *w = arg;
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "checks the health of container %.12s", w->c->id);
     while (wait_for_turn(w))
         if (!is_paused(w))

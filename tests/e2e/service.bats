@@ -53,7 +53,7 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
 
 @test "installed, service(8) finds it by the name goraed, without anything of ours in the environment" {
     [ ! -d /run/systemd/system ] || skip "systemd answers service(8) here"
-    make -s -C "$GORAE_REPO" BUILD="$GORAE_BUILD" DESTDIR="$T/root" install-service >/dev/null
+    make -s -o all -C "$GORAE_REPO" BUILD="$GORAE_BUILD" DESTDIR="$T/root" install-service >/dev/null
     cp "$T/defaults" "$T/root/etc/default/goraed"
     grep -qx '# Provides: *goraed' "$T/root/etc/init.d/goraed"
     # a mount namespace of its own, so that the machine's /etc stays as it is
