@@ -132,7 +132,7 @@ install: all man ## install below DESTDIR and PREFIX
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(BUILD)/bin/gorae-tlspipe $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(HELPERS:%=$(BUILD)/bin/%) $(DESTDIR)$(LIBEXECDIR)
 	install -d $(foreach n,1 5 8,$(DESTDIR)$(MANDIR)/man$(n))
 	cd $(BUILD)/man && for f in man?/*; do cp -dT --remove-destination $$f $(abspath $(DESTDIR)$(MANDIR))/$$f || exit 1; done
 
@@ -160,6 +160,6 @@ deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same 
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive gorae-tlspipe,$(DESTDIR)$(LIBEXECDIR)/$(p))
+	rm -f $(HELPERS:%=$(DESTDIR)$(LIBEXECDIR)/%)
 	cd $(DESTDIR)$(MANDIR) 2>/dev/null && rm -f man1/gorae.1 man1/gorae-*.1 man5/gorae-daemon.json.5 man8/goraed.8 man8/gorae-runtime.8 || true
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
