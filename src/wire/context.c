@@ -195,7 +195,7 @@ int context_load(const char *name, struct context *ret, struct err *e)
     if (!ret->meta)
         return -1;
     autofree char *folder = context_folder("tls", name);
-    autoclosedir DIR *d = opendir(folder);
+    autoclosedir DIR *d = folder ? opendir(folder) : NULL;
     int r = d || errno == ENOENT ? 0 : err_sys(e, "open folder %s", folder);
     for (struct dirent *x; r == 0 && d && (x = readdir(d));)
         if (!is_dot(x->d_name))

@@ -40,7 +40,7 @@ tree() { (cd "$DOCKER_CONFIG" && find . -printf '%P %M %s\n' | sort && find . -n
     gorae context create two --docker "host=unix://$SOCK"
     gorae context create tri --docker "host=tcp://x,skip-tls-verify=true"
     tree | sed 's/meta.json -rw-r--r-- [0-9]*/meta.json/' >"$T/ours"
-    rm -rf "$DOCKER_CONFIG"/*
+    rm -rf "$DOCKER_CONFIG"/contexts
     docker context create one --description 'hello <b> & "한"' --docker "$TLS"
     docker context create two --docker "host=unix://$SOCK"
     docker context create tri --docker "host=tcp://x,skip-tls-verify=true"

@@ -215,11 +215,11 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     fails_with 'does not belong' gorae context import lab4 up.tar
     tar cf none.tar -T /dev/null
     fails_with 'there is no meta.json in it' gorae context import lab4 none.tar
-    printf 'PK\003\004' >zip
-    fails_with 'zip archive' gorae context import lab4 zip
+    printf 'PK\003\004' >packed.zip
+    fails_with 'zip archive' gorae context import lab4 packed.zip
     fails_with 'cannot open /nosuch' gorae context import lab4 /nosuch
     never test -e "$(meta lab4)"
-    rm -r evil* up.tar none.tar zip odd cut lab1.dockercontext
+    rm -r evil* up.tar none.tar packed.zip odd cut lab1.dockercontext
 }
 
 @test "broken files: named with the place, the others shown, nothing lost" {
