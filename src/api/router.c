@@ -2,7 +2,9 @@
  *
  * A pattern has at most one {}, which stands for a name: anything, even with slashes (an image may be called
  * 127.0.0.1:5000/a/b), so it is what lies between the pattern's head and tail. The first row that fits wins; fixed
- * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3). */
+ * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3).
+ *
+ * Read next: the handlers of one subject, containers.c, or the most unusual of them, streams.c. */
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/doing.h"

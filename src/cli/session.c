@@ -5,7 +5,7 @@
  *   1. Standard input is read only when what was read before has been sent. So a container that does not read makes us
  *      stop reading (the shell's `yes | …` blocks, as with a pipe), and memory stays bounded.
  *   2. The connection is non-blocking for writing: while the container is busy writing to us and not reading, a
- * blocking write would wait for it, it would wait for us, and nothing would move any more.
+ *      blocking write would wait for it, it would wait for us, and nothing would move any more.
  *   3. Standard output may be a pipe that nobody reads (a pager). Each write there is of at most PIPE_BUF bytes, after
  *      poll said that it will not block, so that Ctrl-C is handed on even then.
  *

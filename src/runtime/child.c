@@ -29,7 +29,8 @@
  * Until exec the process is not dumpable (prctl(2), PR_SET_DUMPABLE), so no one in the container can look into it or
  * trace it. Changing ids resets that flag; it is put back after each change.
  *
- * Read next: the steps, child_root.c first. */
+ * Read next: the steps, child_root.c first; or what a daemon makes of all this when it finds it running,
+ * engine/recover.c. */
 #include "runtime/child.h"
 #include "runtime/hooks.h"
 #include "runtime/sync.h"

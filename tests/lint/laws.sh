@@ -82,6 +82,33 @@ while IFS= read -r -d '' file; do
     head -c 2 "$file" | grep -q '/\*' || breach "$file: a file opens with what it is"
 done < <(find src \( -name '*.c' -o -name '*.h' \) -print0)
 
+# --- what to read next ----------------------------------------------------------------------------------------------
+# A file that an essay sends its reader to is there.
+while read -r file next; do
+    case "$next" in */*) path=src/$next ;; *) path=$(dirname "$file")/$next ;; esac
+    [ -e "$path" ] || breach "$file: read next: there is no $next"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
+    FNR == 1 { on = 0 }
+    /Read next/ { on = 1; sub(/^.*Read next/, "") }
+    on {
+        end = /\*\//
+        sub(/\*\/.*$/, "")
+        while (match($0, /[a-z0-9_]+(\/[a-z0-9_]+)?\.[ch]/)) {
+            print FILENAME, substr($0, RSTART, RLENGTH)
+            $0 = substr($0, RSTART + RLENGTH)
+        }
+        if (end) on = 0
+    }')
+# The reading order of the README: the essay of each file names the next, so that nobody has to go back to the list.
+before=
+while read -r file; do
+    name=${file#src/}
+    [ "${file%/*}" != "${before%/*}" ] || name=${file##*/}
+    [ -z "$before" ] || sed '/\*\//q' "$before" | grep -qE "(^|[^a-z_/])$name([^a-z_]|\$)" ||
+        breach "$before: the README goes on with $file, its essay does not"
+    before=$file
+done < <(grep -oE '^\| [0-9]+ \| `src/[a-z_/]+\.c`' README.md 2>/dev/null | grep -oE 'src/[a-z_/]+\.c')
+
 # --- top level ------------------------------------------------------------------------------------------------------
 for x in *; do
     case "$x" in
