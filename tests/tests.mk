@@ -4,7 +4,7 @@
 # Debian's and Ubuntu's names. Nothing is asked of the network where all are there already.
 DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev libssl-dev
 DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
-DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils
+DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils openssl
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
@@ -110,12 +110,18 @@ bench: all $(PAYLOADS) ## measure, beside whatever of docker, podman and runc is
 
 # ---- install -------------------------------------------------------------------------------------------------------
 .PHONY: install uninstall install-service uninstall-service
+.PHONY: certs
+certs: ## HOST=name[,address…] [OUT=folder]: a lab authority, a certificate for that daemon, one for its clients
+	@[ -n "$(HOST)" ] || { echo "usage: make certs HOST=name[,address...] [OUT=folder]" >&2; exit 2; }
+	@src/service/make-certs '$(HOST)' '$(or $(OUT),$(BUILD)/certs)'
+
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(BUILD)/bin/gorae-tlspipe $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/bin/gorae-shim $(BUILD)/bin/gorae-runtime $(BUILD)/bin/gorae-init $(BUILD)/bin/gorae-archive $(BUILD)/bin/gorae-tlspipe \
+		src/service/make-certs $(DESTDIR)$(LIBEXECDIR)
 
 # BINDIR is put into what names the daemon by its path.
 install-service: install ## also as a service: systemd units, init script, its settings (INITDIR, UNITDIR, DEFAULTDIR)
@@ -132,5 +138,5 @@ uninstall-service: uninstall ## remove these, too; settings that were changed st
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive gorae-tlspipe,$(DESTDIR)$(LIBEXECDIR)/$(p))
+	rm -f $(foreach p,gorae-shim gorae-runtime gorae-init gorae-archive gorae-tlspipe make-certs,$(DESTDIR)$(LIBEXECDIR)/$(p))
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
