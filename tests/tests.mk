@@ -4,7 +4,7 @@
 # Debian's and Ubuntu's names. Nothing is asked of the network where all are there already.
 DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev libssl-dev
 DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
-DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils man-db mandoc
+DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils man-db mandoc openssl
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
@@ -116,6 +116,11 @@ bench: all $(PAYLOADS) ## measure, beside whatever of docker, podman and runc is
 	@tests/bench/bench.sh $(BUILD)
 
 # ---- install -------------------------------------------------------------------------------------------------------
+.PHONY: certs
+certs: ## HOST=name[,address…] [OUT=folder]: a lab authority, a certificate for that daemon, one for its clients
+	@[ -n "$(HOST)" ] || { echo "usage: make certs HOST=name[,address...] [OUT=folder]" >&2; exit 2; }
+	@src/service/make-certs '$(HOST)' '$(or $(OUT),$(BUILD)/certs)'
+
 # SOURCE_DATE_EPOCH is the time that stands in what is built: the last commit's, without git that of the last release.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -d "$$(sed -n '/^ -- .*>  /{s///p;q}' src/service/deb/changelog)" +%s)
 export SOURCE_DATE_EPOCH
@@ -132,7 +137,7 @@ install: all man ## install below DESTDIR and PREFIX
 	install -m 755 $(BUILD)/bin/gorae $(BUILD)/bin/goraed $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 src/cli/gorae.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	install -m 755 $(HELPERS:%=$(BUILD)/bin/%) $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(HELPERS:%=$(BUILD)/bin/%) src/service/make-certs $(DESTDIR)$(LIBEXECDIR)
 	install -d $(foreach n,1 5 8,$(DESTDIR)$(MANDIR)/man$(n))
 	cd $(BUILD)/man && for f in man?/*; do cp -dT --remove-destination $$f $(abspath $(DESTDIR)$(MANDIR))/$$f || exit 1; done
 
@@ -160,6 +165,6 @@ deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same 
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	rm -f $(HELPERS:%=$(DESTDIR)$(LIBEXECDIR)/%)
+	rm -f $(patsubst %,$(DESTDIR)$(LIBEXECDIR)/%,$(HELPERS) make-certs)
 	cd $(DESTDIR)$(MANDIR) 2>/dev/null && rm -f man1/gorae.1 man1/gorae-*.1 man5/gorae-daemon.json.5 man8/goraed.8 man8/gorae-runtime.8 || true
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null

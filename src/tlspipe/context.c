@@ -43,22 +43,24 @@ static int no_passphrase(char *buf, int size, int writing, void *locked)
     return -1;
 }
 
-static int take_key(SSL_CTX *ctx, const char *path, struct err *e)
+static int take_key(SSL_CTX *ctx, const struct tls_options *o, struct err *e)
 {
     bool locked = false;
     size_t n = 0;
     autofree char *text = NULL;
-    BIO *in = open_file(path, &text, &n, e);
+    BIO *in = open_file(o->key, &text, &n, e);
     if (!in)
-        return err_wrap(e, "key %s", path);
+        return err_wrap(e, "key %s", o->key);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, &locked);
     BIO_free(in);
     OPENSSL_cleanse(text, n);
     int r = 0;
     if (locked)
-        r = err_set(e, ERR_INVALID, "key %s is locked with a passphrase, which nobody could type here", path);
-    else if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
-        r = err_set(e, ERR_INVALID, "key %s is not a private key in PEM form", path);
+        r = err_set(e, ERR_INVALID, "key %s is locked with a passphrase, which nobody could type here", o->key);
+    else if (!key)
+        r = err_set(e, ERR_INVALID, "key %s is not a private key in PEM form", o->key);
+    else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
+        r = err_set(e, ERR_INVALID, "key %s does not fit certificate %s", o->key, o->cert);
     EVP_PKEY_free(key);
     return r;
 }
@@ -114,11 +116,7 @@ static int take_files(SSL_CTX *ctx, const struct tls_options *o, bool server, st
                        o->cert  ? o->cert
                        : o->key ? o->key
                                 : "");
-    if (take_chain(ctx, o->cert, e) < 0 || take_key(ctx, o->key, e) < 0)
-        return -1;
-    return SSL_CTX_check_private_key(ctx) == 1
-               ? 0
-               : err_set(e, ERR_INVALID, "key %s does not fit certificate %s", o->key, o->cert);
+    return take_chain(ctx, o->cert, e) < 0 ? -1 : take_key(ctx, o, e);
 }
 
 static void set_rules(SSL_CTX *ctx, const struct tls_options *o, bool server)
