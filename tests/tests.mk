@@ -8,7 +8,7 @@ DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextr
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
-DEPS_PEERS := runc crun docker.io python3-docker skopeo
+DEPS_PEERS := runc crun docker.io docker-compose python3-docker skopeo
 
 .PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-peers
 deps-build: ; @tests/install.sh $(DEPS_BUILD)
