@@ -59,9 +59,11 @@ const struct engine_options *engine_config(const struct engine *en);
 
 /* ---- life ---- */
 
-/** POST /containers/create. @param name may be NULL @param body the request's JSON, borrowed @param api_minor of the
- * client @return {"Id","Warnings"} */
-json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e);
+/** POST /containers/create. @param name may be NULL @param platform that the image must be for, or ""
+ * @param body the request's JSON, borrowed @param api_minor of the client. ERR_NOT_FOUND means the image alone, because
+ * clients then pull it @return {"Id","Warnings"} */
+json_t *engine_create(struct engine *en, const char *name, const char *platform, const json_t *body, int api_minor,
+                      struct err *e);
 /** ERR_UNMODIFIED where it already runs. */
 int engine_start(struct engine *en, const char *name, struct err *e);
 /** @param signal number, or 0 for the container's own @param timeout_s seconds; -1 for ever; ENGINE_TIMEOUT_DEFAULT for
