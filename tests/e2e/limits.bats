@@ -67,7 +67,7 @@ warned() { # TEXT HOSTCONFIG
     [[ $output == *"can't fork"* ]]
 }
 
-@test "numbers that cannot be are refused, before anything is made" {
+@test "row 70: numbers that cannot be are refused, before anything is made" {
     n=$(gorae ps -aq | wc -l)
     refused 400 "Minimum memory limit" '{"Memory":1048576}'
     refused 400 "always set the Memory limit" '{"MemorySwap":67108864}'

@@ -20,5 +20,12 @@ fresh; printf '/* x */\nint f(void)\n{\n    return fork();\n}\n' >"$copy/src/eng
 fresh; echo 'int x;' >"$copy/src/base/f.c"; expect "a file that does not say what it is" "opens with what it is"
 fresh; printf '/* x */\nvoid f(struct container *c)\n{\n    c->state = STATE_DEAD;\n}\n' >"$copy/src/engine/f.c"; expect "a state set by hand" "ask machine_next"
 fresh; touch "$copy/junk"; expect "a stranger at the top" "does not belong at the top"
-[ "$bad" = 0 ] && echo "laws_test: eleven breaches, all seen"
+# and the rows of known attacks (rows.sh): one without a test, one without a control
+mkdir "$copy/tests" && cp -r tests/e2e "$copy/tests/"
+sed -i "s,row 17: top,top," "$copy/tests/e2e/hostile.bats"
+sed -i "/^@test .row 23/,/^}/s/control/check/" "$copy/tests/e2e/hostile.bats"
+for text in "row 17 has no test" "row 23 has no positive control"; do
+    tests/lint/rows.sh "$copy" 2>&1 | grep -qF "$text" || { echo "laws_test: not seen: $text"; bad=1; }
+done
+[ "$bad" = 0 ] && echo "laws_test: thirteen breaches, all seen"
 exit "$bad"
