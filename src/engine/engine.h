@@ -127,8 +127,9 @@ struct logs_options {
     int64_t since, until; /**< real-time ns, 0 for none */
     int64_t tail;         /**< records; -1 for all */
 };
-/** A record: stream is FRAME_STDOUT or FRAME_STDERR. @return non-zero to stop. Called with n = 0 about every second
- * while following, so that the caller can notice that its client went away. */
+/** A record: stream is FRAME_STDOUT or FRAME_STDERR. @return non-zero to stop. Called with n = 0 while following: there
+ * is no more for now, or a second has passed; so what was held back can be sent, and a client that went away noticed.
+ */
 typedef int engine_log_sink(void *arg, int stream, const char *p, size_t n);
 /** Whether the logs can be read, and whether they are of a TTY. */
 int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -161,6 +162,7 @@ static void add_insecure(json_t *registry, const json_t *names)
 
 json_t *engine_info(struct engine *en)
 {
+    struct span s = trace_begin(3, "ask the machine and the tables");
     pthread_mutex_lock(&en->lock);
     json_auto_t *labels = json_incref(en->opt.labels), *defaults = json_incref(en->opt.host_defaults),
                 *registries = json_incref(en->opt.registries);
@@ -197,5 +199,6 @@ json_t *engine_info(struct engine *en)
     count_states(en, out);
     add_limits(out, v2);
     add_host(en, out);
+    trace_end(&s, "uname, sysinfo; images and containers counted");
     return out;
 }
