@@ -165,7 +165,8 @@ int overlay_unmount(const char *target, struct err *e)
     for (int i = 0; i < STACKED_MAX; i++) {
         int r = unmount_top(target, e);
         if (r != 0) {
-            trace_end(&span, "%s%s", target, i > 0 ? "" : ": there is none");
+            if (i > 0) /* there was one */
+                trace_end(&span, "%s", target);
             return r < 0 ? -1 : 0;
         }
     }

@@ -46,7 +46,8 @@ hides() { [[ ! $STORY =~ $1 ]] || { echo "did not happen, and is told: $1"; echo
     tells "stop the container.*start the shim" restart -t 0 site
     tells "collect what is known" port site
     tells "pidfd_send_signal\\(15\\).*pidfd_send_signal\\(9\\)" stop -t 0 site
-    tells "remove the container.*folder renamed away.*there is none" rm site
+    tells "remove the container.*folder renamed away" rm site
+    hides "unmount the overlay"
     hides "runtime delete"
 }
 
