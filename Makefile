@@ -9,13 +9,15 @@ LIBEXECDIR ?= $(PREFIX)/libexec/gorae
 UNITDIR ?= /lib/systemd/system
 INITDIR ?= /etc/init.d
 DEFAULTDIR ?= /etc/default
+CONFDIR ?= /etc/gorae
+LOGROTATEDIR ?= /etc/logrotate.d
 MANDIR  ?= $(PREFIX)/share/man
 DESTDIR ?=
 
 BUILD   ?= build
 CC      ?= gcc
 VERSION := 0.1.0
-COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
 	-Wconversion -Wno-sign-conversion
@@ -27,7 +29,8 @@ else
 OPT := -O2 -g $(HARDEN)
 endif
 CFLAGS ?=
-override CFLAGS += -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(OPT) $(WARN) $(EXTRA) -MMD -MP \
+# The folder's name stays out of the programs, so that they are the same wherever they are built.
+override CFLAGS += -ffile-prefix-map=$(CURDIR)/= -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(OPT) $(WARN) $(EXTRA) -MMD -MP \
 	-DGORAE_VERSION='"$(VERSION)"' -DGORAE_COMMIT='"$(COMMIT)"' \
 	-DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"'
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
@@ -36,7 +39,7 @@ LDFLAGS_STATIC := $(if $(SAN),$(LDFLAGS_ALL),-static-pie -Wl,-z,relro,-z,now,-z,
 
 MODULES  := base wire cli api engine image net shim runtime archive
 lib      = $(BUILD)/lib/$(1).a
-objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(wildcard src/$(1)/*.c)))
+objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(sort $(wildcard src/$(1)/*.c))))
 PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-init gorae-archive
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 
@@ -46,6 +49,13 @@ say   := @$(if $(V),true,echo)
 
 .PHONY: all help clean
 all: $(BINARIES)
+
+# What is told to the compiler may differ from one call of make to the next; the files that use it are then made again.
+TOLD := $(VERSION) $(COMMIT) $(LIBEXECDIR) $(BINDIR)
+ifneq ($(TOLD),$(shell cat $(BUILD)/told 2>/dev/null))
+$(shell mkdir -p $(BUILD) && echo '$(TOLD)' >$(BUILD)/told)
+endif
+$(patsubst src/%.c,$(BUILD)/obj/%.o,$(shell grep -lE 'GORAE_(VERSION|COMMIT)|LIBEXECDIR|BINDIR|API_SERVER' $(wildcard src/*/*.c))): $(BUILD)/told
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)

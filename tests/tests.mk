@@ -8,15 +8,19 @@ DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextr
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
+DEPS_DEB   := $(DEPS_BUILD) dpkg-dev binutils
+DEPS_PACKAGE := $(DEPS_DEB) lintian debootstrap
 DEPS_PEERS := runc crun docker.io python3-docker skopeo
 
-.PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-peers
+.PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-deb deps-package deps-peers
 deps-build: ; @tests/install.sh $(DEPS_BUILD)
 deps-run:   ; @tests/install.sh $(DEPS_RUN)
 deps-test:  ; @tests/install.sh $(DEPS_TEST) $(DEPS_BOOK)
 deps-lint:  ; @tests/install.sh $(DEPS_LINT)
 deps-fuzz:  ; @tests/install.sh $(DEPS_FUZZ)
 deps-book:  ; @tests/install.sh $(DEPS_BOOK)
+deps-deb:   ; @tests/install.sh $(DEPS_DEB)
+deps-package: ; @tests/install.sh $(DEPS_PACKAGE)
 deps-peers: ## install the real tools that gorae is compared with
 	@tests/install.sh $(DEPS_PEERS)
 
@@ -121,14 +125,27 @@ install: all ## install below DESTDIR and PREFIX
 install-service: install ## also as a service: systemd units, init script, its settings (INITDIR, UNITDIR, DEFAULTDIR)
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(DEFAULTDIR)
 	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/goraed.service >$(DESTDIR)$(UNITDIR)/goraed.service
-	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/gorae.init >$(DESTDIR)$(INITDIR)/gorae
-	chmod 755 $(DESTDIR)$(INITDIR)/gorae
+	sed 's,/usr/sbin/goraed,$(BINDIR)/goraed,' src/service/goraed.init >$(DESTDIR)$(INITDIR)/goraed
+	chmod 755 $(DESTDIR)$(INITDIR)/goraed
 	install -m 644 src/service/goraed.socket $(DESTDIR)$(UNITDIR)
-	install -m 644 src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae
+	install -m 644 src/service/goraed.default $(DESTDIR)$(DEFAULTDIR)/goraed
+	install -d $(DESTDIR)$(CONFDIR) $(DESTDIR)$(LOGROTATEDIR)
+	test -e $(DESTDIR)$(CONFDIR)/daemon.json || install -m 644 src/service/daemon.json $(DESTDIR)$(CONFDIR)
+	install -m 644 src/service/goraed.logrotate $(DESTDIR)$(LOGROTATEDIR)/goraed
 
 uninstall-service: uninstall ## remove these, too; settings that were changed stay
-	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/gorae
-	-cmp -s src/service/gorae.default $(DESTDIR)$(DEFAULTDIR)/gorae && rm -f $(DESTDIR)$(DEFAULTDIR)/gorae
+	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/goraed
+	-cmp -s src/service/goraed.default $(DESTDIR)$(DEFAULTDIR)/goraed && rm -f $(DESTDIR)$(DEFAULTDIR)/goraed
+
+# SOURCE_DATE_EPOCH is the time that stands in what is built: the last commit's, without git that of the last release.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -d "$$(sed -n '/^ -- .*>  /{s///p;q}' src/service/deb/changelog)" +%s)
+export SOURCE_DATE_EPOCH
+
+.PHONY: deb
+deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same commit wherever it is made
+	@rm -rf $(BUILD)/deb
+	@$(MAKE) --no-print-directory -s install-service DESTDIR=$(BUILD)/deb PREFIX=/usr
+	@src/service/deb/build.sh $(BUILD)/deb $(BUILD) $(VERSION)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae

@@ -9,7 +9,8 @@
  *   7. remove sockets and pid file
  *
  * SIGHUP in step 5 reads daemon.json again: where it is right, what can be changed is changed, and where not, nothing
- * is. SIGUSR1 has the threads and containers listed in the log. A failure in steps 1 to 4 is one line on stderr and
+ * is. SIGUSR1 has the threads and containers listed in the log. SIGUSR2 ends the daemon as if with --live-restore, so
+ * that a new one takes the containers over: an upgrade. A failure in steps 1 to 4 is one line on stderr and
  * exit code 1, with nothing changed. A second SIGTERM during step 6 ends the daemon at once; the next one recovers.
  *
  * Read next: settings.c, hosts.c, listen.c, router.c, then engine/engine.c. */
@@ -67,7 +68,7 @@ static int take_pidfile(struct daemon *d, struct err *e)
 
 /* ---- signals ---- */
 
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 static void signal_set(sigset_t *set)
 {
@@ -195,6 +196,8 @@ static bool on_event(void *arg)
         reload(d);
     else if (info.ssi_signo == SIGUSR1)
         dump();
+    else if (info.ssi_signo == SIGUSR2)
+        d->opt.live_restore = true;
     return info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1;
 }
 

@@ -17,7 +17,7 @@ teardown_file() {
     daemon_clean
 }
 
-service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/gorae.init" "$@" 3>&-; }
+service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@" 3>&-; }
 
 @test "start, status, restart, reload, stop, and their codes" {
     run service status
@@ -49,6 +49,23 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/gorae.init" "$@"
     service stop
     run service nonsense
     [ "$status" = 2 ]
+}
+
+@test "installed, service(8) finds it by the name goraed, without anything of ours in the environment" {
+    [ ! -d /run/systemd/system ] || skip "systemd answers service(8) here"
+    make -s -C "$GORAE_REPO" BUILD="$GORAE_BUILD" DESTDIR="$T/root" install-service >/dev/null
+    cp "$T/defaults" "$T/root/etc/default/goraed"
+    grep -qx '# Provides: *goraed' "$T/root/etc/init.d/goraed"
+    # a mount namespace of its own, so that the machine's /etc stays as it is
+    unshare -m sh -ec 'mount --bind "$1/etc/init.d" /etc/init.d; mount --bind "$1/etc/default" /etc/default
+        ! service goraed status
+        service goraed start
+        service goraed status
+        service goraed restart
+        service goraed stop
+        ! service goraed status' sh "$T/root" >"$T/said" 3>&-
+    [ "$(grep -c 'goraed: the daemon runs, pid' "$T/said")" = 1 ]
+    [ "$(grep -c 'goraed: the daemon does not run' "$T/said")" = 2 ]
 }
 
 @test "a start that fails says why, in its own words" {
