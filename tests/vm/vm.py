@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """gorae on a Debian machine of its own: systemd, cgroup v2, AppArmor, and the power cut.
 
-    vm.py BUILD [--seed N] [--cuts N] [--only SCRIPT,...] [--keep]
+    vm.py BUILD [--seed N] [--cuts N] [--only SCRIPT,...] [--bats FILE,...] [--keep]
 
 The guest (image.sh makes it, once) is booted by qemu without KVM on a fresh copy of its disk, several times in turn:
 
@@ -101,8 +101,10 @@ class Boot:
             t.add(HERE + "/guest", ".")
             for f in self.lane.payload:
                 t.add(f, os.path.basename(f))
-            plan = "".join(s + "\n" for s in self.plan)
-            for name, text in (("plan", plan), ("expected", expected), ("label", self.label)):
+            for f in self.lane.repo:
+                t.add(f, "repo/" + os.path.relpath(f, REPO))
+            plan, bats = ("".join(s + "\n" for s in names) for names in (self.plan, self.lane.bats))
+            for name, text in (("plan", plan), ("expected", expected), ("bats", bats)):
                 info = tarfile.TarInfo(name)
                 info.size = len(text.encode())
                 t.addfile(info, io.BytesIO(text.encode()))
@@ -122,7 +124,7 @@ class Boot:
     def console_text(self):
         try:
             with open(self.console, errors="replace") as f:
-                return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", f.read())
+                return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n(?=\r?\n)", "", f.read())
         except FileNotFoundError:
             return ""
 
@@ -137,7 +139,7 @@ class Boot:
         elif line.startswith(("try ", "ack ")):
             self.lane.promises.take(line)
         else:
-            Tap.note(line)
+            Tap.note(line.removeprefix("# "))
 
     def close_check(self):
         if self.check:
@@ -255,6 +257,8 @@ class Lane:
         self.root = self.out + "/root.ext4"
         subprocess.run(["cp", "--sparse=always", self.guest + "/root.ext4", self.root], check=True)
         self.payload = self.packages() + [self.busybox()]
+        self.bats = args.bats
+        self.repo = [REPO + "/" + p for p in ("tests/e2e", "tests/payload", "src/service")] if args.bats else []
 
     def busybox(self):
         path = self.out + "/busybox.tar"
@@ -264,16 +268,16 @@ class Lane:
 
     def packages(self):
         """The package, and the same one again with a higher version: what an upgrade is tried with."""
-        found = glob.glob(self.build + "/deb/gorae_*.deb")
-        if len(found) != 1:
-            raise SystemExit("vm.py: %d packages in %s/deb, and not one" % (len(found), self.build))
+        found = sorted(glob.glob(self.build + "/gorae_*.deb"), key=os.path.getmtime)
+        if not found:
+            raise SystemExit("vm.py: no package in %s (make deb)" % self.build)
         tree = self.out + "/package"
-        subprocess.run(["dpkg-deb", "-R", found[0], tree], check=True)
+        subprocess.run(["dpkg-deb", "-R", found[-1], tree], check=True)
         with open(tree + "/DEBIAN/control", "r+") as f:
             control = f.read()
             f.seek(0)
             f.write(re.sub(r"(?m)^Version: (.*)$", r"Version: \1+next", control))
-        shutil.copy(found[0], self.out + "/gorae.deb")
+        shutil.copy(found[-1], self.out + "/gorae.deb")
         subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, self.out + "/gorae-next.deb"], check=True,
                        stdout=subprocess.DEVNULL)
         return [self.out + "/gorae.deb", self.out + "/gorae-next.deb"]
@@ -281,8 +285,8 @@ class Lane:
     def boots(self, args):
         """All of them, in order. After a boot that went wrong the next ones would only say so again."""
         first = [s for s in FIRST if os.path.exists("%s/guest/%s.sh" % (HERE, s))]
-        if args.only:
-            return Boot(self, ["install"] + args.only).run()
+        if args.only or args.bats:
+            return Boot(self, ["install"] + args.only + ["e2e"] * bool(args.bats)).run()
         if not Boot(self, first).run():
             return False
         rng = random.Random(args.seed)
@@ -307,11 +311,13 @@ def end_by_signal(number, _):
 
 
 def main():
+    words = lambda s: s.split(",")
     p = argparse.ArgumentParser(description="gorae in a virtual machine")
     p.add_argument("build")
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the power cuts")
     p.add_argument("--cuts", type=int, default=3)
-    p.add_argument("--only", type=lambda s: s.split(","), help="after install, run these scripts in one boot")
+    p.add_argument("--only", type=words, default=[], help="after install, run these scripts in one boot")
+    p.add_argument("--bats", type=words, default=[], help="after install, run these files of tests/e2e in one boot")
     p.add_argument("--keep", action="store_true", help="keep disk and consoles")
     args = p.parse_args()
     if os.uname().machine != "x86_64":

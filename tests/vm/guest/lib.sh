@@ -8,15 +8,25 @@ export LC_ALL=C.UTF-8 HOME=/root
 cd /run/lane || exit 1
 PS4='+ ${BASH_SOURCE##*/} line $LINENO: '
 
+CHECK_MAX=150 # seconds; what hangs is ended, so that the next check has its turn
+
 check() {
-    local name=$1 status
+    local name=$1 status work guard began=$SECONDS
     shift
-    ( set -ex; "$@" ) >check.log 2>&1
+    set -m # each of the two is a process group
+    ( set -ex; "$@" ) >check.log 2>&1 </dev/null &
+    work=$!
+    ( sleep "$CHECK_MAX"; echo "+ not done within $CHECK_MAX s" >>check.log; kill -KILL -- "-$work" ) >/dev/null 2>&1 &
+    guard=$!
+    set +m
+    wait "$work" 2>/dev/null
     status=$?
+    { kill -KILL -- "-$guard"; wait "$guard"; } 2>/dev/null
     if [ "$status" = 0 ]; then
         echo "ok $name"
+        [ $((SECONDS - began)) -lt 10 ] || echo "# took $((SECONDS - began)) s"
     else
-        printf 'not ok %s: exit code %s\n' "$name" "$status"
+        printf 'not ok %s: exit code %s after %s s\n' "$name" "$status" "$((SECONDS - began))"
         tail -n 25 check.log | sed 's/^/# /'
         echo "# the daemon's last words"
         journalctl -u goraed -n 8 --no-pager -o cat | sed 's/^/# /'
