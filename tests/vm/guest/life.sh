@@ -36,7 +36,7 @@ streams() {
     [ "$status $(cat out) $(cat err)" = "9 out err" ]
     box --name inside --init busybox sh -c 'echo $$; sleep 100000'
     [ "$(gorae exec -e A=b -w /tmp inside sh -c 'echo $A $PWD')" = "b /tmp" ]
-    [ "$(gorae exec inside cat /proc/1/comm)" = gorae-init ]
+    [ "$(gorae exec inside cat /proc/1/comm)" = docker-init ]
     head -c 3000000 /dev/urandom >random
     gorae cp random inside:/tmp/random
     gorae exec -i inside sh -c 'sha256sum </tmp/random' | cmp - <(sha256sum <random)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What a container may use, under version 2 of control groups: asked for, read from the kernel's files, and felt by a process.
 . /run/lane/lib.sh
+daemon=$(main_pid)
 
 numbers() {
     box --name numbers -m 64m --memory-swap 96m --memory-reservation 32m --pids-limit 20 -c 512 --cpus 0.5 --cpuset-cpus 1 busybox sleep 100000
@@ -166,3 +167,10 @@ privileged() {
     judge
 }
 check "groups that a container has made below its own end with it" privileged
+
+# Restarts by systemd would heal what should not have happened.
+alive() {
+    [ "$(systemctl show -P NRestarts goraed)" = 0 ]
+    [ "$(main_pid)" = "$1" ]
+}
+check "the daemon has lived through all of it" alive "$daemon"
