@@ -5,6 +5,8 @@
 
 #include "api/options.h"
 
+#include <netdb.h>
+
 #define HOSTS_MAX 16
 
 struct host {
@@ -23,5 +25,9 @@ struct hosts {
  * hosts_close() */
 int hosts_open(struct hosts *h, const struct options *o, struct err *e);
 void hosts_close(struct hosts *h);
+/** Is the address this machine's own, which no other can reach? */
+bool tcp_is_loopback(const struct sockaddr *a);
+/** @return a socket that listens there, or -1 with errno */
+int tcp_listen(const struct addrinfo *a);
 
 #endif

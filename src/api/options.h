@@ -24,12 +24,12 @@ enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_STATE_MACH
 struct options {
     json_t *settings;  /**< what was given, joined (settings.h) */
     struct strv hosts; /**< unix://PATH, tcp://ADDRESS:PORT, fd://[N] */
-    char *data_root, *exec_root, *pidfile, *group, *default_runtime, *cgroup_parent;
+    char *data_root, *exec_root, *pidfile, *group, *cgroup_parent, *metrics;
     enum log_level log_level;
     bool log_json, debug, live_restore, insecure_tcp;
     int shutdown_timeout; /**< seconds; -1 for no limit */
-    struct engine_runtime *runtimes;
-    size_t nruntimes;
+    bool systemd_cgroup;
+    json_t *runtimes; /**< for engine_options */
     json_t *labels;
     json_t *host_defaults; /**< for engine_options */
     json_t *registries;    /**< for engine_options */

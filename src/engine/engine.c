@@ -52,6 +52,7 @@ static void container_free(struct container *c)
     free(c->image);
     free(c->error);
     free(c->trace);
+    free(c->place);
     free(c);
 }
 
@@ -280,6 +281,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     json_incref(en->opt.labels);
     json_incref(en->opt.host_defaults);
     json_incref(en->opt.registries);
+    json_incref(en->opt.runtimes);
     en->lock_fd = -1;
     pthread_mutex_init(&en->lock, NULL);
     pthread_condattr_t at;
@@ -326,6 +328,7 @@ void engine_close(struct engine *en)
     json_decref(en->opt.labels);
     json_decref(en->opt.host_defaults);
     json_decref(en->opt.registries);
+    json_decref(en->opt.runtimes);
     fd_close(en->lock_fd);
     free(en->containers_dir);
     free(en->quarantine);
@@ -339,9 +342,12 @@ void engine_close(struct engine *en)
     free(en);
 }
 
-/* One folder for v2, one a hierarchy for v1. rmdir(2) refuses while a container is in it, which is as it should be. */
+/* One folder for v2, one a hierarchy for v1. rmdir(2) refuses while a container is in it, which is as it should be. A
+ * slice is systemd's, which removes it when it is empty. */
 void engine_tidy_cgroups(struct engine *en)
 {
+    if (en->opt.systemd_cgroup)
+        return;
     autofree char *v2 = str_printf("/sys/fs/cgroup%s", en->opt.cgroup_parent);
     rmdir(v2);
     autoclosedir DIR *d = opendir("/sys/fs/cgroup");
@@ -360,14 +366,4 @@ struct image_store *engine_images(struct engine *en)
 const struct engine_options *engine_config(const struct engine *en)
 {
     return &en->opt;
-}
-
-const char *runtime_path(struct engine *en, const char *name)
-{
-    if (str_empty(name))
-        name = en->opt.default_runtime;
-    for (size_t i = 0; i < en->opt.nruntimes; i++)
-        if (str_eq(en->opt.runtimes[i].name, name))
-            return en->opt.runtimes[i].path;
-    return NULL;
 }

@@ -101,9 +101,6 @@ profile() {
     run rt fly
     [ "$status" = 1 ]
     [[ "$output" == *'unknown verb "fly"'* ]]
-    run rt --systemd-cgroup state x
-    [ "$status" = 1 ]
-    [[ "$output" == *"--systemd-cgroup is refused"* ]]
     run rt create --no-pivot x
     [ "$status" = 1 ]
     [[ "$output" == *"--no-pivot is refused"* ]]
@@ -778,7 +775,7 @@ SH
     try '.linux.seccomp = {defaultAction: "SCMP_ACT_FUN"}' 'SCMP_ACT_FUN'
     try '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x"}' 'listenerPath'
     try '.linux.cgroupsPath = "/a/../../b"' 'cgroupsPath'
-    try '.linux.cgroupsPath = "a.slice:b:c"' 'systemd'
+    try '.linux.cgroupsPath = "a.slice:b:c"' 'say --systemd-cgroup'
     try '.linux.intelRdt = {closID: "x"}' 'intelRdt is not supported'
     try '.mounts += [{destination: "rel", type: "tmpfs"}]' 'not an absolute path'
     try '.mounts += [{destination: "/x", type: "bind", source: "/nosuch", options: ["rbind"]}]' 'bind source /nosuch'
