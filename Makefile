@@ -30,7 +30,8 @@ OPT := -O2 -g $(HARDEN)
 endif
 CFLAGS ?=
 # The folder's name stays out of the programs, so that they are the same wherever they are built.
-override CFLAGS += -ffile-prefix-map=$(CURDIR)/= -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(OPT) $(WARN) $(EXTRA) -MMD -MP \
+PLACELESS := -ffile-prefix-map=$(CURDIR)=.
+override CFLAGS += $(PLACELESS) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(OPT) $(WARN) $(EXTRA) -MMD -MP \
 	-DGORAE_VERSION='"$(VERSION)"' -DGORAE_COMMIT='"$(COMMIT)"' \
 	-DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"'
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
@@ -86,7 +87,7 @@ $(eval $(call program,gorae-runtime,runtime,runtime base,-ljansson -lseccomp -lc
 $(BUILD)/bin/gorae-init: src/init/main.c
 	@mkdir -p $(@D)
 	$(say) "LINK  $@"
-	$(quiet)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(HARDEN) $(WARN) $(EXTRA) $< -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) -o $@
+	$(quiet)$(CC) $(PLACELESS) -std=gnu17 -D_GNU_SOURCE -O2 -g $(HARDEN) $(WARN) $(EXTRA) $< -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) -o $@
 $(eval $(call program,gorae-archive,archive,archive base,-ljansson -larchive -lnettle,$$(LDFLAGS_ALL)))
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

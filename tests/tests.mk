@@ -66,7 +66,7 @@ $(BUILD)/payload/%: tests/payload/%.c
 -include tests/book/book.mk
 -include exercises/exercises.mk
 
-.PHONY: test test-build test-unit test-e2e test-compat test-fault test-sanitize test-vm
+.PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize test-vm
 test: deps-test ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory test-build
 	@tests/run.sh $(BUILD) laws unit fuzz-corpus figures e2e+compat,fault book exercises
@@ -86,6 +86,9 @@ test-compat: all $(PAYLOADS) ## the stock client and the real runc beside ours
 test-fault: all $(PAYLOADS) ## kill the daemon at every fault point and look for what it leaves
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault EXTRA=-DGORAE_FAULTS all
 	@tests/run.sh $(BUILD) fault
+
+test-package: deps-test deps-package deb ## the package: lintian, two builds, and its life on a small Debian
+	@tests/run.sh $(BUILD) package
 
 test-sanitize: deps-test ## ASan with UBSan, then TSan, over unit and black-box tests
 	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined sanitize-one
