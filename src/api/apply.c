@@ -6,6 +6,7 @@
  * and is checked by the same rules. */
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -184,13 +185,17 @@ static int apply_cgroups(struct options *o, const json_t *s, struct err *e)
 
 static int apply_numbers(struct options *o, const json_t *s, struct err *e)
 {
-    int64_t timeout = json_int(s, "shutdown-timeout", 15), downloads = json_int(s, "max-concurrent-downloads", 3);
+    static const char *const registry[] = {"max-concurrent-downloads", "max-concurrent-uploads",
+                                           "max-download-attempts"};
+    int64_t timeout = json_int(s, "shutdown-timeout", 15);
     if (timeout < -1 || timeout > 86400)
         return err_set(e, ERR_INVALID, "--shutdown-timeout %jd: a number of seconds from -1 to 86400 is expected",
                        (intmax_t)timeout);
-    if (downloads < 1 || downloads > 100)
-        return err_set(e, ERR_INVALID, "--max-concurrent-downloads %jd: a number from 1 to 100 is expected",
-                       (intmax_t)downloads);
+    for (size_t i = 0; i < sizeof(registry) / sizeof(registry[0]); i++) {
+        int64_t n = json_int(s, registry[i], 1);
+        if (n < 1 || n > 100)
+            return err_set(e, ERR_INVALID, "--%s %jd: a number from 1 to 100 is expected", registry[i], (intmax_t)n);
+    }
     o->shutdown_timeout = (int)timeout;
     return 0;
 }
@@ -287,6 +292,42 @@ static int apply_registries(struct options *o, const json_t *s, struct err *e)
     return 0;
 }
 
+static int apply_fixed(const json_t *s, struct err *e)
+{
+    for (size_t i = 0; i < nsettings; i++) {
+        const struct setting *x = &settings[i];
+        const json_t *v = x->kind == SETTING_FIXED ? json_object_get(s, x->key) : NULL;
+        autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
+        if (v && !setting_is_fixed(x, v))
+            return err_set(e, ERR_INVALID, "--%s %s: it can only be %s: %s", x->flag, text,
+                           *x->word ? x->word : "empty", x->help);
+    }
+    return 0;
+}
+
+/* ---- TLS ---- */
+
+/* As with dockerd, DOCKER_CERT_PATH may name another folder. */
+static char *cert_setting(const json_t *s, const char *key, const char *file)
+{
+    const char *folder = getenv("DOCKER_CERT_PATH");
+    autofree char *usual = str_printf("%s/%s", str_empty(folder) ? DEFAULT_CERTS : folder, file);
+    return path_setting(s, key, usual);
+}
+
+/* To speak of tlsverify at all is to want TLS, as with dockerd. */
+static int apply_tls(struct options *o, const json_t *s, struct err *e)
+{
+    const char *wish = getenv("DOCKER_TLS_VERIFY");
+    const json_t *verify = json_object_get(s, "tlsverify");
+    o->tls.verify = verify ? json_is_true(verify) : !str_empty(wish);
+    o->tls.on = json_is(s, "tls") || verify || o->tls.verify;
+    o->tls.ca = cert_setting(s, "tlscacert", "ca.pem");
+    o->tls.cert = cert_setting(s, "tlscert", "cert.pem");
+    o->tls.key = cert_setting(s, "tlskey", "key.pem");
+    return o->tls.on ? tls_check(o, e) : 0;
+}
+
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
     o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
@@ -298,7 +339,8 @@ static int apply(struct options *o, const json_t *s, struct err *e)
     o->insecure_tcp = json_is(s, "insecure-tcp");
     return apply_hosts(o, s, e) < 0 || apply_log(o, s, e) < 0 || apply_labels(o, s, e) < 0 ||
                    apply_cgroups(o, s, e) < 0 || apply_runtimes(o, s, e) < 0 || apply_numbers(o, s, e) < 0 ||
-                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0
+                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0 || apply_tls(o, s, e) < 0 ||
+                   apply_fixed(s, e) < 0
                ? -1
                : 0;
 }
@@ -324,6 +366,9 @@ void options_release(struct options *o)
     free(o->group);
     free(o->cgroup_parent);
     free(o->metrics);
+    free(o->tls.ca);
+    free(o->tls.cert);
+    free(o->tls.key);
     json_decref(o->labels);
     json_decref(o->host_defaults);
     json_decref(o->registries);

@@ -20,12 +20,14 @@
 #include "api/notify.h"
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "base/clock.h"
 #include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spawn.h"
 #include "base/trace.h"
 
 #include <dirent.h>
@@ -66,7 +68,7 @@ static int take_pidfile(struct daemon *d, struct err *e)
     }
     autofree char *text = str_printf("%d\n", (int)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
-        return err_sys(e, "write pid file %s", path);
+        return err_sys(e, "write pid file %s", path), unlink(path), -1;
     d->pid_fd = take_fd(&fd);
     return 0;
 }
@@ -131,6 +133,18 @@ static void tell_changes(const json_t *was, const json_t *now)
              later.len ? later.s : "nothing");
 }
 
+/* The files are read again even where their names are the old ones: certificates are renewed in place. */
+static void renew_certificates(struct daemon *d, struct options *fresh)
+{
+    char **const was[] = {&d->opt.tls.ca, &d->opt.tls.cert, &d->opt.tls.key};
+    char **const now[] = {&fresh->tls.ca, &fresh->tls.cert, &fresh->tls.key};
+    for (size_t i = 0; i < sizeof(was) / sizeof(was[0]); i++) {
+        free(*was[i]);
+        *was[i] = take_ptr(now[i]);
+    }
+    tls_renew(&d->hosts, &d->opt);
+}
+
 static void reload(struct daemon *d)
 {
     struct err e;
@@ -145,6 +159,7 @@ static void reload(struct daemon *d)
     log_level(fresh.log_level);
     d->opt.live_restore = fresh.live_restore;
     d->opt.shutdown_timeout = fresh.shutdown_timeout;
+    renew_certificates(d, &fresh);
     /* What the start went by stays as it was told then, so that the next reload names it again. */
     const char *key;
     json_t *v;
@@ -239,7 +254,7 @@ static void stop_containers(struct daemon *d)
 static int serve(struct daemon *d, struct err *e)
 {
     const struct engine_options eo = engine_options_of(&d->opt);
-    autodoing what;
+    autodoing what = {0};
     doing_begin(&what, "the daemon's own: start, accept, stop");
     struct engine *en = d->engine = engine_open(&eo, e);
     if (!en)
@@ -270,10 +285,28 @@ static int run(struct daemon *d, struct err *e)
         return -1;
     if (hosts_open(&d->hosts, &d->opt, e) == 0 && (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, e)) >= 0))
         r = serve(d, e);
-    hosts_close(&d->hosts);
+    hosts_close(&d->hosts, d->opt.live_restore);
     unlink(d->opt.pidfile);
     fd_close(d->pid_fd);
     return r;
+}
+
+/* What the machine lacks is told by a program of its own (src/doctor), so that the daemon need not carry it. */
+static int check(const struct daemon *d, struct err *e)
+{
+    autofree char *program = spawn_sibling("gorae-doctor", e);
+    if (!program)
+        return -1;
+    const char *words[10] = {program,          "--data-root", d->opt.data_root, "--exec-root",
+                             d->opt.exec_root, "--group",     d->opt.group};
+    for (size_t i = 0; i < d->opt.hosts.n; i++)
+        if (str_starts(d->opt.hosts.v[i], "unix://")) {
+            words[7] = "--socket";
+            words[8] = d->opt.hosts.v[i] + strlen("unix://");
+            break;
+        }
+    execv(program, (char *const *)words);
+    return err_sys(e, "run %s", program);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -284,6 +317,8 @@ static int start(struct daemon *d, struct err *e)
         fputs("configuration OK\n", stderr);
         return 0;
     }
+    if (d->line.action == ACTION_CHECK)
+        return check(d, e);
     log_level(d->opt.log_level);
     log_as_json(d->opt.log_json);
     return run(d, e);
@@ -309,6 +344,9 @@ int main(int argc, char **argv)
     } else if (d.line.action == ACTION_STATE_MACHINE) {
         autofree char *dot = engine_machine_dot();
         fputs(dot, stdout);
+    } else if (d.line.action == ACTION_SETTINGS) {
+        autofree char *table = options_table();
+        fputs(table, stdout);
     } else if (start(&d, &e) < 0) {
         fprintf(stderr, "goraed: %s\n", e.msg);
         code = 1;

@@ -56,6 +56,10 @@ const struct setting settings[] = {
     {"log-opt", 0, "log-opts", SETTING_MAP, true, "KEY=VALUE", "Option of the log driver"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", SETTING_NUMBER, true, "N",
      "Layers of one pull at a time (default 3)"},
+    {"max-concurrent-uploads", 0, "max-concurrent-uploads", SETTING_NUMBER, true, "N",
+     "Layers of one push at a time (default 5)"},
+    {"max-download-attempts", 0, "max-download-attempts", SETTING_NUMBER, true, "N",
+     "How often a layer is tried (default 5)"},
     {"metrics-addr", 0, "metrics-addr", SETTING_TEXT, false, "ADDRESS:PORT",
      "Serve /metrics there, as text for Prometheus"},
     {"no-new-privileges", 0, "no-new-privileges", SETTING_BOOL, true, NULL,
@@ -66,7 +70,33 @@ const struct setting settings[] = {
     {"seccomp-profile", 0, "seccomp-profile", SETTING_TEXT, true, "PATH",
      "Seccomp profile of containers that bring none; or builtin, unconfined"},
     {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
-     "Time that containers have to stop with the daemon (default 15, -1 for ever)"},
+     "Wait so long for containers to stop with the daemon, or as long as one of them has for itself (default 15, -1 "
+     "for "
+     "ever)"},
+    {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
+    {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
+     "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
+    {"tlscert", 0, "tlscert", SETTING_TEXT, true, "PATH",
+     "The daemon's certificate (default \"/etc/gorae/cert.pem\"); read again on SIGHUP"},
+    {"tlskey", 0, "tlskey", SETTING_TEXT, true, "PATH", "Its key (default \"/etc/gorae/key.pem\")"},
+    {"tlsverify", 0, "tlsverify", SETTING_BOOL, false, NULL,
+     "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
+
+    /* What people have in dockerd's file. It is taken where it says what is so, and refused where it asks for more. */
+    {"authorization-plugin", 0, "authorization-plugins", SETTING_FIXED, false, "", "There are no plugins"},
+    {"bridge", 'b', "bridge", SETTING_FIXED, false, "none", "Networks come with a later step"},
+    {"containerd", 0, "containerd", SETTING_FIXED, false, NULL, "Taken and not used: there is no containerd here"},
+    {"experimental", 0, "experimental", SETTING_FIXED, false, "false", "Nothing here is experimental"},
+    {"feature", 0, "features", SETTING_FIXED, true, "false", "None of dockerd's is here"},
+    {"ip-masq", 0, "ip-masq", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"ip6tables", 0, "ip6tables", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"iptables", 0, "iptables", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"ipv6", 0, "ipv6", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"raw-logs", 0, "raw-logs", SETTING_FIXED, false, "false", "The daemon's log has no colours to leave out"},
+    {"selinux-enabled", 0, "selinux-enabled", SETTING_FIXED, false, "false", "SELinux labels are not supported"},
+    {"storage-driver", 's', "storage-driver", SETTING_FIXED, false, "overlay2", "Overlayfs is the one there is"},
+    {"userland-proxy", 0, "userland-proxy", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"userns-remap", 0, "userns-remap", SETTING_FIXED, false, "", "User namespaces are not supported"},
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
 
@@ -145,6 +175,7 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
         json_object_set_new(to, key_of(s), json_integer((json_int_t)n));
         return 0;
     case SETTING_LIST: json_array_append_new(at(to, s, true), json_string(text)); return 0;
+    case SETTING_FIXED: json_object_set_new(to, key_of(s), json_string(text ? text : "true")); return 0;
     default: return add_pair(to, s, text, e);
     }
 }
@@ -166,8 +197,27 @@ static bool right_type(const struct setting *s, const json_t *v)
                 return false;
         }
         return json_is_array(v);
+    case SETTING_FIXED: return true;
     default: return json_is_object(v);
     }
+}
+
+/* In a list or an object each has to; "--feature x=false" is its text. */
+bool setting_is_fixed(const struct setting *s, const json_t *v)
+{
+    const char *key, *text = json_string_value(v);
+    size_t i;
+    json_t *x;
+    bool all = true;
+    if (!s->word)
+        return true;
+    if (text && str_eq(s->flag, "feature") && strchr(text, '='))
+        text = strchr(text, '=') + 1;
+    json_array_foreach(v, i, x) all = all && setting_is_fixed(s, x);
+    json_object_foreach((json_t *)v, key, x) all = all && setting_is_fixed(s, x);
+    return json_is_boolean(v) ? str_eq(s->word, json_is_true(v) ? "true" : "false")
+           : text             ? str_eq(s->word, text)
+                              : all;
 }
 
 static int check_file(const json_t *file, struct err *e)

@@ -6,7 +6,9 @@
  *   4. make the folders, then the record, durably: the record makes the container exist
  *   5. put it into the table, tell the listeners
  *
- * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
+ * Killed before the record is renamed into place, a folder without a record stays, which recovery removes.
+ *
+ * Read next: record.c for what is on disk, start.c for what is made of it. */
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/health.h"

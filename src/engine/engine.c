@@ -261,8 +261,12 @@ static int open_in(struct engine *en, struct err *e)
     char host[256] = "";
     gethostname(host, sizeof(host) - 1);
     en->hostname = mem_strdup(host);
-    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0 || make_folders(en, e) < 0 ||
-        load_daemon_id(en, e) < 0)
+    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0)
+        return -1;
+    if (overlay_probe(en->opt.data_root, e) < 0)
+        return err_wrap(e, "data root %s, on %s, cannot hold containers", en->opt.data_root,
+                        backing_name(en->opt.data_root));
+    if (make_folders(en, e) < 0 || load_daemon_id(en, e) < 0)
         return -1;
     en->images = image_store_open(images, en->quarantine, &hooks, e);
     if (!en->images)
@@ -271,6 +275,18 @@ static int open_in(struct engine *en, struct err *e)
     int r = recover(en, e);
     en->recovering = false;
     return r;
+}
+
+/* Of a folder that is about to be made: the topmost that is not there yet. @return the caller's; NULL where all are */
+static char *first_missing(const char *path)
+{
+    for (const char *end = path; *end;) {
+        end = strchrnul(end + 1, '/');
+        autofree char *part = mem_strndup(path, (size_t)(end - path));
+        if (access(part, F_OK) < 0)
+            return take_ptr(&part);
+    }
+    return NULL;
 }
 
 struct engine *engine_open(const struct engine_options *opt, struct err *e)
@@ -296,7 +312,14 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     en->quarantine = str_printf("%s/quarantine", opt->data_root);
     en->run_dir = str_printf("%s/containers", opt->exec_root);
     en->trace_dir = str_printf("%s/trace", opt->exec_root);
+    autofree char *data = first_missing(opt->data_root), *run = first_missing(opt->exec_root);
     if (open_in(en, e) < 0) {
+        /* Nothing is left of a start that failed; a conflict: then it is another's. */
+        struct err ignored;
+        if (data && e->kind != ERR_CONFLICT)
+            tree_remove(AT_FDCWD, data, &ignored);
+        if (run && e->kind != ERR_CONFLICT)
+            tree_remove(AT_FDCWD, run, &ignored);
         engine_close(en);
         return NULL;
     }

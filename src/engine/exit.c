@@ -48,8 +48,10 @@ static pid_t begin_delete(struct engine *en, struct container *c)
 static void finish_delete(struct container *c, pid_t pid)
 {
     struct err e = {0};
+    if (pid <= 0)
+        return;
     struct span s = trace_begin(3, "runtime delete");
-    int code = pid > 0 ? spawn_wait(pid, &e) : 0;
+    int code = spawn_wait(pid, &e);
     trace_end(&s, "cgroups and state removed, code %d", code);
     if (code != 0)
         log_warn("container %.12s: the runtime could not delete it (code %d) %s", c->id, code, e.msg);

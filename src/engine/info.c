@@ -52,7 +52,7 @@ static char *os_name(void)
 }
 
 /* The file system below the data root, by the magic numbers of statfs(2). */
-static const char *backing(const char *path)
+const char *backing_name(const char *path)
 {
     static const struct {
         unsigned long magic;
@@ -189,6 +189,29 @@ static void add_insecure(json_t *registry, const json_t *names)
     }
 }
 
+/* As Docker words it: what containers get unless they say otherwise. */
+static json_t *security(const json_t *defaults, bool v2)
+{
+    const char *profile = "builtin";
+    bool closed = false;
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(defaults, "SecurityOpt"), i, v)
+    {
+        const char *opt = json_string_value(v);
+        if (str_starts(opt, "seccomp="))
+            profile = str_eq(opt, "seccomp=unconfined") ? "unconfined" : "custom";
+        closed = closed || str_eq(opt, "no-new-privileges");
+    }
+    autofree char *seccomp = str_printf("name=seccomp,profile=%s", profile);
+    json_t *out = json_pack("[s]", seccomp);
+    if (closed)
+        json_array_append_new(out, json_string("name=no-new-privileges"));
+    if (str_eq(json_str(defaults, "CgroupnsMode", v2 ? "private" : "host"), "private"))
+        json_array_append_new(out, json_string("name=cgroupns"));
+    return out;
+}
+
 json_t *engine_info(struct engine *en)
 {
     pthread_mutex_lock(&en->lock);
@@ -196,26 +219,26 @@ json_t *engine_info(struct engine *en)
                 *registries = json_incref(en->opt.registries), *runtimes = json_incref(en->opt.runtimes);
     pthread_mutex_unlock(&en->lock);
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    json_t *out = json_pack(
-        "{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:s, s:s, s:s}", "ID", en->daemon_id, "Images",
-        (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus", "Backing Filesystem",
-        backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host", "null", "Authorization", "Log",
-        logging_drivers(), "Debug", en->opt.debug, "LoggingDriver", json_str(defaults, "LogConfig.Type", "json-file"),
-        "CgroupDriver", en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:s, s:s, s:s}", "ID", en->daemon_id,
+                  "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
+                  "Backing Filesystem", backing_name(en->opt.data_root), "Plugins", "Volume", "local", "Network",
+                  "host", "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "LoggingDriver",
+                  json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver",
+                  en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
         json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:O, s:s}", "IndexServerAddress",
                   "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
                   "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
                   "Labels", labels ? labels : json_null(), "ExperimentalBuild", 0, "ServerVersion", GORAE_VERSION,
                   "Runtimes", json_object_get(runtimes, "Known"), "DefaultRuntime", json_str(runtimes, "Default", ""));
-    json_t *tail =
-        json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
-                  "s:s}, s:[s], s:[], s:[]}",
-                  "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0, "Error",
-                  "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "", "InitBinary",
-                  "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT,
-                  "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT,
-                  "SecurityOptions", "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+    json_t *tail = json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
+                             "s:s}, s:o, s:[], s:[]}",
+                             "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0,
+                             "Error", "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "",
+                             "InitBinary", "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit",
+                             "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected",
+                             GORAE_COMMIT, "SecurityOptions", security(defaults, v2), "CDISpecDirs", "Warnings");
     json_t *registry = json_object_get(more, "RegistryConfig");
     if (json_array_size(json_object_get(registries, "Mirrors")) > 0)
         json_object_set(registry, "Mirrors", json_object_get(registries, "Mirrors"));

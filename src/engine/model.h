@@ -354,6 +354,8 @@ void event_daemon(struct engine *en, const char *action, json_t *attributes);
 /** A prune of objects of one type has ended and freed so many bytes. */
 void event_prune(struct engine *en, const char *type, int64_t reclaimed);
 
+/** The kind of file system at `path`, by its usual name (info.c). */
+const char *backing_name(const char *path);
 /** Bring back what an earlier daemon left (recover.c). */
 int recover(struct engine *en, struct err *e);
 

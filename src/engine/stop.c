@@ -6,6 +6,7 @@
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/doing.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -101,6 +102,7 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     mark_stopped_by_hand(en, c);
     if (container_signal(en, c, signal, &why) == 0)
         event_kill(en, c, signal);
+    FAULT("stop.signalled");
     thaw(en, c);
     int64_t ms = (int64_t)timeout_s * 1000;
     if (!waiter_block(w, timeout_s < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms)) {
@@ -199,7 +201,7 @@ static void *stopper_main(void *arg)
 {
     struct stopper *s = arg;
     struct err e = {0};
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "stops container %.12s", s->c->id);
     if (engine_stop(s->en, s->c->id, 0, ENGINE_TIMEOUT_DEFAULT, &e) < 0 && e.kind != ERR_UNMODIFIED &&
         e.kind != ERR_NOT_FOUND)

@@ -1,9 +1,10 @@
 /* Control groups, the part that both versions share: finding, making, entering, leaving, ending. See cgroup.h.
  *
- * Two things are slower than they look. Moving a process between version 1 groups stops all forks of the machine for an
- * instant, and after a quiet while the kernel waits a grace period of some milliseconds first (the mount option
- * favordynmods, Linux 6.0, trades that for slower forks). So create.c lets the child prepare its mounts meanwhile. And
- * a group can be removed only when the last zombie has left it, which the kernel does in its own time. */
+ * Two things are slower than they look. Moving another process between version 1 groups (its pid into cgroup.procs)
+ * stops all forks of the machine for an instant, and after a quiet while the kernel first waits a grace period of
+ * several milliseconds for that. A thread that moves itself cannot fork or end meanwhile, and nobody waits (Linux 5.4,
+ * cgroup_procs_write_start()): so the child is handed the open files and writes "0" into each. And a group can be
+ * removed only when the last zombie has left it, which the kernel does in its own time. */
 #include "runtime/cgroup.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -26,11 +27,9 @@
 /* Together about two seconds: 1 ms, 2, 4 … 64, then 64 again and again. */
 #define TRIES_MAX     36
 
-static void pause_ms(int try)
+static void pause_ms(int turn)
 {
-    long ms = try < 6 ? 1L <<
-    try:
-        64;
+    long ms = turn < 6 ? 1L << turn : 64;
     nanosleep(&(struct timespec){0, ms * 1000000}, NULL);
 }
 
@@ -344,17 +343,18 @@ int cgroup_birthplace(const struct cgroup *cg, struct err *e)
     return fd >= 0 ? fd : err_sys(e, "open control group %s", cg->dir[0].path);
 }
 
-int cgroup_enter(const struct cgroup *cg, pid_t pid, struct err *e)
+int cgroup_door(const struct cgroup *cg, size_t i, struct err *e)
 {
-    char text[16];
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    for (size_t i = 0; cg->version == 1 && i < cg->n; i++) {
-        autofree char *procs = str_printf("%s/cgroup.procs", cg->dir[i].path);
-        if (file_put(AT_FDCWD, procs, text, e) < 0)
-            return err_wrap(e, "move process %d into control group %s", (int)pid, cg->dir[i].path);
-    }
-    cgroup_scope_settled();
-    return 0;
+    autofree char *tasks = str_printf("%s/tasks", cg->dir[i].path);
+    int fd = open(tasks, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_sys(e, "open %s", tasks);
+}
+
+int cgroup_enter(int door, struct err *e)
+{
+    if (write(door, "0", 1) == 1)
+        return 0;
+    return err_sys(e, "enter a control group");
 }
 
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e)

@@ -63,8 +63,10 @@ int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t
 int cgroup_relimit(struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 /** Version 2: the folder, to be born into with clone3(CLONE_INTO_CGROUP). Version 1: -1 without an error. */
 int cgroup_birthplace(const struct cgroup *cg, struct err *e);
-/** Version 1: move `pid` in. Version 2: nothing to do, it was born there. */
-int cgroup_enter(const struct cgroup *cg, pid_t pid, struct err *e);
+/** Version 1: the file through which a process with one thread enters the group of tree `i`. @return fd or -1 */
+int cgroup_door(const struct cgroup *cg, size_t i, struct err *e);
+/** Go through it: this process is in that group from then on. */
+int cgroup_enter(int door, struct err *e);
 /** Stop or continue all processes, and wait until the kernel says that it is so. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *e);
 bool cgroup_frozen(const struct cgroup *cg);

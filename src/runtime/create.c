@@ -6,8 +6,8 @@
  *     4. the control group, on version 2: the child is born in it
  *     5. open what the child needs from the host      bind sources, the root, devices: as detached mounts
  *     6. join namespaces that exist, clone with new ones
- *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 move it in.
- * Limits first: a cpuset must be complete before a process can enter. GO
+ *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 let it
+ *        in, after the limits, since a cpuset must be complete before a process can enter. GO
  *     8. the child is prepared: run the prestart and createRuntime hooks; GO
  *     9. the child is ready: limits that need our rights, then record its pid
  *
@@ -159,11 +159,7 @@ static int settle(const struct runtime *rt, const struct child *c, const struct 
     if ((c->cgroup->version == 1 && make_groups(c->cgroup, json_object_get(lin, "resources"), e) < 0) ||
         limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
-    struct span s = trace_begin(3, "move it into its control groups");
-    if (cgroup_enter(c->cgroup, pid, e) < 0)
-        return -1;
-    trace_end(&s, "write(cgroup.procs) x %zu", c->cgroup->version == 1 ? c->cgroup->n : 0);
-    return sync_send(sock, SYNC_GO, NULL, -1, e);
+    return launch_place(c->cgroup, sock, e);
 }
 
 /* Step 8. */
@@ -185,6 +181,7 @@ static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid
     }
     if (launch_await(rt, sock, SYNC_PREPARED, e) < 0)
         return -1;
+    cgroup_scope_settled(); /* it has entered its groups before it said so */
     FAULT("runtime.prepared");
     if (run_hooks(c, pid, e) < 0 || sync_send(sock, SYNC_GO, NULL, -1, e) < 0 ||
         launch_await(rt, sock, SYNC_READY, e) < 0)

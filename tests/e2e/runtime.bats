@@ -64,8 +64,7 @@ status_of() { rt state "$1" | jq -r .status; }
 wait_stopped() {
     local i
     for i in $(seq 200); do
-        [ "$(status_of "$1")" = stopped ]
-        return 0
+        [ "$(status_of "$1")" != stopped ] || return 0
         sleep 0.02
     done
     return 1
@@ -618,6 +617,27 @@ SH
     echo '{"pids": {"limit": 18}, "memory": {"limit": 67108864, "swap": 134217728}}' | rt update --resources - "$ID"
     [ "$(cat "/sys/fs/cgroup/pids$group/pids.max")" = 18 ]
     [ "$(cat "/sys/fs/cgroup/memory$group/memory.limit_in_bytes")" = 67108864 ]
+}
+
+@test "control groups of version 1: the child enters them itself, all of them, and nobody waits for a grace period" {
+    [ -d /sys/fs/cgroup/memory ] || skip "control groups of version 1 are not mounted"
+    bundle
+    set_args sleep 100
+    ID=t$BATS_TEST_NUMBER
+    # It stays for as long as the container: it follows what the runtime started.
+    strace -f -o "$B/calls" -e trace=openat,write gorae-runtime --root "$T/run" create -b "$B" --pid-file "$B/pid" "$ID" \
+        </dev/null >"$B/out" 2>&1 3>&- &
+    for _ in $(seq 100); do [ ! -s "$B/pid" ] || break; sleep 0.1; done
+    PID=$(cat "$B/pid")
+    find /sys/fs/cgroup -path "*$GROUP/$ID" -type d >"$B/groups"
+    [ "$(wc -l <"$B/groups")" -ge 4 ]
+    [ "$(grep -c '/tasks", O_WRONLY' "$B/calls")" = "$(wc -l <"$B/groups")" ]
+    [ "$(grep -c 'write([0-9]*, "0", 1)' "$B/calls")" -ge "$(wc -l <"$B/groups")" ]
+    never grep -q 'cgroup.procs", O_WRONLY' "$B/calls"
+    while read -r group; do [ "$(cat "$group/cgroup.procs")" = "$PID" ]; done <"$B/groups"
+    rt start "$ID"
+    rt exec --detach --pid-file "$B/second" "$ID" sleep 100 </dev/null
+    while read -r group; do [ "$(sort -n "$group/cgroup.procs" | xargs)" = "$(sort -n "$B/pid" <(echo) "$B/second" | xargs)" ]; done <"$B/groups"
 }
 
 @test "device rules: what is not allowed is denied, even if the list forgets to say so" {

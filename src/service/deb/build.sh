@@ -26,7 +26,11 @@ install -d "$doc" "$root/usr/share/lintian/overrides" "$root/DEBIAN"
 install -m 644 "$here/copyright" "$doc/copyright"
 install -m 644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/gorae"
 gzip -9nc "$here/changelog" >"$doc/changelog.gz"
-if [ -d "$root/usr/share/man" ]; then find "$root/usr/share/man" -type f -exec gzip -9nf {} +; fi
+find "$root/usr/share/man" -type f -exec gzip -9n {} +
+find "$root/usr/share/man" -type l | while read -r link; do # they lead to pages that have another name now
+    ln -s "$(readlink "$link").gz" "$link.gz"
+    rm "$link"
+done
 
 # 2. Programs without what only a debugger reads
 elf() { find "$root/usr/bin" "$root/usr/libexec" -type f -perm -100 | sort; }
