@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """gorae on a Debian machine of its own: systemd, cgroup v2, AppArmor, and the power cut.
 
-    vm.py BUILD [--seed N] [--cuts N] [--only SCRIPT,...] [--bats FILE,...] [--keep]
+    vm.py BUILD [--seed N] [--cuts N] [--only SCRIPT,...] [--skip SCRIPT,...] [--bats FILE,...] [--keep]
 
 The guest (image.sh makes it, once) is booted by qemu without KVM on a fresh copy of its disk, several times in turn:
 
@@ -284,10 +284,9 @@ class Lane:
 
     def boots(self, args):
         """All of them, in order. After a boot that went wrong the next ones would only say so again."""
-        first = [s for s in FIRST if os.path.exists("%s/guest/%s.sh" % (HERE, s))]
         if args.only or args.bats:
             return Boot(self, ["install"] + args.only + ["e2e"] * bool(args.bats)).run()
-        if not Boot(self, first).run():
+        if not Boot(self, [s for s in FIRST if s not in args.skip]).run():
             return False
         rng = random.Random(args.seed)
         plan, label = ["after-reboot", "work"], ""
@@ -317,6 +316,7 @@ def main():
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the power cuts")
     p.add_argument("--cuts", type=int, default=3)
     p.add_argument("--only", type=words, default=[], help="after install, run these scripts in one boot")
+    p.add_argument("--skip", type=words, default=[], help="leave these out of the first boot")
     p.add_argument("--bats", type=words, default=[], help="after install, run these files of tests/e2e in one boot")
     p.add_argument("--keep", action="store_true", help="keep disk and consoles")
     args = p.parse_args()

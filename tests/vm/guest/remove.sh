@@ -5,7 +5,7 @@
 remove() {
     gorae rm -f stays || true
     box --name kept --restart unless-stopped --stop-timeout 1 busybox sleep 100000
-    DEBIAN_FRONTEND=noninteractive apt-get remove -y gorae
+    dpkg -r gorae
     nothing_left
     never command -v gorae
     [ -d "/var/lib/gorae/containers" ]
@@ -14,7 +14,7 @@ remove() {
 check "remove stops everything and keeps the data" remove
 
 reinstall() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y ./gorae.deb
+    dpkg -i ./gorae.deb
     within 60 gorae version
     within 60 is kept running
     gorae rm -f kept
@@ -23,7 +23,7 @@ reinstall() {
 check "installed again, the containers are there" reinstall
 
 purge() {
-    DEBIAN_FRONTEND=noninteractive apt-get purge -y gorae
+    dpkg -P gorae
     nothing_left
     [ ! -e /var/lib/gorae ]
     [ ! -e /etc/gorae ]

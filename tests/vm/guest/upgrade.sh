@@ -6,7 +6,7 @@ upgrade() {
     box --name stays --restart always busybox sh -c 'trap "exit 0" TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done'
     pid_of stays >stays.pid
     main_pid >main.pid
-    DEBIAN_FRONTEND=noninteractive apt-get install -y ./gorae-next.deb
+    dpkg -i ./gorae-next.deb
     dpkg-query -W -f '${Version}' gorae | grep 'next$'
     within 60 gorae version
     [ "$(main_pid)" != "$(cat main.pid)" ]
