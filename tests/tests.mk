@@ -10,6 +10,7 @@ DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
 DEPS_DEB   := $(DEPS_BUILD) dpkg-dev binutils
 DEPS_PACKAGE := $(DEPS_DEB) lintian debootstrap
+DEPS_VM    := $(DEPS_DEB) qemu-system-x86 debootstrap e2fsprogs busybox-static python3
 DEPS_PEERS := runc crun docker.io python3-docker skopeo openssh-server docker-compose
 
 .PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-deb deps-package deps-peers
@@ -65,7 +66,7 @@ $(BUILD)/payload/%: tests/payload/%.c
 -include tests/book/book.mk
 -include exercises/exercises.mk
 
-.PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize
+.PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize test-vm
 test: deps-test ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory test-build
 	@tests/run.sh $(BUILD) laws unit fuzz-corpus figures e2e+compat,fault book exercises
@@ -92,6 +93,12 @@ test-package: deps-test deps-package deb ## the package: lintian, two builds, an
 test-sanitize: deps-test ## ASan with UBSan, then TSan, over unit and black-box tests
 	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined sanitize-one
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread sanitize-one
+
+# The guest is kept in .cache/vm, which `make clean` leaves alone; `rm -r .cache` is all there is to undo.
+test-vm: ## the package on a machine of its own (qemu): systemd, cgroup v2, power cuts, reboot, upgrade, purge
+	@[ "$$(uname -m)" != x86_64 ] || tests/install.sh $(DEPS_VM)
+	@$(MAKE) --no-print-directory deb
+	@tests/run.sh $(BUILD) vm
 
 .PHONY: sanitize-one
 sanitize-one: all $(UNIT_TESTS) $(PAYLOADS)
