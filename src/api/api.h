@@ -21,6 +21,7 @@
 
 struct options;
 struct hosts;
+struct tls_message;
 
 struct server {
     struct engine *engine;
@@ -40,6 +41,7 @@ struct request {
     int minor;               /**< of the client's API version: 44 for 1.44 */
     bool begun;              /**< a status has been sent: an error can no longer become one */
     bool tcp;                /**< it came over TCP: guard.c looks at it first */
+    struct tls_message *tls; /**< with TLS, and whose it is; or NULL */
     bool taken;              /**< the connection was handed over */
     struct http_field extra; /**< one more header of the answer, where it has a name */
 };

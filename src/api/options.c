@@ -159,13 +159,19 @@ char *options_help(void)
 char *options_table(void)
 {
     static const char *const kinds[] = {
-        [SETTING_BOOL] = "boolean",   [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
-        [SETTING_LIST] = "strings",   [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
-        [SETTING_ULIMITS] = "ulimits"};
+        [SETTING_BOOL] = "boolean",    [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
+        [SETTING_LIST] = "strings",    [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
+        [SETTING_ULIMITS] = "ulimits", [SETTING_FIXED] = "fixed"};
     autostr out = STR_INIT;
-    for (const struct setting *s = settings; s < settings + nsettings; s++)
+    for (const struct setting *s = settings; s < settings + nsettings; s++) {
+        bool fixed = s->kind == SETTING_FIXED && s->word;
         if (s->key)
-            str_addf(&out, "%s\t%s\t%s\t%s\t%s\n", s->key, s->flag, kinds[s->kind], s->live ? "live" : "start",
-                     s->help);
+            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s%s%s\n", s->key, s->flag, kinds[s->kind], s->live ? "live" : "start",
+                     fixed ? "Only " : "",
+                     !fixed     ? ""
+                     : *s->word ? s->word
+                                : "empty",
+                     fixed ? ": " : "", s->help);
+    }
     return str_take(&out);
 }

@@ -122,7 +122,8 @@ static int dial_stdio(struct cli *cli, void *options, const struct args *args)
     struct err e;
     (void)options, (void)args;
     signal(SIGPIPE, SIG_IGN);
-    autoclose int fd = client_connect(&cli->client, &e);
+    autoclose int why = -1;
+    autoclose int fd = client_connect(&cli->client, &why, &e);
     if (fd < 0)
         return cli_fail(cli, &e);
     autofree char *up_buf = mem_alloc(PART), *down_buf = mem_alloc(PART);

@@ -233,7 +233,7 @@ static void *follow_main(void *arg)
 {
     struct follower *f = arg;
     struct exec *x = f->x;
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "follows exec %.12s to its end", x->id);
     trace_to_file(x->trace);
     struct pollfd p = {.fd = x->link.fd, .events = POLLIN};

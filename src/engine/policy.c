@@ -112,7 +112,7 @@ void policy_follow(struct engine *en, struct container *c)
 static void *autostart(void *arg)
 {
     struct engine *en = arg;
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "starts what restart policies want");
     autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {

@@ -315,7 +315,7 @@ static void follow(struct engine *en, struct container *c)
 static void *monitor_main(void *arg)
 {
     struct monitor *m = arg;
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "follows container %.12s to its end", m->c->id);
     trace_to_file(m->c->trace);
     follow(m->en, m->c);

@@ -201,7 +201,7 @@ static void *stopper_main(void *arg)
 {
     struct stopper *s = arg;
     struct err e = {0};
-    autodoing d;
+    autodoing d = {0};
     doing_begin(&d, "stops container %.12s", s->c->id);
     if (engine_stop(s->en, s->c->id, 0, ENGINE_TIMEOUT_DEFAULT, &e) < 0 && e.kind != ERR_UNMODIFIED &&
         e.kind != ERR_NOT_FOUND)

@@ -7,7 +7,8 @@ BEGIN {
     kinds["number"] = "number"
     kinds["strings"] = "list of strings"
     kinds["map"] = "object of strings"
-    kinds["runtimes"] = "object: {\"NAME\": {\"path\": \"/absolute/path\"}}"
+    kinds["runtimes"] = "object: {\"NAME\": {\"path\": \"/absolute/path\", \"runtimeArgs\": [\"…\"]}}"
+    kinds["fixed"] = "an option of dockerd that may say what is so"
     kinds["ulimits"] = "object: {\"NAME\": {\"Name\": \"NAME\", \"Soft\": NUMBER, \"Hard\": NUMBER}}"
 }
 function plain(s) {

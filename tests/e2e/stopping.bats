@@ -104,7 +104,7 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
     term
     ended 0 50
     # a start that was cut short: recovery asks the runtime to take it down
-    mkdir "$T/exec/containers/$id"
+    mkdir -p "$T/exec/containers/$id" "$T/exec/runtime/$id"
     echo delete >"$T/slow-verb"
     goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" \
         --add-runtime "slow=$T/slow" >"$T/early" 2>&1 3>&- &
