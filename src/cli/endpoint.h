@@ -1,8 +1,8 @@
 /** @file
  * Which daemon a command talks to, and how it is reached.
  *
- * The word is Docker's: a context holds an endpoint. Whatever names the daemon (a flag, a variable of the environment, a
- * context) ends as one struct endpoint, so that the rest of the client has one question less.
+ * The word is Docker's: a context holds an endpoint. Whatever names the daemon (a flag, a variable of the environment,
+ * a context) ends as one struct endpoint, so that the rest of the client has one question less.
  */
 #ifndef GORAE_CLI_ENDPOINT_H
 #define GORAE_CLI_ENDPOINT_H
