@@ -26,9 +26,10 @@ house() {
     echo '  node [shape=box, style="rounded,filled", fillcolor="#f4f1ea", fontname="Helvetica,sans-serif"]; edge [color="#555555"];'
     echo '  cli [label="cli\nthe client"]; api [label="api\nsockets, routes"]; engine [label="engine\ncontainers"];'
     echo '  image [label="image\nimages, layers"]; net [label="net\nnetworks"]; shim [label="shim\nthe monitor"];'
-    echo '  runtime [label="runtime\nthe OCI runtime"]; archive [label="archive\nunpacks, packs"]; tlspipe [label="tlspipe\nTLS"]; wire [label="wire\nHTTP, frames"];'
+    echo '  runtime [label="runtime\nthe OCI runtime"]; archive [label="archive\nunpacks, packs"];'
+    echo '  doctor [label="doctor\nthe machine"]; tlspipe [label="tlspipe\nTLS"]; wire [label="wire\nHTTP, frames"];'
     echo '  base [label="base\nerrors, files, sockets, trace"];'
-    echo '  { rank=same; cli; api; shim; runtime; archive; tlspipe; } { rank=max; base; }'
+    echo '  { rank=same; cli; api; shim; runtime; archive; doctor; tlspipe; } { rank=max; base; }'
     grep -hoE '^#include "[a-z]+/' -r src --include='*.[ch]' -H | sed -E 's,^src/([a-z]+)/[^:]*:#include "([a-z]+)/,\1 \2,' |
         sort -u | awk '$1 != $2 { print "  " $1 " -> " $2 ";" }'
     echo '}'

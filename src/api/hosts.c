@@ -110,14 +110,14 @@ static int split(const char *name, bool tls, char **ret_host, char **ret_port, s
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr *a)
+bool tcp_is_loopback(const struct sockaddr *a)
 {
     if (a->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
     return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
 }
 
-static int listen_tcp(const struct addrinfo *a)
+int tcp_listen(const struct addrinfo *a)
 {
     static const int one = 1;
     autoclose int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -137,7 +137,7 @@ static int listen_in_time(const struct addrinfo *a, bool tls)
 {
     int64_t until = clock_mono() + BIND_MS * NS_PER_MS;
     int fd;
-    while ((fd = listen_tcp(a)) < 0 && errno == EADDRINUSE && tls && clock_mono() < until)
+    while ((fd = tcp_listen(a)) < 0 && errno == EADDRINUSE && tls && clock_mono() < until)
         usleep(20000);
     return fd;
 }
@@ -153,7 +153,7 @@ static int open_tcp(struct hosts *h, const struct options *o, const char *name, 
     int r = getaddrinfo(str_empty(address) ? NULL : address, port, &hints, &found);
     if (r != 0)
         return err_set(e, ERR_INVALID, "-H %s: %s: an address in numbers is expected", name, gai_strerror(r));
-    bool here = is_loopback(found->ai_addr), may = here || o->tls.verify || o->insecure_tcp;
+    bool here = tcp_is_loopback(found->ai_addr), may = here || o->tls.verify || o->insecure_tcp;
     int fd = may ? listen_in_time(found, o->tls.on) : -1;
     int why = errno;
     freeaddrinfo(found);

@@ -5,6 +5,8 @@
 
 #include "api/options.h"
 
+#include <netdb.h>
+
 #define HOSTS_MAX 16
 #define HOSTS_OLD 16 /**< tlspipes with old certificates that carry connections still */
 
@@ -31,5 +33,9 @@ struct hosts {
 int hosts_open(struct hosts *h, const struct options *o, struct err *e);
 /** @param leave connections that others hold, a container's stream, go on */
 void hosts_close(struct hosts *h, bool leave);
+/** Is the address this machine's own, which no other can reach? */
+bool tcp_is_loopback(const struct sockaddr *a);
+/** @return a socket that listens there, or -1 with errno */
+int tcp_listen(const struct addrinfo *a);
 
 #endif

@@ -9,14 +9,13 @@
 #include "api/tls.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -118,14 +117,6 @@ static void begin(struct server *sv, int fd, bool tcp, const struct tls_message 
     pthread_attr_destroy(&at);
 }
 
-/* What is typed at a container's shell shall not wait for more, and a peer that lost its power shall be noticed. */
-static void prepare_tcp(int fd)
-{
-    static const int one = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-}
-
 static void accept_one(struct server *sv, struct host *host, int *spare)
 {
     if (host->tls) {
@@ -138,7 +129,7 @@ static void accept_one(struct server *sv, struct host *host, int *spare)
     int listener = host->fd, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         if (host->tcp)
-            prepare_tcp(fd);
+            sock_prepare_tcp(fd);
         begin(sv, fd, host->tcp, NULL);
         return;
     }

@@ -92,8 +92,11 @@ static int64_t time_of(const struct story *s, const char *what)
     int64_t total = 0;
     size_t i;
     json_t *span;
-    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""), what)) total +=
-        json_int(span, "end", 0) - json_int(span, "start", 0);
+    json_array_foreach(s->spans, i, span)
+    {
+        if (str_eq(json_str(span, "what", ""), what))
+            total += json_int(span, "end", 0) - json_int(span, "start", 0);
+    }
     return total;
 }
 
@@ -133,7 +136,11 @@ static const json_t *first_by(const struct story *s, const struct actor *a)
 {
     size_t i;
     json_t *span;
-    json_array_foreach(s->spans, i, span) if (is_by(a, span)) return span;
+    json_array_foreach(s->spans, i, span)
+    {
+        if (is_by(a, span))
+            return span;
+    }
     return NULL;
 }
 
@@ -164,7 +171,7 @@ static void box(const struct drawing *d, const char *name, const char *title, co
     str_reset(&lines);
     str_add(&label, title);
     if (span && !d->shape)
-        str_addf(&label, " (pid %lld)", (long long)json_int(span, "pid", 0));
+        str_addf(&label, "\\npid %lld", (long long)json_int(span, "pid", 0));
     bool pipe = str_starts(a->prog, "tlspipe"); /* it has a part in steps 2 and 4, and no work of its own */
     add_work(&lines, d, a, pipe ? 2 : 3);
     if (lines.len > 0)
@@ -248,17 +255,41 @@ static void draw_tls(const struct drawing *d, const char *sent, const char *rece
     arrow(d, "near", "gorae", 4, both ? "the same bytes, plain again\\l" : received);
 }
 
+/* The first span called `what`, or NULL. */
+static const json_t *first_called(const struct story *s, const char *what)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span)
+    {
+        if (str_eq(json_str(span, "what", ""), what))
+            return span;
+    }
+    return NULL;
+}
+
+/* Figure 2.68 says "through the unix socket"; another address is another way. */
+static const char *way(const struct story *s)
+{
+    const char *address = json_str(first_called(s, "connect to the socket"), "detail", "");
+    if (first_by(s, &(struct actor){"tlspipe", 0, 0}))
+        return "plain, through a socket pair:";
+    return str_starts(address, "unix://") ? "through the unix socket:" : "over the network:";
+}
+
 /* 2 and 4: between the client and the daemon. */
 static void draw_daemon(const struct drawing *d)
 {
     autostr sent = STR_INIT, received = STR_INIT;
     str_reset(&sent);
     str_reset(&received);
+    str_addf(&sent, "%s\\l", way(d->s));
     add_first_lines(&sent, d, "send the request");
     add_time(&sent, d, time_of(d->s, "send the request"));
     add_first_lines(&received, d, "receive the response");
     add_time(&received, d, time_of(d->s, "receive the response"));
-    box(d, "daemon", d->s->traced ? "goraed" : "the daemon (keeps no trace)", &(struct actor){"goraed", 0, 0});
+    box(d, "daemon", d->s->traced ? "the daemon, goraed" : "the daemon (keeps no trace)",
+        &(struct actor){"goraed", 0, 0});
     if (first_by(d->s, &(struct actor){"tlspipe", 0, 0})) {
         draw_tls(d, sent.s, received.s);
         return;
@@ -270,11 +301,7 @@ static void draw_daemon(const struct drawing *d)
 /* The pid of the process that became the container's, as it saw itself; 0 where none did. */
 static int64_t container_pid(const struct story *s)
 {
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""),
-                                                     "exec the container's program")) return json_int(span, "pid", 0);
-    return 0;
+    return json_int(first_called(s, "exec the container's program"), "pid", 0);
 }
 
 /* 3: the programs behind the daemon, each started by the one before; 4: the container's output, which does not pass
@@ -285,10 +312,10 @@ static void draw_container(const struct drawing *d)
     const struct actor shim = {"shim", 0, 0}, runtime = {"runtime", 0, pid}, process = {"runtime", pid, 0};
     if (!first_by(d->s, &shim))
         return;
-    box(d, "shim", "gorae-shim", &shim);
+    box(d, "shim", "the monitor, gorae-shim", &shim);
     arrow(d, "daemon", "shim", 3, "start it; it stays as long as the container\\l");
     if (first_by(d->s, &runtime)) {
-        box(d, "runtime", "gorae-runtime", &runtime);
+        box(d, "runtime", "the OCI runtime, gorae-runtime", &runtime);
         arrow(d, "shim", "runtime", 3, "run it: create, then start\\l");
     }
     if (pid) {
@@ -314,7 +341,7 @@ void story_dot(const struct story *s, bool shape, FILE *out)
             "    edge [fontname=\"Courier,monospace\", fontsize=9];\n",
             shape ? "dot-shape" : "dot");
     draw_person(&d);
-    box(&d, "gorae", "gorae", &(struct actor){"gorae", 0, 0});
+    box(&d, "gorae", "the client, gorae", &(struct actor){"gorae", 0, 0});
     draw_daemon(&d);
     draw_container(&d);
     fprintf(out, "}\n");

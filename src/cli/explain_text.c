@@ -104,7 +104,11 @@ static void print_step(FILE *out, const struct story *s, int step)
     fprintf(out, "\n%d  %-60s %s\n", step, titles[step], outside ? "" : took);
     if (outside)
         print_outside(out, s);
-    json_array_foreach(s->spans, i, span) if (story_step(span) == step) print_span(out, s, span);
+    json_array_foreach(s->spans, i, span)
+    {
+        if (story_step(span) == step)
+            print_span(out, s, span);
+    }
 }
 
 /* Each process once, in the order of appearance, with what it is. */

@@ -112,9 +112,10 @@ static int deliver(struct reader *r)
 {
     const struct jsonlog_record *rec = &r->record;
     const struct logs_options *o = r->opt;
-    if ((rec->stream == JSONLOG_STDOUT && !o->out) || (rec->stream == JSONLOG_STDERR && !o->err))
-        return 0;
-    if (rec->time < o->since || (o->until && rec->time > o->until))
+    if (o->until && rec->time > o->until)
+        return 1; /* records are in order of time: no later one is wanted */
+    if (rec->time < o->since || (rec->stream == JSONLOG_STDOUT && !o->out) ||
+        (rec->stream == JSONLOG_STDERR && !o->err))
         return 0;
     if (!o->timestamps && !o->details)
         return r->sink(r->arg, rec->stream, rec->text, rec->len);
@@ -170,12 +171,13 @@ static int follow(struct reader *r, struct waiter *w, const char *folder, struct
     struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = engine_wait_fd(w), .events = POLLIN}};
     for (;;) {
         char news[4096];
+        int64_t left = r->opt->until ? r->opt->until - clock_real() : ATTENTION_MS * NS_PER_MS;
         int got = read_on(r, e); /* what was written before the watch began, or what it told of */
         if (got != 0)
             return got;
-        if (p[1].revents & POLLIN)
-            return 0; /* it had ended before that last reading */
-        int n = poll(p, 2, ATTENTION_MS);
+        if (p[1].revents & POLLIN || left <= 0)
+            return 0; /* it had ended, or the time was over, before that last reading */
+        int n = poll(p, 2, left < ATTENTION_MS * NS_PER_MS ? (int)(left / NS_PER_MS) + 1 : ATTENTION_MS);
         if (n < 0 && errno != EINTR)
             return err_sys(e, "wait for the log");
         if (n == 0 && r->sink(r->arg, JSONLOG_STDOUT, "", 0))

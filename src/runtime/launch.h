@@ -25,6 +25,9 @@ int launch_prepare(struct child *c, const struct launch_options *o, struct err *
 pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct child *), int *ret_sock, int *ret_pidfd,
                    struct err *e);
 
+/** Let a child into its control groups, which are there, and say GO. */
+int launch_place(const struct cgroup *cg, int sock, struct err *e);
+
 /** Receive until `kind` comes; warnings go to the log, anything else is an error. */
 int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e);
 

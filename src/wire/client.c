@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "wire/client_parts.h"
+#include "wire/ssh.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,6 +36,7 @@ void client_init(struct client *c, const char *host, const char *version)
 void client_release(struct client *c)
 {
     client_close(c->idle);
+    ssh_end(&c->ssh);
     free(c->host);
     *c = (struct client){0};
 }
@@ -56,11 +58,37 @@ void client_keep(struct client *c, struct http *h)
         c->idle = h;
 }
 
-static struct http *open_new(const struct client *c, struct err *e)
+int client_connect(struct client *c, int *ret_why, struct err *e)
 {
-    struct span span = trace_begin(2, "connect to the socket");
-    int why, fd = dial_with_why(c->host, c->tls, &why, e);
+    bool ssh = str_starts(c->host, "ssh://");
+    struct span span = trace_begin(2, ssh ? "start ssh" : "connect to the socket");
+    *ret_why = -1;
+    int fd = ssh ? ssh_dial(&c->ssh, c->host, e) : dial_with_why(c->host, c->tls, ret_why, e);
     trace_end(&span, "%s%s", c->host, fd < 0 ? ": failed" : "");
+    return fd;
+}
+
+bool client_is_lost(int sys)
+{
+    return sys == ETIMEDOUT || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == ECONNRESET;
+}
+
+void client_explain(const struct client *c, struct http *h, struct err *e)
+{
+    if (e && client_is_lost(e->sys)) {
+        errno = e->sys;
+        err_sys(e, "lost the connection to the daemon at %s", c->host);
+    }
+    if (dial_why(h->why, e))
+        err_wrap(e, "no answer from the daemon at %s", c->host);
+    if (h->fd >= 0 && http_peek_peer(h) < 0)
+        ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
+}
+
+static struct http *open_new(struct client *c, struct err *e)
+{
+    int why;
+    int fd = client_connect(c, &why, e);
     if (fd < 0)
         return NULL;
     struct http *h = mem_alloc(sizeof(*h));
@@ -136,13 +164,7 @@ static void request_init(struct request *q, const struct client *c, const char *
 
 /* ---- one exchange ---- */
 
-static int no_answer(const struct client *c, const struct http *h, struct err *e)
-{
-    dial_why(h->why, e);
-    return err_wrap(e, "no answer from the daemon at %s", c->host);
-}
-
-static int send_whole(const struct client *c, struct http *h, const struct request *q, struct err *e)
+static int send_whole(struct http *h, const struct request *q, struct err *e)
 {
     struct http_tap tap = {.n = 0};
     h->tap_out = trace_on() ? &tap : NULL;
@@ -150,7 +172,7 @@ static int send_whole(const struct client *c, struct http *h, const struct reque
     int r = http_write_request_whole(h, q->method, q->target, q->fields.v, q->body, q->body_len, e);
     client_trace_end(&span, &tap, q->target);
     h->tap_out = NULL;
-    return r < 0 && h->why >= 0 ? no_answer(c, h, e) : r;
+    return r;
 }
 
 static int receive_head(struct client *c, struct http *h, const struct request *q, struct http_head *ret, struct err *e)
@@ -160,7 +182,7 @@ static int receive_head(struct client *c, struct http *h, const struct request *
     int r = http_read_response(h, q->method, ret, e);
     h->tap_in = NULL;
     if (r < 0)
-        return no_answer(c, h, e);
+        return err_wrap(e, "no answer from the daemon at %s", c->host);
     c->status = ret->status;
     struct span span = trace_begin(4, "receive the response");
     span.start = h->head_started;
@@ -183,7 +205,7 @@ static struct http *exchange_idle(struct client *c, const struct request *q, str
     if (!h)
         return NULL;
     uint64_t before = h->bytes_in;
-    bool sent = send_whole(c, h, q, e) == 0;
+    bool sent = send_whole(h, q, e) == 0;
     if (sent && receive_head(c, h, q, ret, e) == 0)
         return h;
     if (sent)
@@ -210,7 +232,8 @@ static struct http *exchange(struct client *c, const struct request *q, bool fre
         return NULL;
     }
     h = open_new(c, e);
-    if (h && (send_whole(c, h, q, e) < 0 || receive_head(c, h, q, ret, e) < 0)) {
+    if (h && (send_whole(h, q, e) < 0 || receive_head(c, h, q, ret, e) < 0)) {
+        client_explain(c, h, e);
         client_close(h);
         return NULL;
     }
@@ -350,8 +373,6 @@ static int upload(struct client *c, struct reply *r, const struct request *q, cl
         r->http->broken = false;
         if (receive_head(c, r->http, q, &r->head, &none) == 0 && c->status >= 400)
             done = 1;
-        else if (r->http->why >= 0)
-            *e = none;
     }
     if (done != 0) /* the request is cut short, so this connection cannot carry another */
         r->http->last = true;
@@ -377,6 +398,8 @@ int client_upload(struct client *c, const char *method, const char *path, const 
         return 0;
     if (r == 0)
         reply_fail(ret, &mine);
+    else
+        client_explain(c, ret->http, &mine);
     reply_release(ret);
     if (e)
         *e = mine;

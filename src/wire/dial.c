@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +71,7 @@ static int dial_address(const struct addrinfo *a)
     autoclose int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
     if (fd < 0 || connect_in_time(fd, a) < 0)
         return -1;
-    int on = 1; /* a small request must not wait for the answer to the one before; a dead peer must be noticed */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    sock_prepare_tcp(fd);
     return take_fd(&fd);
 }
 
@@ -137,9 +133,8 @@ int dial_with_why(const char *host, const struct dial_tls *tls, int *ret_why, st
         return dial_unix(host, host + 7, e);
     if (str_starts(host, "tcp://"))
         return dial_tcp(host, host + 6, tls, ret_why, e);
-    if (str_starts(host, "ssh://"))
-        return err_set(e, ERR_NOT_IMPLEMENTED, "cannot connect to the daemon at %s: ssh is not supported yet", host);
-    return err_set(e, ERR_INVALID, "invalid daemon address \"%s\": expected unix:///path or tcp://host:port", host);
+    return err_set(e, ERR_INVALID,
+                   "invalid daemon address \"%s\": expected unix:///path, tcp://host:port or ssh://user@host", host);
 }
 
 char *dial_authority(const char *host, const struct dial_tls *tls)

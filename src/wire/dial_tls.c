@@ -118,11 +118,12 @@ int dial_tls(int tcp, const char *host, const char *name, const struct dial_tls 
                             : said);
 }
 
-void dial_why(int why, struct err *e)
+bool dial_why(int why, struct err *e)
 {
     char said[SAID_MAX];
     if (why < 0 || listen_to(why, said, sizeof(said), LAST_WORD_MS) <= 0)
-        return;
+        return false;
     tidy(said);
     err_set(e, ERR_SYSTEM, "%s", said);
+    return true;
 }

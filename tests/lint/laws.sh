@@ -11,7 +11,7 @@ breach() { echo "law: $*"; bad=1; }
 declare -A may=(
     [base]="" [wire]="base" [cli]="base wire" [api]="base wire engine build image net" [engine]="base image net"
     [image]="base" [build]="base engine image" [net]="base" [shim]="base wire" [runtime]="base" [archive]="base"
-    [tlspipe]="base" [init]=""
+    [tlspipe]="base" [init]="" [doctor]="base"
 )
 while IFS=: read -r file line text; do
     from=${file#src/}; from=${from%%/*}
@@ -34,7 +34,7 @@ done < <(find src chapters exercises \( -name '*.c' -o -name '*.h' \) -print0 2>
 whole() { cat "$@" 2>/dev/null | wc -l; }
 total=$(whole src/{api,engine,image,net,build,base}/*.[ch] src/wire/{http,frame}*.[ch])
 [ "$total" -le 25000 ] || breach "src: the daemon's modules have $total lines; the engine whole has at most 25,000"
-for module in cli runtime shim archive init tlspipe; do
+for module in cli runtime shim archive init doctor tlspipe; do
     n=$(whole src/$module/*.[ch])
     [ "$n" -le 12000 ] || breach "src/$module: $n lines; a program's own module has at most 12,000"
 done
@@ -81,6 +81,33 @@ forbid 'c->state = ' 'ask machine_next()' 'src/(engine/(record|engine)\.c|(api|c
 while IFS= read -r -d '' file; do
     head -c 2 "$file" | grep -q '/\*' || breach "$file: a file opens with what it is"
 done < <(find src \( -name '*.c' -o -name '*.h' \) -print0)
+
+# --- what to read next ----------------------------------------------------------------------------------------------
+# A file that an essay sends its reader to is there.
+while read -r file next; do
+    case "$next" in */*) path=src/$next ;; *) path=$(dirname "$file")/$next ;; esac
+    [ -e "$path" ] || breach "$file: read next: there is no $next"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
+    FNR == 1 { on = 0 }
+    /Read next/ { on = 1; sub(/^.*Read next/, "") }
+    on {
+        end = /\*\//
+        sub(/\*\/.*$/, "")
+        while (match($0, /[a-z0-9_]+(\/[a-z0-9_]+)?\.[ch]/)) {
+            print FILENAME, substr($0, RSTART, RLENGTH)
+            $0 = substr($0, RSTART + RLENGTH)
+        }
+        if (end) on = 0
+    }')
+# The reading order of the README: the essay of each file names the next, so that nobody has to go back to the list.
+before=
+while read -r file; do
+    name=${file#src/}
+    [ "${file%/*}" != "${before%/*}" ] || name=${file##*/}
+    [ -z "$before" ] || sed '/\*\//q' "$before" | grep -qE "(^|[^a-z_/])$name([^a-z_]|\$)" ||
+        breach "$before: the README goes on with $file, its essay does not"
+    before=$file
+done < <(grep -oE '^\| [0-9]+ \| `src/[a-z_/]+\.c`' README.md 2>/dev/null | grep -oE 'src/[a-z_/]+\.c')
 
 # --- top level ------------------------------------------------------------------------------------------------------
 for x in *; do
