@@ -4,12 +4,13 @@
 # Debian's and Ubuntu's names. Nothing is asked of the network where all are there already.
 DEPS_BUILD := gcc make libc6-dev libjansson-dev nettle-dev libarchive-dev libseccomp-dev libcap-dev libssl-dev
 DEPS_RUN   := $(DEPS_BUILD) busybox-static graphviz iproute2
-DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils openssl man-db mandoc
+DEPS_TEST  := $(DEPS_RUN) check bats socat python3 jq curl strace procps bsdextrautils libcap2-bin util-linux xz-utils man-db mandoc openssl
 DEPS_LINT  := $(DEPS_BUILD) check clang-format-14 clang-tidy-14 cppcheck shellcheck
 DEPS_FUZZ  := $(DEPS_BUILD) clang-14 libclang-rt-14-dev
 DEPS_BOOK  := doxygen graphviz python3 clang
 DEPS_DEB   := $(DEPS_BUILD) dpkg-dev binutils
 DEPS_PACKAGE := $(DEPS_DEB) lintian debootstrap
+DEPS_VM    := $(DEPS_DEB) qemu-system-x86 debootstrap e2fsprogs busybox-static python3
 DEPS_PEERS := runc crun docker.io python3-docker skopeo openssh-server docker-compose
 
 .PHONY: deps-build deps-run deps-test deps-lint deps-fuzz deps-book deps-deb deps-package deps-peers
@@ -65,7 +66,7 @@ $(BUILD)/payload/%: tests/payload/%.c
 -include tests/book/book.mk
 -include exercises/exercises.mk
 
-.PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize
+.PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize test-vm
 test: deps-test ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory test-build
 	@tests/run.sh $(BUILD) laws unit fuzz-corpus figures e2e+compat,fault book exercises
@@ -92,6 +93,12 @@ test-package: deps-test deps-package deb ## the package: lintian, two builds, an
 test-sanitize: deps-test ## ASan with UBSan, then TSan, over unit and black-box tests
 	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined sanitize-one
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread sanitize-one
+
+# The guest is kept in .cache/vm, which `make clean` leaves alone; `rm -r .cache` is all there is to undo.
+test-vm: ## the package on a machine of its own (qemu): systemd, cgroup v2, power cuts, reboot, upgrade, purge
+	@[ "$$(uname -m)" != x86_64 ] || tests/install.sh $(DEPS_VM)
+	@$(MAKE) --no-print-directory deb
+	@tests/run.sh $(BUILD) vm
 
 .PHONY: sanitize-one
 sanitize-one: all $(UNIT_TESTS) $(PAYLOADS)
@@ -165,6 +172,6 @@ deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same 
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
-	rm -f $(HELPERS:%=$(DESTDIR)$(LIBEXECDIR)/%) $(DESTDIR)$(LIBEXECDIR)/make-certs
+	rm -f $(patsubst %,$(DESTDIR)$(LIBEXECDIR)/%,$(HELPERS) make-certs)
 	cd $(DESTDIR)$(MANDIR) 2>/dev/null && rm -f man1/gorae.1 man1/gorae-*.1 man5/gorae-daemon.json.5 man8/goraed.8 man8/gorae-runtime.8 || true
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null

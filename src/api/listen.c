@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/hosts.h"
 #include "api/tls.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sock.h"
@@ -143,18 +144,26 @@ static void accept_one(struct server *sv, struct host *host, int *spare)
     log_warn("out of file descriptors: a connection was turned away");
 }
 
+/* Milliseconds, rounded up, so that after them it is due. */
+static int ms_until(int64_t due)
+{
+    int64_t left = due - clock_mono();
+    return left < 0 ? 0 : (int)(left / NS_PER_MS) + 1;
+}
+
 int listen_serve(struct server *sv, int event_fd, int tick_ms, bool (*on_event)(void *arg), void *arg, struct err *e)
 {
     struct hosts *hosts = sv->hosts;
     struct pollfd p[HOSTS_MAX + HOSTS_OLD + 1];
     int spare = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
+    int64_t due = clock_mono() + tick_ms * NS_PER_MS;
     for (;;) {
-        int wait = tls_tend(hosts, sv->opt);
+        int wait = tls_tend(hosts, sv->opt), left = tick_ms < 0 ? -1 : ms_until(due);
         size_t k = hosts->n;
         for (size_t i = 0; i < k; i++)
             p[i] = (struct pollfd){.fd = hosts->v[i].tls ? hosts->v[i].control : hosts->v[i].fd, .events = POLLIN};
         p[k] = (struct pollfd){.fd = event_fd, .events = POLLIN};
-        int n = poll(p, k + 1, wait < 0 || (tick_ms >= 0 && tick_ms < wait) ? tick_ms : wait);
+        int n = poll(p, k + 1, wait < 0 || (left >= 0 && left < wait) ? left : wait);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -164,8 +173,14 @@ int listen_serve(struct server *sv, int event_fd, int tick_ms, bool (*on_event)(
         for (size_t i = 0; i < k; i++)
             if (p[i].revents)
                 accept_one(sv, &hosts->v[i], &spare);
-        if ((n == 0 || p[k].revents) && !on_event(arg)) /* it may change the hosts */
+        if (p[k].revents && !on_event(arg)) /* it may change the hosts */
             break;
+        /* A tick comes by the clock: under constant traffic poll never runs out of time. */
+        if (tick_ms >= 0 && clock_mono() >= due) {
+            if (!on_event(arg))
+                break;
+            due = clock_mono() + tick_ms * NS_PER_MS;
+        }
     }
     fd_close(spare);
     return r;
