@@ -98,6 +98,13 @@ refused() { # CODE TEXT ARGUMENTS…
     [ "$status" = 1 ]
 }
 
+@test "ps -q wins over --format, and says so, as docker's does" {
+    id=$(gorae create --name quiet busybox)
+    [ "$(gorae ps -aq --no-trunc --format '{{.Names}}' 2>"$T/warned")" = "$id" ]
+    grep -qx 'WARNING: Ignoring custom format, because both --format and --quiet are set.' "$T/warned"
+    [ "$(gorae ps -a --format '{{.Names}}' 2>&1)" = quiet ] # positive control
+}
+
 @test "flags of docker that are not ours are refused by name, with a reason" {
     refused 125 "--use-api-socket" run --use-api-socket busybox true
     [[ $output == *"-v"* ]]
