@@ -6,9 +6,12 @@
  *
  * Read next: the handlers of one subject, containers.c, or the most unusual of them, streams.c. */
 #include "api/api.h"
+#include "base/clock.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tlsproto.h"
 #include "base/trace.h"
 
 #include <stdlib.h>
@@ -93,6 +96,31 @@ static const struct route routes[] = {
     {"DELETE", "/volumes/{}", NULL, "volumes come with the step on volumes"},
 };
 
+static struct {
+    atomic_ullong ok, failed;
+    atomic_llong ns;
+} tallies[sizeof(routes) / sizeof(routes[0])];
+
+void router_tallies(void (*visit)(void *arg, const struct route_tally *t), void *arg)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        const struct route_tally t = {routes[i].method, routes[i].pattern, tallies[i].ok, tallies[i].failed,
+                                      tallies[i].ns};
+        visit(arg, &t);
+    }
+}
+
+static int take_route(struct request *r, size_t i, struct err *e)
+{
+    int64_t from = clock_mono();
+    int done = routes[i].handler ? routes[i].handler(r, e)
+                                 : err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: %s", routes[i].later);
+    atomic_fetch_add(done < 0 ? &tallies[i].failed : &tallies[i].ok, 1);
+    if (done == 0)
+        atomic_fetch_add(&tallies[i].ns, clock_mono() - from);
+    return done;
+}
+
 /* Does the path fit? Then the name, if the pattern has one, is new memory in *ret_name. */
 static bool fits(const char *pattern, const char *path, char **ret_name)
 {
@@ -171,9 +199,7 @@ static int dispatch(struct request *r, struct span *parsed, struct err *e)
             continue;
         trace_end(parsed, "route %s %s%s%s, API 1.%d", routes[i].method, routes[i].pattern, r->name ? ", name " : "",
                   r->name ? r->name : "", r->minor);
-        if (!routes[i].handler)
-            return err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: %s", routes[i].later);
-        return routes[i].handler(r, e);
+        return take_route(r, i, e);
     }
     return refuse(r->head->method, trimmed, e);
 }
@@ -186,11 +212,20 @@ static void begin_trace(struct request *r)
         return;
     autofree char *path = str_printf("%s/trace/%s", engine_config(r->engine)->exec_root, id);
     trace_to_file(path);
+    struct tls_message *tls = r->tls;
+    if (tls && tls->end) { /* how this connection came to be, once */
+        autofree char *detail = str_printf("%s, from %s\nthe client's certificate: %s", tls->session, tls->peer,
+                                           tls->verified ? tls->name : "not asked for");
+        trace_span_by("tlspiped", tls->pid, 2, "shake hands (TLS)", tls->start, tls->end, detail);
+        tls->end = 0;
+    }
 }
 
 void router_serve(struct request *r)
 {
     struct err e = {0};
+    autodoing d = {0};
+    doing_begin(&d, "%s %s", r->head->method, r->head->target);
     begin_trace(r);
     struct span parsed = trace_begin(3, "parse the request");
     if (guard_check(r, &e) < 0 || http_target_parse(r->head->target, &r->target, &e) < 0 ||

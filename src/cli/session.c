@@ -194,32 +194,66 @@ static int put(struct session *s, int fd, const char *p, size_t n, struct err *e
     return 0;
 }
 
+/* What came in one read, gathered by stream: short lines would otherwise cost two system calls each. */
 struct sink {
     struct session *s;
     struct err *e;
+    int fd;
+    size_t held;
+    char hold[16384];
 };
+
+static int put_held(struct sink *to)
+{
+    size_t n = to->held;
+    to->held = 0;
+    return put(to->s, to->fd, to->hold, n, to->e);
+}
 
 static int put_frame(void *arg, int stream, const void *p, size_t n)
 {
     struct sink *to = arg;
     struct session *s = to->s;
     if (stream == FRAME_ERROR) {
+        put_held(to); /* what came before it; the error that is told is the daemon's */
         err_set(to->e, ERR_SYSTEM, "the daemon ended the stream: %.*s", (int)(n < 512 ? n : 512), (const char *)p);
         return -2;
     }
     s->bytes += n;
     if (trace_on() && s->sample.len < SAMPLE_MAX)
         str_addn(&s->sample, p, n < SAMPLE_MAX - s->sample.len ? n : SAMPLE_MAX - s->sample.len);
-    return put(s, stream == FRAME_STDERR ? STDERR_FILENO : STDOUT_FILENO, p, n, to->e) < 0 ? -2 : 0;
+    int fd = stream == FRAME_STDERR ? STDERR_FILENO : STDOUT_FILENO;
+    if ((fd != to->fd || to->held + n > sizeof(to->hold)) && put_held(to) < 0)
+        return -2;
+    to->fd = fd;
+    if (n > sizeof(to->hold))
+        return put(s, fd, p, n, to->e) < 0 ? -2 : 0;
+    memcpy(to->hold + to->held, p, n);
+    to->held += n;
+    return 0;
 }
 
 int session_print(struct session *s, const void *p, size_t n, struct err *e)
 {
-    struct sink to = {s, e};
+    struct sink to;
+    to.s = s;
+    to.e = e;
+    to.fd = STDOUT_FILENO;
+    to.held = 0;
     int r = s->tty ? put_frame(&to, FRAME_STDOUT, p, n) : frame_feed(&s->frames, p, n, put_frame, &to);
+    if (r != -2 && put_held(&to) < 0)
+        r = -2;
     if (r == -1)
         err_set(e, ERR_INVALID, "the stream is not in frames, as it should be without a terminal");
     return r < 0 ? -1 : 0;
+}
+
+/* A read or write of the connection has failed, errno says how. */
+static int broken(const struct session *s, const char *what, struct err *e)
+{
+    if (client_is_lost(errno))
+        return err_sys(e, "lost the connection to the daemon at %s", s->cli->client.host);
+    return err_sys(e, "cannot %s the container", what);
 }
 
 /* @return 0, also when the other side has ended (then the connection is closed), or -1 */
@@ -232,7 +266,7 @@ static int from_container(struct session *s, struct err *e)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0 && errno != ECONNRESET)
-        return err_sys(e, "cannot read from the container");
+        return broken(s, "read from", e);
     hang_up(s);
     return 0;
 }
@@ -268,7 +302,7 @@ static int to_container(struct session *s, struct err *e)
     ssize_t n = send(s->hijack.fd, s->out + s->out_pos, s->out_len - s->out_pos, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         if (errno != EPIPE && errno != ECONNRESET)
-            return err_sys(e, "cannot write to the container");
+            return broken(s, "write to", e);
         /* It closed its standard input; it may go on writing. */
         s->out_pos = s->out_len;
         s->in = -1;

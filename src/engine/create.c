@@ -132,10 +132,13 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
 {
     enum net_kind net;
     const char *runtime = json_str(host, "Runtime", "");
-    if (*runtime == '\0')
-        json_object_set_new(host, "Runtime", json_string(en->opt.default_runtime));
-    else if (!runtime_path(en, runtime))
-        return err_set(e, ERR_INVALID, "Unknown runtime specified %s", runtime);
+    autofree char *own = *runtime ? NULL : runtime_default(en);
+    if (own)
+        json_object_set_new(host, "Runtime", json_string(own));
+    else if (runtime_check(en, runtime, e) < 0)
+        return -1;
+    if (engine_check_cgroup_parent(json_str(host, "CgroupParent", ""), en->opt.systemd_cgroup, e) < 0)
+        return err_wrap(e, "CgroupParent");
     /* The host's cgroup namespace where cgroup v1 is mounted, as Docker: its tools expect to see the whole tree. */
     if (!*json_str(host, "CgroupnsMode", ""))
         json_object_set_new(host, "CgroupnsMode",
@@ -204,7 +207,7 @@ static void make_id(char id[ID_LENGTH + 1])
 }
 
 static int fill(struct engine *en, struct container *c, const json_t *body, int api_minor, json_t *warnings,
-                struct err *e)
+                const char *platform, struct err *e)
 {
     const char *image_name = json_string_value(body_get(body, "Image"));
     json_auto_t *image = NULL;
@@ -212,14 +215,20 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
         return err_set(e, ERR_INVALID, "no image was given");
     c->image = image_resolve(en->images, image_name, e);
     image = c->image ? image_config(en->images, c->image, e) : NULL;
-    if (!image)
+    if (!image || (*platform && image_is_for(image, image_name, platform, e) < 0))
         return -1;
     c->config = config_complete(body, json_object_get(image, "config"), e);
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
     if (c->host)
         defaults_apply(en, body, c->host);
-    if (!c->host || create_check(en, c->config, c->host, warnings, e) < 0)
+    if (!c->host)
         return -1;
+    if (create_check(en, c->config, c->host, warnings, e) < 0) {
+        if (e->kind ==
+            ERR_NOT_FOUND) /* of a donor or a network: to clients "not found" means the image, and they pull */
+            e->kind = ERR_INVALID;
+        return -1;
+    }
     c->path_args = config_command(c->config, e);
     if (!c->path_args)
         return -1;
@@ -233,7 +242,8 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     return 0;
 }
 
-json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e)
+json_t *engine_create(struct engine *en, const char *name, const char *platform, const json_t *body, int api_minor,
+                      struct err *e)
 {
     char id[ID_LENGTH + 1];
     json_auto_t *warnings = json_array();
@@ -242,7 +252,7 @@ json_t *engine_create(struct engine *en, const char *name, const json_t *body, i
     struct container *c = container_new(id);
     c->created = clock_real();
     struct span s = trace_begin(3, "check the request against the image");
-    if (fill(en, c, body, api_minor, warnings, e) < 0)
+    if (fill(en, c, body, api_minor, warnings, platform, e) < 0)
         goto fail;
     trace_end(&s, "Config and HostConfig completed; %s", c->image);
     if (str_empty(name))

@@ -18,6 +18,7 @@
  * Read next: exec.c. */
 #include "engine/health.h"
 #include "base/clock.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -318,6 +319,8 @@ static bool is_paused(struct watcher *w)
 static void *watch(void *arg)
 {
     struct watcher *w = arg;
+    autodoing d = {0};
+    doing_begin(&d, "checks the health of container %.12s", w->c->id);
     while (wait_for_turn(w))
         if (!is_paused(w))
             check_once(w->en, w->c, w->run);

@@ -174,14 +174,6 @@ static json_t *sysctls(const json_t *host, bool host_net)
     return s;
 }
 
-char *container_cgroup(struct engine *en, const struct container *c)
-{
-    const char *parent = json_str(c->host, "CgroupParent", "");
-    if (!*parent)
-        parent = en->opt.cgroup_parent;
-    return str_printf("%s%s/%s", *parent == '/' ? "" : "/", parent, c->id);
-}
-
 static json_t *linux_part(struct engine *en, struct container *c, const json_t *caps, const json_t *mounts,
                           struct err *e)
 {
@@ -195,7 +187,11 @@ static json_t *linux_part(struct engine *en, struct container *c, const json_t *
         json_decref(seccomp);
         return NULL;
     }
-    autofree char *cgroup = container_cgroup(en, c);
+    autofree char *cgroup = cgroup_place(en, c);
+    pthread_mutex_lock(&en->lock);
+    free(c->place);
+    c->place = mem_strdup(cgroup);
+    pthread_mutex_unlock(&en->lock);
     json_t *lin = json_pack("{s:s, s:o, s:o, s:o, s:s}", "cgroupsPath", cgroup, "namespaces",
                             namespaces(c, net == NET_HOST), "resources", spec_resources(c->host), "sysctl",
                             sysctls(c->host, net == NET_HOST), "rootfsPropagation", propagation);

@@ -5,6 +5,7 @@
  * (container_signal), never to a bare number. */
 #include "engine/model.h"
 #include "base/clock.h"
+#include "base/doing.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -187,10 +188,11 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
 
 /* ---- all at once, when the daemon stops ---- */
 
+#define GRACE_S 5 /* beyond the longest patience, for SIGKILL to do its work */
+
 struct stopper {
     struct engine *en;
-    char id[ID_LENGTH + 1];
-    int timeout_s;
+    struct container *c;
     pthread_t thread;
     bool started;
 };
@@ -199,34 +201,75 @@ static void *stopper_main(void *arg)
 {
     struct stopper *s = arg;
     struct err e = {0};
-    if (engine_stop(s->en, s->id, 0, s->timeout_s, &e) < 0 && e.kind != ERR_UNMODIFIED && e.kind != ERR_NOT_FOUND)
+    autodoing d = {0};
+    doing_begin(&d, "stops container %.12s", s->c->id);
+    if (engine_stop(s->en, s->c->id, 0, ENGINE_TIMEOUT_DEFAULT, &e) < 0 && e.kind != ERR_UNMODIFIED &&
+        e.kind != ERR_NOT_FOUND)
         log_error("%s", e.msg);
     return NULL;
 }
 
-void engine_stop_all(struct engine *en, int timeout_s)
+/* Is there anything to stop, or about to be? A start that is under way holds `op`; it is waited for. */
+static bool may_run(struct container *c)
 {
+    bool busy = pthread_mutex_trylock(&c->op) != 0;
+    if (!busy)
+        pthread_mutex_unlock(&c->op);
+    return busy || state_alive(c->state);
+}
+
+/* @param ret_patience_s the longest of their timeouts, at least `timeout_s`; -1 for no limit */
+static struct stopper *whom_to_stop(struct engine *en, int timeout_s, size_t *ret_n, int64_t *ret_patience_s)
+{
+    int64_t most = timeout_s;
+    size_t n = 0;
     pthread_mutex_lock(&en->lock);
     en->stopping = true;
     pthread_cond_broadcast(&en->policy);
-    size_t n = 0, room = en->ncontainers;
-    autofree struct stopper *s = mem_alloc((room + 1) * sizeof(*s));
-    for (struct container *c = en->containers; c && n < room; c = c->next) {
-        if (!state_alive(c->state))
+    struct stopper *s = mem_alloc((en->ncontainers + 1) * sizeof(*s));
+    for (struct container *c = en->containers; c; c = c->next) {
+        if (!may_run(c))
             continue;
-        int own = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+        int64_t own = json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+        most = most < 0 || own < 0 ? -1 : own + GRACE_S > most ? own + GRACE_S : most;
+        c->refs++;
         s[n].en = en;
-        memcpy(s[n].id, c->id, sizeof(c->id));
-        s[n].timeout_s = timeout_s >= 0 && (own < 0 || own > timeout_s) ? timeout_s : own;
-        n++;
+        s[n++].c = c;
     }
     pthread_mutex_unlock(&en->lock);
+    *ret_n = n;
+    *ret_patience_s = most;
+    return s;
+}
+
+void engine_stop_all(struct engine *en, int timeout_s)
+{
+    size_t n, late = 0;
+    int64_t patience;
+    struct stopper *s = whom_to_stop(en, timeout_s, &n, &patience);
+    int64_t until = clock_mono() + (patience < 0 ? 365 * 86400LL : patience) * NS_PER_S;
+    const struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
     for (size_t i = 0; i < n; i++)
         s[i].started = pthread_create(&s[i].thread, NULL, stopper_main, &s[i]) == 0;
     for (size_t i = 0; i < n; i++) {
-        if (s[i].started)
-            pthread_join(s[i].thread, NULL);
-        else
+        if (!s[i].started)
             stopper_main(&s[i]);
+        else if (pthread_clockjoin_np(s[i].thread, NULL, CLOCK_MONOTONIC, &at) != 0 && ++late)
+            log_error("container %.12s is not to be stopped: it is left to the next daemon", s[i].c->id);
+    }
+    for (size_t i = 0; late == 0 && i < n; i++) /* who is late still uses them, until the process ends */
+        container_put(en, s[i].c);
+    if (late == 0)
+        free(s);
+}
+
+void engine_hurry(struct engine *en)
+{
+    autofree struct container **all = container_all(en);
+    for (size_t i = 0; all[i]; i++) {
+        struct err ignored; /* it has ended by itself */
+        if (container_signal(en, all[i], SIGKILL, &ignored) == 0)
+            event_kill(en, all[i], SIGKILL);
+        container_put(en, all[i]);
     }
 }

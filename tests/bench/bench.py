@@ -2,6 +2,8 @@
 """Measure gorae and its peers side by side; called by bench.sh. Prints a table, writes bench.csv and bench.svg."""
 import csv, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
+import many
+
 BUILD, RUNS, OUT = os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORK = tempfile.mkdtemp(prefix="gorae-bench.", dir="/tmp")
@@ -213,6 +215,40 @@ def runtimes():
     return {n: statistics.median(v[2:]) for n, v in took.items()}
 
 
+def memory(e):
+    """MiB of all of an engine's processes together (PSS: what they share is counted once)."""
+    shims = pids(e.shim, WORK if e.name == "gorae" else "moby")
+    others = pids("containerd", WORK) if e.name == "docker" else []
+    return sum(pss(p) for p in [e.proc.pid, *shims, *others])
+
+
+def crowd(all_, rows):
+    """What takes many containers or many bytes. BENCH_MANY and BENCH_LOG_MB make it smaller, to try the bench itself."""
+    number, megabytes = int(os.environ.get("BENCH_MANY", 1000)), int(os.environ.get("BENCH_LOG_MB", 200))
+    hundred = max(2, number // 10)
+    rows.append(("logs of %d MB" % megabytes, "s", {e.name: many.logs(e, megabytes) for e in all_}, None))
+    rows.append(("%d in a row: start, stop, rm" % hundred, "s", {e.name: many.in_a_row(e, hundred) for e in all_}, None))
+    up, down, each = {}, {}, {}
+    for e in all_:
+        up[e.name], down[e.name], each[e.name] = many.at_once(e, hundred, memory)
+    rows.append(("%d at once: start" % hundred, "s", up, None))
+    rows.append(("%d at once: rm -f" % hundred, "s", down, None))
+    rows.append(("memory a container, of %d" % hundred, "MiB", each, None))
+    ours = all_[0]
+    created = many.create(ours, number)
+    for e in all_[1:]:
+        many.create_quickly(e, number)
+    rows.append(("ps -a with %d containers, wall" % number, "ms", {e.name: many.ps(e, min(RUNS, 9)) for e in all_}, None))
+    started = many.start(ours, number)
+    for e in all_:
+        many.remove(e, number)
+    rows.append(("create: last tenth / first tenth", "times", {"gorae": many.slope(created)}, None))
+    rows.append(("start: last tenth / first tenth", "times", {"gorae": many.slope(started)}, None))
+    with open(OUT + "/more.csv", "w", newline="") as f:
+        csv.writer(f).writerows([("containers before", "create ms", "start ms"), *zip(range(number), created, started)])
+    many.plot(OUT + "/more.svg", [("create", many.buckets(created)), ("start", many.buckets(started))], number)
+
+
 def main():
     os.mkdir(RUN)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", RUN], check=True)
@@ -288,13 +324,18 @@ def main():
     for e in all_:
         e.down()
     rows.append(("OCI runtime: create, start, delete", "ms", runtimes(), least))
+    for e in all_:
+        e.up()
+    crowd(all_, rows)
+    for e in all_:
+        e.down()
     peers = [e.name for e in all_ + alone if e.name != "gorae"]
-    peers += [n for n in rows[-1][2] if n != "gorae"]
+    peers += sorted({n for row in rows for n in row[2]} - {"gorae", *peers})
     table(rows, peers)
     plot(rows, peers)
     print()
     missed(rows, stories)
-    print("written: %s/bench.csv, bench.svg (medians of %d runs)" % (os.path.relpath(OUT), RUNS))
+    print("written: %s/bench.csv, bench.svg, more.csv, more.svg (medians of %d runs)" % (os.path.relpath(OUT), RUNS))
 
 
 try:
