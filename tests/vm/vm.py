@@ -30,8 +30,8 @@ sys.dont_write_bytecode = True
 from acks import Promises
 from disk import Disk
 
-SILENT_MAX = 240  # seconds without a word on port or console; the slowest step under emulation takes about 20
-BOOT_MAX = 600
+SILENT_MAX = 300  # seconds without a word on port or console; a busy host makes a step of two seconds one of a hundred
+BOOT_MAX = 900
 DEAD = re.compile(r"Kernel panic|emergency mode|Freezing execution|end Kernel panic|Give root password|BUG: ")
 FIRST = ["install", "service", "limits", "life", "apparmor", "systemd-cgroup", "before-reboot"]
 LAST = ["upgrade", "remove"]

@@ -8,7 +8,7 @@ export LC_ALL=C.UTF-8 HOME=/root
 cd /run/lane || exit 1
 PS4='+ ${BASH_SOURCE##*/} line $LINENO: '
 
-CHECK_MAX=150 # seconds; what hangs is ended, so that the next check has its turn
+CHECK_MAX=240 # seconds; what hangs is ended, so that the next check has its turn
 
 check() {
     local name=$1 status work guard began=$SECONDS
