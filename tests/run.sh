@@ -21,6 +21,7 @@ wrong() { failed=$((failed + 1)); broken+=("$1"); }
 
 lane_laws() {
     if tests/lint/laws.sh; then good 1; else wrong "the laws of the house"; fi
+    if tests/lint/rows.sh; then good 1; else wrong "the rows of known attacks"; fi
     if tests/lint/laws_test.sh; then good 1; else wrong "the laws' own test"; fi
 }
 

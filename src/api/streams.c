@@ -69,29 +69,44 @@ int streams_attach(struct request *r, struct err *e)
 
 /* ---- logs ---- */
 
+#define LOGS_CHUNK 32768 /* bytes that are gathered; a system call a line would cost ten times the rest */
+
 struct log_stream {
     struct request *r;
     bool tty;
+    struct str held; /* frames that are not sent yet */
 };
 
-/* One record, one frame, one chunk. */
+static int send_held(struct log_stream *s)
+{
+    struct err ignored; /* the client is gone: the stream ends */
+    int r = s->held.len > 0 ? reply_chunk(s->r, s->held.s, s->held.len, &ignored) : 0;
+    str_reset(&s->held);
+    return r < 0;
+}
+
+/* One record, one frame; frames are sent when there are many, or no more for now (n = 0). */
 static int send_record(void *arg, int stream, const char *p, size_t n)
 {
     struct log_stream *s = arg;
-    struct err ignored; /* the client is gone: the stream ends */
+    unsigned char head[FRAME_HEAD];
     if (n == 0)
-        return http_peek_peer(s->r->http) < 0;
-    if (s->tty)
-        return reply_chunk(s->r, p, n, &ignored) < 0;
-    autofree unsigned char *frame = mem_alloc(FRAME_HEAD + n);
-    frame_head(frame, stream, (uint32_t)n);
-    memcpy(frame + FRAME_HEAD, p, n);
-    return reply_chunk(s->r, frame, FRAME_HEAD + n, &ignored) < 0;
+        return send_held(s) || http_peek_peer(s->r->http) < 0;
+    frame_head(head, stream, (uint32_t)n);
+    if (!s->tty)
+        str_addn(&s->held, head, sizeof(head));
+    str_addn(&s->held, p, n);
+    return s->held.len >= LOGS_CHUNK ? send_held(s) : 0;
+}
+
+static void let_go(struct log_stream *s)
+{
+    str_release(&s->held);
 }
 
 int streams_logs(struct request *r, struct err *e)
 {
-    struct log_stream s = {r, false};
+    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .held = STR_INIT};
     struct logs_options o = {
         .out = http_query_bool(&r->target, "stdout", false),
         .err = http_query_bool(&r->target, "stderr", false),
@@ -112,8 +127,10 @@ int streams_logs(struct request *r, struct err *e)
         /* Too late for a status: stream 3 carries the reason to clients that take frames apart. */
         if (!s.tty)
             send_record(&s, FRAME_ERROR, e->msg, strlen(e->msg));
+        send_held(&s);
         reply_end(r, e);
         return -1;
     }
+    send_held(&s);
     return reply_end(r, e);
 }

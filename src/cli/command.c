@@ -228,9 +228,20 @@ static const char *nearest(const struct place *places, const char *typed)
     return best;
 }
 
+/* Commands of docker's that somebody may try here; those that have come stand in the tables, which are asked first. */
+static const char theirs[] =
+    "build builder buildx checkpoint compose config context login logout manifest network node "
+    "plugin pull push search secret service stack swarm trust volume";
+
 static int unknown(const struct group *g, const char *typed)
 {
     const char *prefix = g ? g->name : "", *blank = g ? " " : "";
+    if (is_named(theirs, typed)) {
+        fprintf(stderr,
+                "gorae: '%s%s%s' is a command of docker's that gorae does not have.\n\nSee 'gorae %s%s--help'.\n",
+                prefix, blank, typed, prefix, blank);
+        return EXIT_FAILED;
+    }
     const char *near = nearest(g ? g->places : NULL, typed);
     fprintf(stderr, "gorae: '%s%s%s' is not a gorae command.\n", prefix, blank, typed);
     if (near)

@@ -225,7 +225,11 @@ static int run(struct cli *cli, void *options, const struct args *args)
     struct attach_choice a;
     struct err e;
     if (create_attach_choice(o, &a, &e) < 0)
+        return fail(cli, &e, EXIT_USAGE);
+    if (o->detach && o->attach.n > 0) {
+        err_set(&e, ERR_INVALID, "--attach and --detach exclude each other");
         return fail(cli, &e, EXIT_FAILED);
+    }
     if (o->tty && a.in && !isatty(STDIN_FILENO)) {
         fprintf(stderr, "the input device is not a TTY\n");
         return EXIT_FAILED;

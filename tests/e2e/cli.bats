@@ -456,7 +456,7 @@ ended() {
     [ "$(gorae kill -s KILL two)" = two ]
     [ "$(gorae wait two)" = 137 ]
     [ "$(gorae rm two)" = two ]
-    run gorae rm -f two nope
+    run gorae rm two nope
     [ "$status" = 1 ]
     [ "${#lines[@]}" = 2 ]
     run gorae kill nope

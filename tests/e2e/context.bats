@@ -248,6 +248,9 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     fails_with 'context "gone" not found' gorae ps
     run gorae context ls
     [[ $output == *'gone *'*'context "gone" not found'* ]]
+    # commands that need no daemon do not ask where it is
+    [ "$(gorae context show)" = gone ]
+    gorae context create other --docker host=tcp://x
     gorae context use good
     reaches
 }

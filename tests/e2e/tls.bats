@@ -355,6 +355,22 @@ P
     [ "$status" = 0 ]
 }
 
+@test "a context carries the certificates, and needs no variable" {
+    unset DOCKER_CERT_PATH
+    local c=$T/certs/client
+    GORAE_HOST='' gorae context create lab --docker "host=tcp://localhost:$PORT,ca=$c/ca.pem,cert=$c/cert.pem,key=$c/key.pem"
+    GORAE_HOST='' run gorae -c lab version -f '{{.Server.ApiVersion}}'
+    [ "$output" = 1.44 ]
+    # without an authority of its own it asks the system's, which knows no lab
+    GORAE_HOST='' gorae context create blind --docker "host=tcp://localhost:$PORT,cert=$c/cert.pem,key=$c/key.pem"
+    GORAE_HOST='' run gorae -c blind version
+    [ "$status" = 1 ]
+    [[ $output == *"certificate"*"authorit"* ]]
+    GORAE_HOST='' gorae context create lax --docker "host=tcp://localhost:$PORT,cert=$c/cert.pem,key=$c/key.pem,skip-tls-verify=true"
+    GORAE_HOST='' gorae -c lax version >/dev/null
+    GORAE_HOST='' gorae context rm lab blind lax
+}
+
 @test "the story over TLS: both tlspipes, their certificates, and a clock of another machine" {
     run tls --explain ps
     [[ $output == *"shake hands (TLS)"*"TLSv1.3, TLS_"*"gorae-tlspipe client"* ]]

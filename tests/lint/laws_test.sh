@@ -22,5 +22,12 @@ fresh; printf '/* x */\nvoid f(struct container *c)\n{\n    c->state = STATE_DEA
 fresh; sed -i '1s,^/\*,/* Read next: nowhere.c. */ /*,' "$copy/src/base/err.c"; expect "a way that leads nowhere" "there is no nowhere.c"
 fresh; sed -i 's,src/engine/start.c,src/engine/stop.c,' "$copy/README.md"; expect "a reading order that the essays do not follow" "goes on with src/engine/stop.c"
 fresh; touch "$copy/junk"; expect "a stranger at the top" "does not belong at the top"
+# and the rows of known attacks (rows.sh): one without a test, one without a control
+mkdir "$copy/tests" && cp -r tests/e2e "$copy/tests/"
+sed -i "s,row 17: top,top," "$copy/tests/e2e/hostile.bats"
+sed -i "/^@test .row 23/,/^}/s/control/check/" "$copy/tests/e2e/hostile.bats"
+for text in "row 17 has no test" "row 23 has no positive control"; do
+    tests/lint/rows.sh "$copy" 2>&1 | grep -qF "$text" || { echo "laws_test: not seen: $text"; bad=1; }
+done
 [ "$bad" = 0 ] && echo "laws_test: thirteen breaches, all seen"
 exit "$bad"
