@@ -38,10 +38,12 @@ LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(if $(
 # The shim and the runtime enter hostile ground and start for every container: they load no library at all.
 LDFLAGS_STATIC := $(if $(SAN),$(LDFLAGS_ALL),-static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(LDFLAGS))
 
-MODULES  := base wire cli api engine image net shim runtime archive
+MODULES  := base wire cli api engine image net shim runtime archive doctor tlspipe
 lib      = $(BUILD)/lib/$(1).a
 objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out src/$(1)/main.c,$(sort $(wildcard src/$(1)/*.c))))
-PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-init gorae-archive
+PROGRAMS := gorae goraed gorae-shim gorae-runtime gorae-init gorae-archive gorae-doctor gorae-tlspipe
+# Nobody types their names.
+HELPERS  := $(filter-out gorae goraed,$(PROGRAMS))
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 
 # One line a file; `make V=1` shows the whole commands.
@@ -90,6 +92,8 @@ $(BUILD)/bin/gorae-init: src/init/main.c
 	$(say) "LINK  $@"
 	$(quiet)$(CC) $(PLACELESS) -std=gnu17 -D_GNU_SOURCE -O2 -g $(HARDEN) $(WARN) $(EXTRA) $< -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) -o $@
 $(eval $(call program,gorae-archive,archive,archive base,-ljansson -larchive -lnettle,$$(LDFLAGS_ALL)))
+$(eval $(call program,gorae-tlspipe,tlspipe,tlspipe base,-ljansson -lseccomp -lssl -lcrypto,$$(LDFLAGS_ALL)))
+$(eval $(call program,gorae-doctor,doctor,doctor base,-ljansson,$$(LDFLAGS_ALL)))
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

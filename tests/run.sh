@@ -21,6 +21,7 @@ wrong() { failed=$((failed + 1)); broken+=("$1"); }
 
 lane_laws() {
     if tests/lint/laws.sh; then good 1; else wrong "the laws of the house"; fi
+    if tests/lint/rows.sh; then good 1; else wrong "the rows of known attacks"; fi
     if tests/lint/laws_test.sh; then good 1; else wrong "the laws' own test"; fi
 }
 
@@ -96,6 +97,9 @@ lane_compat() { root_or_skip compat && tap compat bats --tap tests/compat; }
 # The build with the fault points compiled in; how often each is tried is bounded (FAULT_MOST).
 lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/fault" --most "${FAULT_MOST:-2}"; }
 lane_package() { root_or_skip package && tap package bats --tap tests/package; }
+# VM_OPTIONS: see vm.py, e.g. "--seed 7 --cuts 20".
+# shellcheck disable=SC2086 # options are words
+lane_vm() { root_or_skip vm && tap vm python3 -B tests/vm/vm.py "$build" ${VM_OPTIONS:-}; }
 lane_book() { tap book python3 -B tests/book/everything.py; }
 lane_exercises() { root_or_skip exercises && tap exercises env BUILD="$build" python3 -B tests/book/grade_test.py; }
 

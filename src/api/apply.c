@@ -6,6 +6,7 @@
  * and is checked by the same rules. */
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -304,6 +305,29 @@ static int apply_fixed(const json_t *s, struct err *e)
     return 0;
 }
 
+/* ---- TLS ---- */
+
+/* As with dockerd, DOCKER_CERT_PATH may name another folder. */
+static char *cert_setting(const json_t *s, const char *key, const char *file)
+{
+    const char *folder = getenv("DOCKER_CERT_PATH");
+    autofree char *usual = str_printf("%s/%s", str_empty(folder) ? DEFAULT_CERTS : folder, file);
+    return path_setting(s, key, usual);
+}
+
+/* To speak of tlsverify at all is to want TLS, as with dockerd. */
+static int apply_tls(struct options *o, const json_t *s, struct err *e)
+{
+    const char *wish = getenv("DOCKER_TLS_VERIFY");
+    const json_t *verify = json_object_get(s, "tlsverify");
+    o->tls.verify = verify ? json_is_true(verify) : !str_empty(wish);
+    o->tls.on = json_is(s, "tls") || verify || o->tls.verify;
+    o->tls.ca = cert_setting(s, "tlscacert", "ca.pem");
+    o->tls.cert = cert_setting(s, "tlscert", "cert.pem");
+    o->tls.key = cert_setting(s, "tlskey", "key.pem");
+    return o->tls.on ? tls_check(o, e) : 0;
+}
+
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
     o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
@@ -315,7 +339,8 @@ static int apply(struct options *o, const json_t *s, struct err *e)
     o->insecure_tcp = json_is(s, "insecure-tcp");
     return apply_hosts(o, s, e) < 0 || apply_log(o, s, e) < 0 || apply_labels(o, s, e) < 0 ||
                    apply_cgroups(o, s, e) < 0 || apply_runtimes(o, s, e) < 0 || apply_numbers(o, s, e) < 0 ||
-                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0 || apply_fixed(s, e) < 0
+                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0 || apply_tls(o, s, e) < 0 ||
+                   apply_fixed(s, e) < 0
                ? -1
                : 0;
 }
@@ -341,6 +366,9 @@ void options_release(struct options *o)
     free(o->group);
     free(o->cgroup_parent);
     free(o->metrics);
+    free(o->tls.ca);
+    free(o->tls.cert);
+    free(o->tls.key);
     json_decref(o->labels);
     json_decref(o->host_defaults);
     json_decref(o->registries);

@@ -29,7 +29,8 @@ int containers_list(struct request *r, struct err *e)
 int containers_create(struct request *r, struct err *e)
 {
     json_auto_t *body = input_json(r, true, e);
-    json_t *made = body ? engine_create(r->engine, http_query(&r->target, "name", NULL), body, r->minor, e) : NULL;
+    const char *name = http_query(&r->target, "name", NULL), *platform = http_query(&r->target, "platform", "");
+    json_t *made = body ? engine_create(r->engine, name, platform, body, r->minor, e) : NULL;
     return made ? reply_json(r, 201, made, e) : -1;
 }
 

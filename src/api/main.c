@@ -20,6 +20,7 @@
 #include "api/notify.h"
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "base/clock.h"
 #include "base/doing.h"
 #include "base/file.h"
@@ -132,6 +133,18 @@ static void tell_changes(const json_t *was, const json_t *now)
              later.len ? later.s : "nothing");
 }
 
+/* The files are read again even where their names are the old ones: certificates are renewed in place. */
+static void renew_certificates(struct daemon *d, struct options *fresh)
+{
+    char **const was[] = {&d->opt.tls.ca, &d->opt.tls.cert, &d->opt.tls.key};
+    char **const now[] = {&fresh->tls.ca, &fresh->tls.cert, &fresh->tls.key};
+    for (size_t i = 0; i < sizeof(was) / sizeof(was[0]); i++) {
+        free(*was[i]);
+        *was[i] = take_ptr(now[i]);
+    }
+    tls_renew(&d->hosts, &d->opt);
+}
+
 static void reload(struct daemon *d)
 {
     struct err e;
@@ -146,6 +159,7 @@ static void reload(struct daemon *d)
     log_level(fresh.log_level);
     d->opt.live_restore = fresh.live_restore;
     d->opt.shutdown_timeout = fresh.shutdown_timeout;
+    renew_certificates(d, &fresh);
     /* What the start went by stays as it was told then, so that the next reload names it again. */
     const char *key;
     json_t *v;
@@ -273,7 +287,7 @@ static int run(struct daemon *d, struct err *e)
         return -1;
     if (hosts_open(&d->hosts, &d->opt, e) == 0 && (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, e)) >= 0))
         r = serve(d, e);
-    hosts_close(&d->hosts);
+    hosts_close(&d->hosts, d->opt.live_restore);
     unlink(d->opt.pidfile);
     fd_close(d->pid_fd);
     return r;

@@ -16,6 +16,7 @@
 #define DEFAULT_DATA_ROOT "/var/lib/gorae"
 #define DEFAULT_EXEC_ROOT "/run/gorae"
 #define DEFAULT_PIDFILE   "/run/gorae.pid"
+#define DEFAULT_CERTS     "/etc/gorae"
 #define DEFAULT_GROUP     "gorae"
 
 enum options_action {
@@ -35,6 +36,10 @@ struct options {
     char *data_root, *exec_root, *pidfile, *group, *cgroup_parent, *metrics;
     enum log_level log_level;
     bool log_json, debug, live_restore, insecure_tcp;
+    struct {
+        bool on, verify;       /**< verify: clients must show a certificate of `ca` */
+        char *ca, *cert, *key; /**< PEM files */
+    } tls;
     int shutdown_timeout; /**< seconds; -1 for no limit */
     bool systemd_cgroup;
     json_t *runtimes; /**< for engine_options */

@@ -2,13 +2,16 @@
  *
  * A pattern has at most one {}, which stands for a name: anything, even with slashes (an image may be called
  * 127.0.0.1:5000/a/b), so it is what lies between the pattern's head and tail. The first row that fits wins; fixed
- * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3). */
+ * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3).
+ *
+ * Read next: the handlers of one subject, containers.c, or the most unusual of them, streams.c. */
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tlsproto.h"
 #include "base/trace.h"
 
 #include <stdlib.h>
@@ -209,6 +212,13 @@ static void begin_trace(struct request *r)
         return;
     autofree char *path = str_printf("%s/trace/%s", engine_config(r->engine)->exec_root, id);
     trace_to_file(path);
+    struct tls_message *tls = r->tls;
+    if (tls && tls->end) { /* how this connection came to be, once */
+        autofree char *detail = str_printf("%s, from %s\nthe client's certificate: %s", tls->session, tls->peer,
+                                           tls->verified ? tls->name : "not asked for");
+        trace_span_by("tlspiped", tls->pid, 2, "shake hands (TLS)", tls->start, tls->end, detail);
+        tls->end = 0;
+    }
 }
 
 void router_serve(struct request *r)

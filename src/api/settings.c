@@ -73,6 +73,14 @@ const struct setting settings[] = {
      "Wait so long for containers to stop with the daemon, or as long as one of them has for itself (default 15, -1 "
      "for "
      "ever)"},
+    {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
+    {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
+     "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
+    {"tlscert", 0, "tlscert", SETTING_TEXT, true, "PATH",
+     "The daemon's certificate (default \"/etc/gorae/cert.pem\"); read again on SIGHUP"},
+    {"tlskey", 0, "tlskey", SETTING_TEXT, true, "PATH", "Its key (default \"/etc/gorae/key.pem\")"},
+    {"tlsverify", 0, "tlsverify", SETTING_BOOL, false, NULL,
+     "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
 
     /* What people have in dockerd's file. It is taken where it says what is so, and refused where it asks for more. */
     {"authorization-plugin", 0, "authorization-plugins", SETTING_FIXED, false, "", "There are no plugins"},

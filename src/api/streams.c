@@ -2,16 +2,23 @@
  *
  * attach leaves HTTP: the connection belongs to the container's shim from then on, together with whatever bytes the
  * client sent after its request. The last of HTTP, the head of the answer, is written by the engine, which alone can
- * see to it that nothing comes between the head and the attachment (engine/attach.c). */
+ * see to it that nothing comes between the head and the attachment (engine/attach.c).
+ *
+ * Read next: relay.c for clients that stay within HTTP, or what stands behind the first call of `run`, engine/create.c.
+ */
 #include "api/api.h"
+#include "base/file.h"
 #include "base/keys.h"
 #include "base/mem.h"
 #include "wire/frame.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define ATTACH_BODY_MAX (64u << 10)
+#define HEAD_MS         100
 
 /* Clients before 1.42 know one media type only. */
 const char *stream_type(const struct request *r, bool tty)
@@ -32,6 +39,68 @@ static int attach_within_http(struct request *r, const struct attach_options *o,
         return -1;
     }
     return relay_run(&l, r, e);
+}
+
+#define LOGS_CHUNK 32768 /* bytes that are gathered; a system call a line would cost ten times the rest */
+
+struct log_stream {
+    struct request *r;
+    int fd; /* a connection that was taken over, or -1: chunks of an HTTP answer */
+    bool tty;
+    struct str held; /* frames that are not sent yet */
+};
+
+static int send_held(struct log_stream *s)
+{
+    struct err ignored; /* the client is gone: the stream ends */
+    int r = 0;
+    if (s->held.len > 0)
+        r = s->fd >= 0 ? fd_write_all(s->fd, s->held.s, s->held.len)
+                       : reply_chunk(s->r, s->held.s, s->held.len, &ignored);
+    str_reset(&s->held);
+    return r < 0;
+}
+
+/* One record, one frame; frames are sent when there are many, or no more for now (n = 0). */
+static int send_record(void *arg, int stream, const char *p, size_t n)
+{
+    struct log_stream *s = arg;
+    unsigned char head[FRAME_HEAD];
+    if (n == 0)
+        return send_held(s) || http_peek_peer(s->r->http) < 0;
+    frame_head(head, stream, (uint32_t)n);
+    if (!s->tty)
+        str_addn(&s->held, head, sizeof(head));
+    str_addn(&s->held, p, n);
+    return s->held.len >= LOGS_CHUNK ? send_held(s) : 0;
+}
+
+static void let_go(struct log_stream *s)
+{
+    str_release(&s->held);
+}
+
+/* attach with logs=1 and without stream=1: what was said until now, and the end. */
+static int attach_past(struct request *r, const struct attach_options *o, const char *type, struct err *e)
+{
+    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
+    const struct logs_options past = {.out = o->out, .err = o->err, .tail = -1};
+    size_t nrest;
+    if (engine_logs_check(r->engine, r->name, &s.tty, e) < 0)
+        return -1;
+    autofree char *rest = NULL, *head = reply_hijack(r->head->upgrade, type, false);
+    autoclose int fd = s.fd = http_take(r->http, &rest, &nrest);
+    r->taken = true;
+    if (fd_write_all(fd, head, strlen(head)) < 0)
+        return err_sys(e, "write the head of the stream");
+    /* As in engine/attach.c: there are clients that read the head through a buffer and the stream past it. Here all is
+     * ready to be sent, so the head is given a moment to be fetched. */
+    for (int left = 1, ms = 0; ms < HEAD_MS && ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; ms++)
+        usleep(1000);
+    if (engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
+        return -1;
+    send_held(&s);
+    return 0;
 }
 
 int streams_attach(struct request *r, struct err *e)
@@ -55,6 +124,8 @@ int streams_attach(struct request *r, struct err *e)
      * stdin. */
     if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)
         return -1;
+    if (!stream)
+        return attach_past(r, &o, stream_type(r, tty), e);
     size_t nrest;
     autofree char *rest = NULL;
     autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty), false);
@@ -66,29 +137,9 @@ int streams_attach(struct request *r, struct err *e)
 
 /* ---- logs ---- */
 
-struct log_stream {
-    struct request *r;
-    bool tty;
-};
-
-/* One record, one frame, one chunk. */
-static int send_record(void *arg, int stream, const char *p, size_t n)
-{
-    struct log_stream *s = arg;
-    struct err ignored; /* the client is gone: the stream ends */
-    if (n == 0)
-        return http_peek_peer(s->r->http) < 0;
-    if (s->tty)
-        return reply_chunk(s->r, p, n, &ignored) < 0;
-    autofree unsigned char *frame = mem_alloc(FRAME_HEAD + n);
-    frame_head(frame, stream, (uint32_t)n);
-    memcpy(frame + FRAME_HEAD, p, n);
-    return reply_chunk(s->r, frame, FRAME_HEAD + n, &ignored) < 0;
-}
-
 int streams_logs(struct request *r, struct err *e)
 {
-    struct log_stream s = {r, false};
+    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
     struct logs_options o = {
         .out = http_query_bool(&r->target, "stdout", false),
         .err = http_query_bool(&r->target, "stderr", false),
@@ -109,8 +160,10 @@ int streams_logs(struct request *r, struct err *e)
         /* Too late for a status: stream 3 carries the reason to clients that take frames apart. */
         if (!s.tty)
             send_record(&s, FRAME_ERROR, e->msg, strlen(e->msg));
+        send_held(&s);
         reply_end(r, e);
         return -1;
     }
+    send_held(&s);
     return reply_end(r, e);
 }

@@ -135,6 +135,8 @@ static int attach(struct cli *cli, void *options, const struct args *args)
 #define AT(member) offsetof(struct join_options, member)
 static const struct flag start_flags[] = {
     {"attach", 'a', FLAG_BOOL, AT(attach), "Show its output, hand signals on, exit with its code", NULL, NULL},
+    {"checkpoint", 0, FLAG_REFUSED, 0, NULL, "checkpoints are not kept here", NULL},
+    {"checkpoint-dir", 0, FLAG_REFUSED, 0, NULL, "checkpoints are not kept here", NULL},
     {"detach-keys", 0, FLAG_STRING, AT(detach_keys), "Keys that leave it running (default ctrl-p,ctrl-q)", NULL, NULL},
     {"interactive", 'i', FLAG_BOOL, AT(interactive), "Likewise, and connect standard input", NULL, NULL},
     {.type = FLAG_END},

@@ -131,11 +131,12 @@ const struct flag global_flags[] = {
     {"host", 'H', FLAG_STRING, GLOBAL(host), "Daemon to talk to: unix:///path, tcp://host:port or ssh://user@host",
      NULL, NULL},
     {"log-level", 'l', FLAG_STRING, GLOBAL(log_level), "As --debug where it is debug", NULL, NULL},
-    {"tls", 0, FLAG_BOOL, GLOBAL(tls), NULL, NULL, NULL},
-    {"tlsverify", 0, FLAG_BOOL, GLOBAL(tlsverify), NULL, NULL, NULL},
-    {"tlscacert", 0, FLAG_STRING, GLOBAL(tlscacert), NULL, NULL, NULL},
-    {"tlscert", 0, FLAG_STRING, GLOBAL(tlscert), NULL, NULL, NULL},
-    {"tlskey", 0, FLAG_STRING, GLOBAL(tlskey), NULL, NULL, NULL},
+    {"tls", 0, FLAG_SWITCH, GLOBAL(tls), "Use TLS with a tcp:// daemon; implied by --tlsverify", NULL, NULL},
+    {"tlscacert", 0, FLAG_STRING, GLOBAL(tlscacert),
+     "Trust daemons whose certificate this authority signed (default ~/.docker/ca.pem)", NULL, NULL},
+    {"tlscert", 0, FLAG_STRING, GLOBAL(tlscert), "Our own certificate (default ~/.docker/cert.pem)", NULL, NULL},
+    {"tlskey", 0, FLAG_STRING, GLOBAL(tlskey), "The key of our certificate (default ~/.docker/key.pem)", NULL, NULL},
+    {"tlsverify", 0, FLAG_SWITCH, GLOBAL(tlsverify), "Use TLS, and check the daemon's certificate", NULL, NULL},
     {"version", 'v', FLAG_BOOL, GLOBAL(version), "Print the version and quit", NULL, NULL},
     {.type = FLAG_END},
 };
@@ -227,9 +228,20 @@ static const char *nearest(const struct place *places, const char *typed)
     return best;
 }
 
+/* Commands of docker's that somebody may try here; those that have come stand in the tables, which are asked first. */
+static const char theirs[] =
+    "build builder buildx checkpoint compose config context login logout manifest network node "
+    "plugin pull push search secret service stack swarm trust volume";
+
 static int unknown(const struct group *g, const char *typed)
 {
     const char *prefix = g ? g->name : "", *blank = g ? " " : "";
+    if (is_named(theirs, typed)) {
+        fprintf(stderr,
+                "gorae: '%s%s%s' is a command of docker's that gorae does not have.\n\nSee 'gorae %s%s--help'.\n",
+                prefix, blank, typed, prefix, blank);
+        return EXIT_FAILED;
+    }
     const char *near = nearest(g ? g->places : NULL, typed);
     fprintf(stderr, "gorae: '%s%s%s' is not a gorae command.\n", prefix, blank, typed);
     if (near)

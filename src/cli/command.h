@@ -24,7 +24,8 @@ struct command {
 
 /** Options that stand before the command. */
 struct global_options {
-    bool debug, version, tls, tlsverify;
+    bool debug, version;
+    enum flag_switch tls, tlsverify; /**< unset, they are what the environment says */
     char *context, *host, *log_level, *explain, *tlscacert, *tlscert, *tlskey;
 };
 extern const struct flag global_flags[];

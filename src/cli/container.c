@@ -105,7 +105,16 @@ static int rm(struct cli *cli, void *options, const struct args *args)
     path_flag(&rest, "force", o->force);
     path_flag(&rest, "link", o->link);
     path_flag(&rest, "v", o->volumes);
-    return cli_each(cli, args, "DELETE", "containers", rest.s, true);
+    int result = EXIT_OK;
+    for (size_t i = 0; i < args->n; i++) {
+        int one = cli_each(cli, &(struct args){args->v + i, 1}, "DELETE", "containers", rest.s, true);
+        /* To force means that it be gone. What is not there is told of, and that is no failure. */
+        if (one != EXIT_OK && !(o->force && cli->client.status == 404))
+            result = one;
+        if (one != EXIT_OK && cli->client.status == 0)
+            break; /* no daemon: one message is enough */
+    }
+    return result;
 }
 
 /* ---- port ---- */

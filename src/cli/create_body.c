@@ -142,17 +142,32 @@ static int put_labels(const struct create_options *o, json_t *config, struct err
     for (size_t i = 0; i < o->label_file.n; i++)
         if (read_lines(o->label_file.v[i], "label-file", &all, e) < 0)
             return -1;
-    for (size_t i = 0; i < o->label.n; i++)
+    for (size_t i = 0; i < o->label.n; i++) {
+        if (o->label.v[i][0] == '=' || !o->label.v[i][0])
+            return err_set(e, ERR_INVALID, "invalid label \"%s\": the name is missing", o->label.v[i]);
         strv_add(&all, o->label.v[i]);
+    }
     put_map(config, "Labels", &all);
     return 0;
 }
 
 /* ---- Config ---- */
 
-static void put_health(const struct create_options *o, json_t *config)
+/* One of the flags that set a check's times. */
+static const char *health_flag(const struct create_options *o)
 {
-    json_t *h = json_object();
+    return o->health_interval         ? "interval"
+           : o->health_timeout        ? "timeout"
+           : o->health_start_period   ? "start-period"
+           : o->health_start_interval ? "start-interval"
+                                      : "retries";
+}
+
+static int put_health(const struct create_options *o, json_t *config, struct err *e)
+{
+    json_auto_t *h = json_object();
+    if (o->no_healthcheck && !str_empty(o->health_cmd))
+        return err_set(e, ERR_INVALID, "--no-healthcheck and --health-cmd exclude each other");
     if (o->no_healthcheck)
         json_object_set_new(h, "Test", json_pack("[s]", "NONE"));
     else if (!str_empty(o->health_cmd))
@@ -162,9 +177,11 @@ static void put_health(const struct create_options *o, json_t *config)
     put_int(h, "StartPeriod", o->health_start_period);
     put_int(h, "StartInterval", o->health_start_interval);
     put_int(h, "Retries", o->health_retries);
+    if (o->no_healthcheck && json_object_size(h) > 1)
+        return err_set(e, ERR_INVALID, "--no-healthcheck and --health-%s exclude each other", health_flag(o));
     if (json_object_size(h) > 0)
         json_object_set(config, "Healthcheck", h);
-    json_decref(h);
+    return 0;
 }
 
 int create_attach_choice(const struct create_options *o, struct attach_choice *ret, struct err *e)
@@ -180,8 +197,6 @@ int create_attach_choice(const struct create_options *o, struct attach_choice *r
         a.out = a.out || strcasecmp(s, "stdout") == 0;
         a.error = a.error || strcasecmp(s, "stderr") == 0;
     }
-    if (o->detach && o->attach.n > 0)
-        return err_set(e, ERR_INVALID, "--attach and --detach exclude each other");
     if (o->detach)
         a = (struct attach_choice){false, false, false};
     *ret = a;
@@ -216,8 +231,7 @@ static int put_process(const struct create_options *o, const struct args *args, 
     put_string(config, "StopSignal", o->stop_signal);
     if (o->stop_timeout != FLAG_UNSET_VALUE)
         json_object_set_new(config, "StopTimeout", json_integer(o->stop_timeout));
-    put_health(o, config);
-    return put_env(o, config, e) < 0 ? -1 : put_labels(o, config, e);
+    return put_health(o, config, e) < 0 || put_env(o, config, e) < 0 ? -1 : put_labels(o, config, e);
 }
 
 /* ---- HostConfig: things with a grammar ---- */

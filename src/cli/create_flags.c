@@ -5,6 +5,8 @@
 
 #define AT(member) offsetof(struct create_options, member)
 
+#define WINDOWS "it exists on Windows only"
+
 /* clang-format off */
 #define COMMON_FLAGS \
     {"add-host", 0, FLAG_LIST, AT(add_host), "Add a line to /etc/hosts (name:address)", NULL, NULL}, \
@@ -17,6 +19,8 @@
     {"cgroup-parent", 0, FLAG_STRING, AT(cgroup_parent), "Cgroup below which the container's is made", NULL, NULL}, \
     {"cgroupns", 0, FLAG_STRING, AT(cgroupns), "Cgroup namespace: host or private", NULL, NULL}, \
     {"cidfile", 0, FLAG_STRING, AT(cidfile), "Write the container's id into a new file", NULL, NULL}, \
+    {"cpu-count", 0, FLAG_REFUSED, 0, NULL, WINDOWS, NULL}, \
+    {"cpu-percent", 0, FLAG_REFUSED, 0, NULL, WINDOWS, NULL}, \
     {"cpu-period", 0, FLAG_INT, AT(cpu_period), "Period of the CPU quota, in microseconds", NULL, NULL}, \
     {"cpu-quota", 0, FLAG_INT, AT(cpu_quota), "CPU time in each period, in microseconds", NULL, NULL}, \
     {"cpu-rt-period", 0, FLAG_INT, AT(cpu_rt_period), "Period of the real-time quota, in microseconds", NULL, NULL}, \
@@ -52,6 +56,8 @@
     {"hostname", 'h', FLAG_STRING, AT(hostname), "Host name inside", NULL, NULL}, \
     {"init", 0, FLAG_SWITCH, AT(init), "Run a small init as process 1, which reaps zombies", NULL, NULL}, \
     {"interactive", 'i', FLAG_BOOL, AT(interactive), "Keep standard input open", NULL, NULL}, \
+    {"io-maxbandwidth", 0, FLAG_REFUSED, 0, NULL, WINDOWS, NULL}, \
+    {"io-maxiops", 0, FLAG_REFUSED, 0, NULL, WINDOWS, NULL}, \
     {"ip", 0, FLAG_STRING, AT(ip), "IPv4 address on its network", NULL, NULL}, \
     {"ip6", 0, FLAG_STRING, AT(ip6), "IPv6 address on its network", NULL, NULL}, \
     {"ipc", 0, FLAG_STRING, AT(ipc), "IPC namespace: private, shareable, none, host or container:NAME", NULL, NULL}, \
@@ -98,6 +104,7 @@
     {"tmpfs", 0, FLAG_LIST, AT(tmpfs), "Mount a tmpfs (path[:options])", NULL, NULL}, \
     {"tty", 't', FLAG_BOOL, AT(tty), "Give it a terminal", NULL, NULL}, \
     {"ulimit", 0, FLAG_LIST, AT(ulimit), "Set a resource limit (name=soft[:hard])", "ulimit", NULL}, \
+    {"use-api-socket", 0, FLAG_REFUSED, 0, NULL, "whoever has the daemon's socket is root here; give it with -v if you mean it", NULL}, \
     {"user", 'u', FLAG_STRING, AT(user), "User to run as (name|uid[:group|gid])", NULL, NULL}, \
     {"userns", 0, FLAG_STRING, AT(userns), "User namespace: host", NULL, NULL}, \
     {"uts", 0, FLAG_STRING, AT(uts), "UTS namespace: host", NULL, NULL}, \

@@ -14,6 +14,7 @@
 #include "cli/ports.h"
 #include "cli/value.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 static void add_to_list(json_t *object, const char *key, const char *value)
@@ -87,6 +88,16 @@ static void add_first_details(const struct create_options *o, json_t *endpoint)
         json_object_set_new(json_object_at(endpoint, "IPAMConfig"), "IPv6Address", json_word(o->ip6));
     if (o->mac_address)
         json_object_set_new(endpoint, "MacAddress", json_word(o->mac_address));
+}
+
+/* Six pairs of hexadecimal digits, with colons or dashes between them. */
+static bool is_hardware_address(const char *s)
+{
+    for (int i = 0; i < 6; i++, s += 3)
+        if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) ||
+            (i < 5 ? s[2] != ':' && s[2] != '-' : s[2]))
+            return false;
+    return true;
 }
 
 static int add_networks(const struct create_options *o, json_t *host, json_t *networking, struct err *e)
@@ -165,6 +176,8 @@ int create_network(const struct create_options *o, json_t *config, json_t *host,
         json_object_set(host, "PortBindings", bindings);
     if (o->publish_all)
         json_object_set_new(host, "PublishAllPorts", json_true());
+    if (o->mac_address && !is_hardware_address(o->mac_address))
+        return err_set(e, ERR_INVALID, "invalid --mac-address: \"%s\" is not a hardware address", o->mac_address);
     if (o->mac_address) /* where daemons before API 1.44 look for it */
         json_object_set_new(config, "MacAddress", json_word(o->mac_address));
     return add_names(o, host, e) < 0 ? -1 : add_networks(o, host, networking, e);

@@ -13,6 +13,7 @@
 #include "wire/context.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 const char *endpoint_variable(const struct global_options *o)
 {
@@ -57,14 +58,42 @@ int endpoint_check(const struct global_options *o, struct err *e)
                    o->host, o->context);
 }
 
-/* As docker has it: an empty DOCKER_TLS_VERIFY or DOCKER_TLS is one that is not set. */
+/* ---- TLS ---- */
+
+static bool is_set(const char *variable)
+{
+    return !str_empty(getenv(variable));
+}
+
+/* Where docker's users keep ca.pem, cert.pem and key.pem: DOCKER_CERT_PATH, else the folder of config.json. */
+static char *cert_file(const char *name)
+{
+    const char *certs = getenv("DOCKER_CERT_PATH");
+    return str_empty(certs) ? context_config(name) : str_printf("%s/%s", certs, name);
+}
+
+/* A file that a flag names must be there, and is missed by whoever reads it; one in the usual place may be missing. */
+static char *cert_or_none(const char *given, const char *name)
+{
+    autofree char *usual = given ? NULL : cert_file(name);
+    if (given)
+        return *given ? mem_strdup(given) : NULL;
+    return usual && access(usual, F_OK) == 0 ? take_ptr(&usual) : NULL;
+}
+
+/* As docker has it: a flag beats its variable, and an empty variable is one that is not set. To speak of --tlsverify at
+ * all is to want TLS: --tlsverify=false means that the daemon's certificate may be anybody's. */
 static void find_tls(const struct global_options *o, struct dial_tls *ret)
 {
-    ret->verify = o->tlsverify || !str_empty(getenv("DOCKER_TLS_VERIFY"));
-    ret->on = o->tls || ret->verify || !str_empty(getenv("DOCKER_TLS"));
-    ret->ca = o->tlscacert ? mem_strdup(o->tlscacert) : NULL;
-    ret->cert = o->tlscert ? mem_strdup(o->tlscert) : NULL;
-    ret->key = o->tlskey ? mem_strdup(o->tlskey) : NULL;
+    bool verify = o->tlsverify ? o->tlsverify == SWITCH_ON : is_set("DOCKER_TLS_VERIFY");
+    bool on = o->tls ? o->tls == SWITCH_ON : is_set("DOCKER_TLS");
+    if (!on && !verify && !o->tlsverify)
+        return;
+    *ret = (struct dial_tls){.on = true, .verify = verify};
+    if (verify)
+        ret->ca = o->tlscacert ? mem_strdup(o->tlscacert) : cert_file("ca.pem");
+    ret->cert = cert_or_none(o->tlscert, "cert.pem");
+    ret->key = cert_or_none(o->tlskey, "key.pem");
 }
 
 static int read_context(const char *name, struct endpoint *ret, struct err *e)
@@ -99,6 +128,8 @@ int endpoint_find(const struct global_options *o, struct endpoint *ret, struct e
     const char *host = named_host(o);
     ret->host = host ? mem_strdup(host) : NULL;
     find_tls(o, &ret->tls);
+    if (!ret->host && ret->tls.on) /* a unix socket has no TLS, so the default is another one, as docker's is */
+        ret->host = mem_strdup(DIAL_HOST_TLS);
     return 0;
 }
 

@@ -3,6 +3,8 @@
  *     person ──1──▶ gorae ──2──▶ goraed ──3──▶ gorae-shim ──3──▶ gorae-runtime ──3──▶ the container's process
  *            ◀──4──       ◀──4──        (only the programs that took part)
  *
+ * With TLS a gorae-tlspipe stands on either side of the network, between gorae and goraed.
+ *
  * The programs stand below each other, because every arrow carries lines of text: side by side they would not fit the
  * width of a page. Between two programs there is one arrow in each direction, however many requests went over it; they
  * are the lines of its label, in order. So the figure stays a chain and cannot tangle.
@@ -22,6 +24,7 @@
 #define ID_DIGITS  64
 #define LINES_MAX  40
 #define COPY       "copy the container's streams"
+#define TLS        "shake hands (TLS)"
 
 struct drawing {
     const struct story *s;
@@ -141,15 +144,15 @@ static const json_t *first_by(const struct story *s, const struct actor *a)
     return NULL;
 }
 
-/* What it did in step 3. */
-static void add_work(struct str *label, const struct drawing *d, const struct actor *a)
+/* What it did in a step. */
+static void add_work(struct str *label, const struct drawing *d, const struct actor *a, int step)
 {
     size_t i, lines = 0;
     json_t *span;
     autofree char *last = NULL;
     json_array_foreach(d->s->spans, i, span)
     {
-        if (!is_by(a, span) || story_step(span) != 3)
+        if (!is_by(a, span) || story_step(span) != step)
             continue;
         if (lines++ == LINES_MAX) {
             str_add(label, "…\\l");
@@ -169,7 +172,8 @@ static void box(const struct drawing *d, const char *name, const char *title, co
     str_add(&label, title);
     if (span && !d->shape)
         str_addf(&label, "\\npid %lld", (long long)json_int(span, "pid", 0));
-    add_work(&lines, d, a);
+    bool pipe = str_starts(a->prog, "tlspipe"); /* it has a part in steps 2 and 4, and no work of its own */
+    add_work(&lines, d, a, pipe ? 2 : 3);
     if (lines.len > 0)
         str_addf(&label, "\\n\\n%s%s", str_eq(name, "daemon") ? "3  does the work:\\l" : "", lines.s);
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
@@ -187,7 +191,7 @@ static void arrow(const struct drawing *d, const char *from, const char *to, int
             str_add(&lines, "     ");
     }
     /* what only tells of output may not pull its ends together */
-    bool stream = str_eq(from, "shim") && str_eq(to, "gorae");
+    bool stream = str_eq(from, "shim") && !str_eq(to, "runtime");
     fprintf(d->out, "    %s -> %s [label=\"%s\"%s];\n", from, to, lines.s, stream ? ", constraint=false" : "");
 }
 
@@ -204,6 +208,51 @@ static void draw_person(const struct drawing *d)
     fprintf(d->out, "    person [label=\"a person\", shape=plaintext];\n");
     arrow(d, "person", "gorae", 1, typed.s);
     arrow(d, "gorae", "person", 4, shown.s);
+}
+
+/* What both ends of TLS say of it: all but the client's address and port, which differ each time. */
+static void add_session(struct str *label, const struct drawing *d)
+{
+    size_t i;
+    json_t *span;
+    autofree char *last = NULL;
+    json_array_foreach(d->s->spans, i, span)
+    {
+        if (!str_eq(json_str(span, "what", ""), TLS) || !str_eq(json_str(span, "prog", ""), "tlspipe"))
+            continue;
+        for (const char *line = json_str(span, "detail", ""); *line;) {
+            size_t n = strcspn(line, "\n");
+            autofree char *text = mem_strndup(line, n);
+            add_line(label, text, d->shape, &last);
+            line += n + (line[n] == '\n');
+        }
+        break; /* each connection has its own, and they are alike */
+    }
+}
+
+/* 2 and 4 with TLS: a tlspipe at each end, plain bytes outside of them. A daemon that keeps no trace shows none. */
+static void draw_tls(const struct drawing *d, const char *sent, const char *received)
+{
+    autostr session = STR_INIT;
+    /* each connection has a process of its own; one tells it all */
+    const json_t *one = first_by(d->s, &(struct actor){"tlspipe", 0, 0});
+    const struct actor near = {"tlspipe", json_int(one, "pid", 0), 0}, far = {"tlspiped", 0, 0};
+    bool both = first_by(d->s, &far) != NULL;
+    str_reset(&session);
+    str_add(&session, "encrypted, over TCP:\\l");
+    add_session(&session, d);
+    add_time(&session, d, time_of(d->s, TLS));
+    box(d, "near", "gorae-tlspipe, the client's", &near);
+    if (both)
+        box(d, "far", "gorae-tlspipe, the daemon's", &far);
+    arrow(d, "gorae", "near", 2, sent);
+    arrow(d, "near", both ? "far" : "daemon", 2, session.s);
+    if (both) {
+        arrow(d, "far", "daemon", 2, "the same bytes, plain again\\l");
+        arrow(d, "daemon", "far", 4, received);
+    }
+    arrow(d, both ? "far" : "daemon", "near", 4, "the answer, encrypted\\l");
+    arrow(d, "near", "gorae", 4, both ? "the same bytes, plain again\\l" : received);
 }
 
 /* The first span called `what`, or NULL. */
@@ -223,6 +272,8 @@ static const json_t *first_called(const struct story *s, const char *what)
 static const char *way(const struct story *s)
 {
     const char *address = json_str(first_called(s, "connect to the socket"), "detail", "");
+    if (first_by(s, &(struct actor){"tlspipe", 0, 0}))
+        return "plain, through a socket pair:";
     return str_starts(address, "unix://") ? "through the unix socket:" : "over the network:";
 }
 
@@ -239,6 +290,10 @@ static void draw_daemon(const struct drawing *d)
     add_time(&received, d, time_of(d->s, "receive the response"));
     box(d, "daemon", d->s->traced ? "the daemon, goraed" : "the daemon (keeps no trace)",
         &(struct actor){"goraed", 0, 0});
+    if (first_by(d->s, &(struct actor){"tlspipe", 0, 0})) {
+        draw_tls(d, sent.s, received.s);
+        return;
+    }
     arrow(d, "gorae", "daemon", 2, sent.s);
     arrow(d, "daemon", "gorae", 4, received.s);
 }
@@ -272,7 +327,7 @@ static void draw_container(const struct drawing *d)
     str_add(&label, "what the container writes\\l");
     add_time(&label, d, copied);
     if (copied > 0)
-        arrow(d, "shim", "gorae", 4, label.s);
+        arrow(d, "shim", first_by(d->s, &(struct actor){"tlspiped", 0, 0}) ? "far" : "gorae", 4, label.s);
 }
 
 void story_dot(const struct story *s, bool shape, FILE *out)

@@ -55,6 +55,8 @@ static int long_flag(struct walk *w, const char *word, struct err *e)
     }
     if (!f || eq == word)
         return err_set(e, ERR_INVALID, "unknown flag: --%.*s", (int)(eq - word), word);
+    if (f->type == FLAG_REFUSED)
+        return err_set(e, ERR_INVALID, "--%s: %s", f->name, f->word);
     if (*eq)
         return store(w, f, eq + 1, e);
     if (bare_allowed(f))

@@ -37,6 +37,7 @@ enum flag_type {
     FLAG_LIST,     /**< struct strv; each use adds one */
     FLAG_PAIRS,    /**< struct strv of "key=value"; a use without '=' is refused */
     FLAG_FILTER,   /**< as FLAG_PAIRS, key in lower case and blanks around both removed */
+    FLAG_REFUSED,  /**< no value: a flag of docker's that is not ours; `word` says why. Always hidden */
 };
 
 enum flag_switch { SWITCH_UNSET = 0, SWITCH_ON, SWITCH_OFF };

@@ -145,7 +145,8 @@ int flag_set(const struct flag *f, void *options, const char *text, struct err *
     void *at = (char *)options + f->at;
     bool b;
     switch (f->type) {
-    case FLAG_END: return 0;
+    case FLAG_END:
+    case FLAG_REFUSED: return 0;
     case FLAG_BOOL:
     case FLAG_SWITCH:
         if (!bool_parse(text, &b))

@@ -235,10 +235,11 @@ static int rmi(struct cli *cli, void *options, const struct args *args)
         path_flag(&path, "force", o->force);
         path_flag(&path, "noprune", o->no_prune);
         json_auto_t *records = client_json(&cli->client, "DELETE", path.s, NULL, &e);
+        int code = records ? EXIT_OK : cli_fail(cli, &e);
         if (records)
             print_removed(records);
-        else
-            result = cli_fail(cli, &e);
+        else if (!(o->force && cli->client.status == 404)) /* as rm -f: what is not there is as wished */
+            result = code;
     }
     return result;
 }
@@ -272,6 +273,7 @@ static const struct flag images_flags[] = {
     {"format", 0, FLAG_STRING, IMAGES(format), LIST_FORMAT_HELP, NULL, NULL},
     {"no-trunc", 0, FLAG_BOOL, IMAGES(no_trunc), "Do not shorten ids", NULL, NULL},
     {"quiet", 'q', FLAG_BOOL, IMAGES(quiet), "Only ids", NULL, NULL},
+    {"tree", 0, FLAG_REFUSED, 0, NULL, IMAGE_ONE_PLATFORM, NULL},
     {.type = FLAG_END},
 };
 static const struct flag history_flags[] = {
@@ -285,6 +287,7 @@ static const struct flag history_flags[] = {
 static const struct flag rmi_flags[] = {
     {"force", 'f', FLAG_BOOL, RMI(force), "Also where a stopped container or several tags are in the way", NULL, NULL},
     {"no-prune", 0, FLAG_BOOL, RMI(no_prune), "Keep unnamed parents", NULL, NULL},
+    {"platform", 0, FLAG_REFUSED, 0, NULL, IMAGE_ONE_PLATFORM, NULL},
     {.type = FLAG_END},
 };
 

@@ -20,7 +20,7 @@
 
 struct inspect_options {
     bool size;
-    char *format, *type, *platform;
+    char *format, *type;
 };
 
 static const struct kind {
@@ -157,6 +157,7 @@ static const struct flag container_inspect_flags[] = {
 };
 static const struct flag image_inspect_flags[] = {
     {"format", 'f', FLAG_STRING, AT(format), OBJECT_FORMAT_HELP, NULL, NULL},
+    {"platform", 0, FLAG_REFUSED, 0, NULL, IMAGE_ONE_PLATFORM, NULL},
     {.type = FLAG_END},
 };
 

@@ -5,7 +5,7 @@
  *   1. Standard input is read only when what was read before has been sent. So a container that does not read makes us
  *      stop reading (the shell's `yes | …` blocks, as with a pipe), and memory stays bounded.
  *   2. The connection is non-blocking for writing: while the container is busy writing to us and not reading, a
- * blocking write would wait for it, it would wait for us, and nothing would move any more.
+ *      blocking write would wait for it, it would wait for us, and nothing would move any more.
  *   3. Standard output may be a pipe that nobody reads (a pager). Each write there is of at most PIPE_BUF bytes, after
  *      poll said that it will not block, so that Ctrl-C is handed on even then.
  *
@@ -194,29 +194,55 @@ static int put(struct session *s, int fd, const char *p, size_t n, struct err *e
     return 0;
 }
 
+/* What came in one read, gathered by stream: short lines would otherwise cost two system calls each. */
 struct sink {
     struct session *s;
     struct err *e;
+    int fd;
+    size_t held;
+    char hold[16384];
 };
+
+static int put_held(struct sink *to)
+{
+    size_t n = to->held;
+    to->held = 0;
+    return put(to->s, to->fd, to->hold, n, to->e);
+}
 
 static int put_frame(void *arg, int stream, const void *p, size_t n)
 {
     struct sink *to = arg;
     struct session *s = to->s;
     if (stream == FRAME_ERROR) {
+        put_held(to); /* what came before it; the error that is told is the daemon's */
         err_set(to->e, ERR_SYSTEM, "the daemon ended the stream: %.*s", (int)(n < 512 ? n : 512), (const char *)p);
         return -2;
     }
     s->bytes += n;
     if (trace_on() && s->sample.len < SAMPLE_MAX)
         str_addn(&s->sample, p, n < SAMPLE_MAX - s->sample.len ? n : SAMPLE_MAX - s->sample.len);
-    return put(s, stream == FRAME_STDERR ? STDERR_FILENO : STDOUT_FILENO, p, n, to->e) < 0 ? -2 : 0;
+    int fd = stream == FRAME_STDERR ? STDERR_FILENO : STDOUT_FILENO;
+    if ((fd != to->fd || to->held + n > sizeof(to->hold)) && put_held(to) < 0)
+        return -2;
+    to->fd = fd;
+    if (n > sizeof(to->hold))
+        return put(s, fd, p, n, to->e) < 0 ? -2 : 0;
+    memcpy(to->hold + to->held, p, n);
+    to->held += n;
+    return 0;
 }
 
 int session_print(struct session *s, const void *p, size_t n, struct err *e)
 {
-    struct sink to = {s, e};
+    struct sink to;
+    to.s = s;
+    to.e = e;
+    to.fd = STDOUT_FILENO;
+    to.held = 0;
     int r = s->tty ? put_frame(&to, FRAME_STDOUT, p, n) : frame_feed(&s->frames, p, n, put_frame, &to);
+    if (r != -2 && put_held(&to) < 0)
+        r = -2;
     if (r == -1)
         err_set(e, ERR_INVALID, "the stream is not in frames, as it should be without a terminal");
     return r < 0 ? -1 : 0;

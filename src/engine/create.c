@@ -6,7 +6,9 @@
  *   4. make the folders, then the record, durably: the record makes the container exist
  *   5. put it into the table, tell the listeners
  *
- * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
+ * Killed before the record is renamed into place, a folder without a record stays, which recovery removes.
+ *
+ * Read next: record.c for what is on disk, start.c for what is made of it. */
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/health.h"
@@ -47,10 +49,8 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
     static const struct {
         const char *key, *step;
     } later[] = {
-        {"PortBindings", "networks"},
-        {"PublishAllPorts", "networks"},
-        {"Links", "networks"},
-        {"VolumesFrom", "volumes"},
+        {"PortBindings", "networks"}, {"PublishAllPorts", "networks"}, {"Links", "networks"},
+        {"VolumesFrom", "volumes"},   {"VolumeDriver", "volumes"},
     };
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
         if (any(host, later[i].key))
@@ -59,6 +59,23 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
     if (restart_policy_check(host, e) < 0)
         return -1;
     return health_check_config(config, e);
+}
+
+/* Likewise for what a connection to a network can carry. */
+static int refuse_endpoints(const json_t *body, struct err *e)
+{
+    static const char *const later[] = {"Aliases", "IPAMConfig", "Links"};
+    const char *network;
+    json_t *endpoint;
+    json_object_foreach(json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig"), network, endpoint)
+    {
+        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+            if (any(endpoint, later[i]))
+                return err_set(e, ERR_NOT_IMPLEMENTED,
+                               "%s of network %.64s is not supported yet: it comes with the step on networks", later[i],
+                               network);
+    }
+    return 0;
 }
 
 /* What gorae will not do, or what is no value at all. */
@@ -205,7 +222,7 @@ static void make_id(char id[ID_LENGTH + 1])
 }
 
 static int fill(struct engine *en, struct container *c, const json_t *body, int api_minor, json_t *warnings,
-                struct err *e)
+                const char *platform, struct err *e)
 {
     const char *image_name = json_string_value(body_get(body, "Image"));
     json_auto_t *image = NULL;
@@ -213,14 +230,20 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
         return err_set(e, ERR_INVALID, "no image was given");
     c->image = image_resolve(en->images, image_name, e);
     image = c->image ? image_config(en->images, c->image, e) : NULL;
-    if (!image)
+    if (!image || (*platform && image_is_for(image, image_name, platform, e) < 0))
         return -1;
     c->config = config_complete(body, json_object_get(image, "config"), e);
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
     if (c->host)
         defaults_apply(en, body, c->host);
-    if (!c->host || create_check(en, c->config, c->host, warnings, e) < 0)
+    if (!c->host || refuse_endpoints(body, e) < 0)
         return -1;
+    if (create_check(en, c->config, c->host, warnings, e) < 0) {
+        if (e->kind ==
+            ERR_NOT_FOUND) /* of a donor or a network: to clients "not found" means the image, and they pull */
+            e->kind = ERR_INVALID;
+        return -1;
+    }
     c->path_args = config_command(c->config, e);
     if (!c->path_args)
         return -1;
@@ -234,7 +257,8 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     return 0;
 }
 
-json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e)
+json_t *engine_create(struct engine *en, const char *name, const char *platform, const json_t *body, int api_minor,
+                      struct err *e)
 {
     char id[ID_LENGTH + 1];
     json_auto_t *warnings = json_array();
@@ -243,7 +267,7 @@ json_t *engine_create(struct engine *en, const char *name, const json_t *body, i
     struct container *c = container_new(id);
     c->created = clock_real();
     struct span s = trace_begin(3, "check the request against the image");
-    if (fill(en, c, body, api_minor, warnings, e) < 0)
+    if (fill(en, c, body, api_minor, warnings, platform, e) < 0)
         goto fail;
     trace_end(&s, "Config and HostConfig completed; %s", c->image);
     if (str_empty(name))

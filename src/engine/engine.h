@@ -60,9 +60,11 @@ const struct engine_options *engine_config(const struct engine *en);
 
 /* ---- life ---- */
 
-/** POST /containers/create. @param name may be NULL @param body the request's JSON, borrowed @param api_minor of the
- * client @return {"Id","Warnings"} */
-json_t *engine_create(struct engine *en, const char *name, const json_t *body, int api_minor, struct err *e);
+/** POST /containers/create. @param name may be NULL @param platform that the image must be for, or ""
+ * @param body the request's JSON, borrowed @param api_minor of the client. ERR_NOT_FOUND means the image alone, because
+ * clients then pull it @return {"Id","Warnings"} */
+json_t *engine_create(struct engine *en, const char *name, const char *platform, const json_t *body, int api_minor,
+                      struct err *e);
 /** ERR_UNMODIFIED where it already runs. */
 int engine_start(struct engine *en, const char *name, struct err *e);
 /** @param signal number, or 0 for the container's own @param timeout_s seconds; -1 for ever; ENGINE_TIMEOUT_DEFAULT for
@@ -126,8 +128,9 @@ struct logs_options {
     int64_t since, until; /**< real-time ns, 0 for none */
     int64_t tail;         /**< records; -1 for all */
 };
-/** A record: stream is FRAME_STDOUT or FRAME_STDERR. @return non-zero to stop. Called with n = 0 about every second
- * while following, so that the caller can notice that its client went away. */
+/** A record: stream is FRAME_STDOUT or FRAME_STDERR. @return non-zero to stop. Called with n = 0 while following: there
+ * is no more for now, or a second has passed; so what was held back can be sent, and a client that went away noticed.
+ */
 typedef int engine_log_sink(void *arg, int stream, const char *p, size_t n);
 /** Whether the logs can be read, and whether they are of a TTY. */
 int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);

@@ -4,8 +4,9 @@
  * conclusions:
  *
  *     starting ──success──▶ healthy ◀──success── unhealthy
- *         └──── `retries` failures in a row ────────▲  (from healthy, too; during the start period failures do not
- * count)
+ *         └──── `retries` failures in a row ────────▲
+ *
+ * From healthy, too. During the start period failures do not count.
  *
  * The first check comes after one interval. A check that takes longer than its timeout is killed and has failed. A
  * paused container is not checked. What the last five said is kept for `inspect`. When the run ends the thread ends,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -214,6 +215,7 @@ static json_t *security(const json_t *defaults, bool v2)
 
 json_t *engine_info(struct engine *en)
 {
+    struct span s = trace_begin(3, "ask the machine and the tables");
     pthread_mutex_lock(&en->lock);
     json_auto_t *labels = json_incref(en->opt.labels), *defaults = json_incref(en->opt.host_defaults),
                 *registries = json_incref(en->opt.registries), *runtimes = json_incref(en->opt.runtimes);
@@ -250,5 +252,6 @@ json_t *engine_info(struct engine *en)
     count_states(en, out);
     add_limits(out, v2);
     add_host(en, out);
+    trace_end(&s, "uname, sysinfo; images and containers counted");
     return out;
 }

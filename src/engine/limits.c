@@ -15,10 +15,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MEMORY_MIN (INT64_C(6) << 20)
@@ -35,6 +37,8 @@ static int check_memory(const json_t *host, struct err *e)
         return err_set(e, ERR_INVALID, "You should always set the Memory limit when using Memoryswap limit");
     if (swap < -1 || (swap > 0 && swap < memory))
         return err_set(e, ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit");
+    if (reservation > 0 && reservation < MEMORY_MIN)
+        return err_set(e, ERR_INVALID, "Minimum memory reservation allowed is 6MB");
     if (reservation < 0 || (memory > 0 && reservation > memory))
         return err_set(e, ERR_INVALID, "Minimum memory limit can not be less than memory reservation limit");
     if (swappiness < -1 || swappiness > 100)
@@ -133,7 +137,13 @@ static int check_io(const json_t *host, struct err *e)
         json_array_foreach(json_object_get(host, rates[k]), i, v)
         {
             int64_t w = json_int(v, k == 0 ? "Weight" : "Rate", -1);
-            if (*json_str(v, "Path", "") != '/' || w < 0 || (k == 0 && (w < 10 || w > 1000)))
+            const char *path = json_str(v, "Path", "");
+            struct stat st;
+            if (*path == '/' && stat(path, &st) < 0)
+                return err_set(e, ERR_INVALID, "HostConfig.%s: %s: %s", rates[k], path, strerror(errno));
+            if (*path == '/' && !S_ISBLK(st.st_mode))
+                return err_set(e, ERR_INVALID, "HostConfig.%s: %s is no block device", rates[k], path);
+            if (*path != '/' || w < 0 || (k == 0 && (w < 10 || w > 1000)))
                 return err_set(e, ERR_INVALID, "HostConfig.%s: entry %zu is no device with a %s", rates[k], i,
                                k == 0 ? "weight from 10 to 1000" : "rate");
         }

@@ -10,6 +10,7 @@
 #include "base/jsonlog.h"
 #include "base/logset.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ struct reader {
     const struct logs_options *opt;
     engine_log_sink *sink;
     void *arg;
+    uint64_t records, bytes; /* that were handed on */
 };
 
 int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct err *e)
@@ -117,6 +119,8 @@ static int deliver(struct reader *r)
     if (rec->time < o->since || (rec->stream == JSONLOG_STDOUT && !o->out) ||
         (rec->stream == JSONLOG_STDERR && !o->err))
         return 0;
+    r->records++;
+    r->bytes += rec->len;
     if (!o->timestamps && !o->details)
         return r->sink(r->arg, rec->stream, rec->text, rec->len);
     autostr line = STR_INIT;
@@ -175,13 +179,13 @@ static int follow(struct reader *r, struct waiter *w, const char *folder, struct
         int got = read_on(r, e); /* what was written before the watch began, or what it told of */
         if (got != 0)
             return got;
+        if (r->sink(r->arg, JSONLOG_STDOUT, "", 0))
+            return 1;
         if (p[1].revents & POLLIN || left <= 0)
             return 0; /* it had ended, or the time was over, before that last reading */
         int n = poll(p, 2, left < ATTENTION_MS * NS_PER_MS ? (int)(left / NS_PER_MS) + 1 : ATTENTION_MS);
         if (n < 0 && errno != EINTR)
             return err_sys(e, "wait for the log");
-        if (n == 0 && r->sink(r->arg, JSONLOG_STDOUT, "", 0))
-            return 1;
         while (n > 0 && read(watch, news, sizeof(news)) > 0)
             ;
     }
@@ -219,7 +223,10 @@ int engine_logs(struct engine *en, const char *name, const struct logs_options *
         return -1;
     struct reader r = {.opt = opt, .sink = sink, .arg = arg};
     str_reset(&r.pending);
+    struct span s = trace_begin(3, opt->follow ? "read the log and follow it" : "read the log");
     int got = logs_of(en, c, &r, e);
+    trace_end(&s, "containers/%.12s…/*-json.log: %llu records, %llu bytes of output", c->id,
+              (unsigned long long)r.records, (unsigned long long)r.bytes);
     container_put(en, c);
     return got;
 }

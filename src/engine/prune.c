@@ -53,6 +53,10 @@ static json_t *prune(struct engine *en, const json_t *filters, int64_t until)
     }
     event_prune(en, "container", reclaimed);
     trace_end(&s, "%zu removed", json_array_size(deleted));
+    if (json_array_size(deleted) == 0) { /* none is null, as Docker says it */
+        json_decref(deleted);
+        deleted = json_null();
+    }
     return json_pack("{s:o, s:I}", "ContainersDeleted", deleted, "SpaceReclaimed", (json_int_t)reclaimed);
 }
 

@@ -176,9 +176,11 @@ int engine_rename(struct engine *en, const char *name, const char *to, struct er
     struct container *c = container_get(en, name, e);
     if (!c)
         return -1;
+    struct span s = trace_begin(3, "rename the container");
     pthread_mutex_lock(&c->op);
     int r = rename_locked(en, c, to + (*to == '/'), e);
     pthread_mutex_unlock(&c->op);
+    trace_end(&s, "name reserved, containers/%.12s…/config.json written", c->id);
     container_put(en, c);
     return r;
 }

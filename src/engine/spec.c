@@ -4,7 +4,9 @@
  * side the Engine API's Config and HostConfig, on the other the OCI runtime specification. Any OCI runtime can take the
  * result, which is how `--runtime runc` works.
  *
- * Source: OCI runtime-spec 1.0.2, config.md and config-linux.md; spec/security section 3 for the values. */
+ * Source: OCI runtime-spec 1.0.2, config.md and config-linux.md; spec/security section 3 for the values.
+ *
+ * Read next: who calls the runtime with it, shim/main.c. */
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/share.h"

@@ -9,7 +9,9 @@
  *
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
  * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
- * before step 5 and undoes the rest; recovery does what is left. */
+ * before step 5 and undoes the rest; recovery does what is left.
+ *
+ * Read next: spec.c for step 2, shim.c for step 3. */
 #include "engine/health.h"
 #include "engine/share.h"
 #include "base/clock.h"

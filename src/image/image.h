@@ -74,6 +74,9 @@ char *image_resolve(struct image_store *st, const char *name, struct err *e);
 bool image_names(struct image_store *st, const char *name, const char *id);
 /** The image's configuration, parsed (the whole OCI config: "config", "rootfs", "history" …). @return new reference */
 json_t *image_config(struct image_store *st, const char *id, struct err *e);
+/** Whether an image is for `platform`, os[/arch[/variant]] or an architecture alone. @param reference for the sentence
+ * @return 0; ERR_INVALID where `platform` is none; ERR_NOT_FOUND where the image is for another */
+int image_is_for(const json_t *config, const char *reference, const char *platform, struct err *e);
 /** The unpacked layers of `id`, topmost first, as absolute folders for overlayfs. */
 int image_layers(struct image_store *st, const char *id, struct strv *ret_dirs, struct err *e);
 /** Bytes of all layers of `id`. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <stdlib.h>
 
@@ -212,9 +213,11 @@ json_t *image_list(struct image_store *st, const json_t *filters, bool all, int 
     struct query q = {.all = all, .api_minor = api_minor};
     if (read_query(st, filters, &q, e) < 0)
         return NULL;
+    struct span s = trace_begin(3, "list the images");
     pthread_mutex_lock(&st->lock);
     json_t *out = list_locked(st, &q);
     pthread_mutex_unlock(&st->lock);
+    trace_end(&s, "%zu shown, from memory", json_array_size(out));
     return out;
 }
 

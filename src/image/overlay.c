@@ -166,7 +166,7 @@ int overlay_unmount(const char *target, struct err *e)
     for (int i = 0; i < STACKED_MAX; i++) {
         int r = unmount_top(target, e);
         if (r != 0) {
-            if (i > 0) /* a story does not tell of what was not there */
+            if (i > 0) /* there was one */
                 trace_end(&span, "%s", target);
             return r < 0 ? -1 : 0;
         }

@@ -29,7 +29,8 @@
  * Until exec the process is not dumpable (prctl(2), PR_SET_DUMPABLE), so no one in the container can look into it or
  * trace it. Changing ids resets that flag; it is put back after each change.
  *
- * Read next: the steps, child_root.c first. */
+ * Read next: the steps, child_root.c first; or what a daemon makes of all this when it finds it running,
+ * engine/recover.c. */
 #include "runtime/child.h"
 #include "runtime/hooks.h"
 #include "runtime/sync.h"
@@ -41,6 +42,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -176,11 +178,10 @@ static int step_ready(struct child *c, struct err *e)
     return sync_send(c->sync, SYNC_READY, NULL, -1, e);
 }
 
-/* `exec`: all namespaces at once, by the pidfd of the container's first process, so that they are those of one
- * process. Root and working folder become those of the mount namespace. */
+/* `exec`: what the go-between left to us, by the same pidfd, so that all are those of one process. */
 static int step_join(struct child *c, struct err *e)
 {
-    if (setns(c->pidfd, c->ns_flags) < 0)
+    if (c->ns_flags && setns(c->pidfd, c->ns_flags) < 0)
         return err_sys(e, "join the container's namespaces");
     fd_close(c->pidfd);
     c->pidfd = -1;
@@ -265,15 +266,33 @@ void child_run_create(struct child *c)
     _exit(EXIT_EXHAUSTED); /* not reached: the last step execs or fails */
 }
 
-void child_run_exec(struct child *c)
+static void __attribute__((noreturn)) run_exec(struct child *c)
 {
-    /* Seen by the container's processes from the first instant: hold nothing but what the steps need. */
-    struct err e = {0};
-    if (child_sweep(c, &e) < 0) {
-        sync_send(c->sync, SYNC_ERROR, &e, -1, NULL);
-        _exit(exit_code(&e));
-    }
     RUN(c, exec_steps);
     RUN(c, last_steps);
     _exit(EXIT_EXHAUSTED);
+}
+
+/* Its brother is born here with CLONE_PARENT: the parent waits for it. A group of version 2 is inherited; a user
+ * namespace comes last, because there we would have no right over the others any more, and a cgroup namespace with it.
+ */
+pid_t child_go_between(struct child *c)
+{
+    struct err e = {0};
+    int later = c->ns_flags & (CLONE_NEWUSER | CLONE_NEWCGROUP);
+    struct clone_args a = {.flags = CLONE_PARENT}; /* without CLONE_VM, so this is a fork: see launch.c */
+    pid_t pid = -1;
+    if (child_sweep(c, &e) == 0) {
+        if (setns(c->pidfd, c->ns_flags & ~later) < 0)
+            err_sys(&e, "join the container's namespaces");
+        else if ((pid = (pid_t)syscall(SYS_clone3, &a, sizeof(a))) < 0)
+            err_sys(&e, "clone a process into the container");
+    }
+    if (pid == 0) {
+        c->ns_flags = later;
+        run_exec(c);
+    }
+    if (pid < 0)
+        sync_send(c->sync, SYNC_ERROR, &e, -1, NULL);
+    return pid;
 }

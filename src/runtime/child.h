@@ -47,8 +47,12 @@ typedef int child_step(struct child *c, struct err *e);
 
 /** The first process of a container. Never returns. */
 void child_run_create(struct child *c) __attribute__((noreturn));
-/** A further process. Never returns. */
-void child_run_exec(struct child *c) __attribute__((noreturn));
+/** The go-between of `exec`. A process that is cloned in a container's pid namespace is seen there from its first
+ * instant, with the folders and descriptors that it was born with, and CAP_SYS_PTRACE opens them to whoever has it,
+ * dumpable or not (CVE-2016-9962). So somebody who is still outside lets go of everything, takes on the container's
+ * root, and only then clones the further process.
+ * @return its pid, here; or -1, and the parent was told */
+pid_t child_go_between(struct child *c);
 
 /** Wait, unless it is done, until the parent has mapped our ids and made our control groups, and enter them. */
 child_step child_wait_placed;

@@ -3,13 +3,14 @@
  * It gets what the first one got: namespaces, control groups, filter, capabilities, none of which it could otherwise be
  * trusted to have. The order differs in one thing. A new container is empty while it is built; here hostile processes
  * may run already, and ours becomes visible to them in its first instant (CVE-2016-9962). So it is born undumpable,
- * holds no descriptor of the host but a socket, and runs from a sealed file (seal.c).
+ * with the container's root and working folder, holds no descriptor of the host but a socket, and runs from a sealed
+ * file (seal.c).
  *
  *     1. read the container's state and the process to add
  *     2. take a pidfd of the container's first process, so that it cannot become another one meanwhile
- *     3. step into its pid namespace: that counts for our children only, and a child is what we make next
- *     4. clone; on version 2 into the control group, on version 1 it is moved
- *     5. the child joins the other namespaces and works through the second half of the list in child.c
+ *     3. clone a go-between, on version 2 into the control group; it lets go of what is the host's, and joins
+ *     4. it clones the process itself, which on version 1 is moved into the control groups
+ *     5. that joins a user and a cgroup namespace and works through the second half of the list in child.c
  *     6. ready: limits, the pid file, GO; then the exec, or its error */
 #include "runtime/create.h"
 #include "runtime/args.h"
@@ -141,10 +142,7 @@ static int launch(const struct runtime *rt, const struct state *s, struct child 
     autoclose int group = cgroup_birthplace(&s->cgroup, e);
     if ((s->cgroup.version == 2 && group < 0) || launch_prepare(c, &o->launch, e) < 0)
         return -1;
-    if (c->ns_flags & CLONE_NEWPID && setns(c->pidfd, CLONE_NEWPID) < 0)
-        return err_sys(e, "step into the container's pid namespace");
-    c->ns_flags &= ~CLONE_NEWPID;
-    pid_t pid = launch_clone(c, 0, group, child_run_exec, &sock, &pidfd, e);
+    pid_t pid = launch_inside(c, group, &sock, &pidfd, e);
     if (pid < 0)
         return -1;
     int r = attend(rt, s, c, o, pid, sock, e);

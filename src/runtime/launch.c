@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -53,8 +54,8 @@ static pid_t clone_here(int flags, int cgroup, int *pidfd)
     return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
-pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct child *), int *ret_sock, int *ret_pidfd,
-                   struct err *e)
+/* @return as fork(2); in the child c->sync is its end of the socket */
+static pid_t clone_with_sock(struct child *c, int flags, int cgroup, int *ret_sock, int *ret_pidfd, struct err *e)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -70,12 +71,47 @@ pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct c
     if (pid == 0) {
         fd_close(take_fd(&ours));
         c->sync = take_fd(&theirs);
-        body(c);
-        _exit(EXIT_EXHAUSTED);
+        return 0;
     }
     trace_end(&s, "clone3(flags 0x%x%s) = %d", (unsigned)flags, cgroup >= 0 ? " CLONE_INTO_CGROUP" : "", (int)pid);
     *ret_sock = take_fd(&ours);
     return pid;
+}
+
+pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct child *), int *ret_sock, int *ret_pidfd,
+                   struct err *e)
+{
+    pid_t pid = clone_with_sock(c, flags, cgroup, ret_sock, ret_pidfd, e);
+    if (pid == 0) {
+        body(c);
+        _exit(EXIT_EXHAUSTED);
+    }
+    return pid;
+}
+
+pid_t launch_inside(struct child *c, int cgroup, int *ret_sock, int *ret_pidfd, struct err *e)
+{
+    int pidfd = -1;
+    pid_t *pid = mmap(NULL, sizeof(*pid), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (pid == MAP_FAILED)
+        return err_sys(e, "share a page with the go-between");
+    *pid = -1;
+    pid_t between = clone_with_sock(c, 0, cgroup, ret_sock, &pidfd, e);
+    if (between == 0) {
+        *pid = child_go_between(c);
+        _exit(0);
+    }
+    fd_close(pidfd);
+    if (between > 0)
+        waitpid(between, NULL, 0);
+    pid_t found = between < 0 ? -1 : *pid;
+    munmap(pid, sizeof(*pid));
+    if (between > 0 && found < 0) {
+        err_set(e, ERR_SYSTEM, "the process ended on its way into the container");
+        launch_blame(*ret_sock, e);
+    }
+    *ret_pidfd = found > 0 ? (int)syscall(SYS_pidfd_open, found, 0) : -1; /* ours to reap, so it is still it */
+    return found > 0 && *ret_pidfd < 0 ? err_sys(e, "open the process %d", (int)found) : found;
 }
 
 int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e)

@@ -27,6 +27,9 @@ pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct c
 
 /** Let a child into its control groups, which are there, and say GO. */
 int launch_place(const struct cgroup *cg, int sock, struct err *e);
+/** A further process in the container whose first process is c->pidfd, through a go-between (child.h).
+ * Parameters and result as launch_clone(). */
+pid_t launch_inside(struct child *c, int cgroup, int *ret_sock, int *ret_pidfd, struct err *e);
 
 /** Receive until `kind` comes; warnings go to the log, anything else is an error. */
 int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct err *e);

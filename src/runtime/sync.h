@@ -4,12 +4,17 @@
  * A SOCK_SEQPACKET socket: one send is one receive. Both ends are this same program, started moments apart from the
  * same file, so a message is a plain struct.
  *
- *     both:    parent → GROUP     version 1, once a tree: the file through which the child enters a control group,
- * beside it as a descriptor (cgroup.c) create:  parent → GO        ids are mapped, the groups are made and limited, and
- * that was the last of them child → PREPARED   its mounts are made; the parent runs hooks parent → GO child → READY
- * everything is done but the exec; it now waits on the start barrier start:   start → GO         on a connection to the
- * barrier, a trace descriptor beside it end of file        the exec happened: the descriptor is close-on-exec exec:
- * parent → GO, child → READY, parent → GO, then end of file any:     child → WARNING, child → ERROR (the last one)
+ *     placing, version 1 only, once for each tree:
+ *              parent → GROUP     beside it the file through which the child enters a control group (cgroup.c)
+ *     create:  parent → GO        ids are mapped, the groups are made and limited, and entered
+ *              child → PREPARED   its mounts are made; the parent runs hooks
+ *              parent → GO
+ *              child → READY      everything is done but the exec; it now waits on the start barrier
+ *     start:   start → GO         on a connection to the barrier, a trace descriptor beside it
+ *              end of file        the exec happened: the descriptor is close-on-exec
+ *     exec:    parent → GO        the groups are entered
+ *              child → READY, parent → GO, then end of file
+ *     any:     child → WARNING, child → ERROR (the last one)
  */
 #ifndef GORAE_RUNTIME_SYNC_H
 #define GORAE_RUNTIME_SYNC_H

@@ -58,11 +58,12 @@ void client_keep(struct client *c, struct http *h)
         c->idle = h;
 }
 
-int client_connect(struct client *c, struct err *e)
+int client_connect(struct client *c, int *ret_why, struct err *e)
 {
     bool ssh = str_starts(c->host, "ssh://");
     struct span span = trace_begin(2, ssh ? "start ssh" : "connect to the socket");
-    int fd = ssh ? ssh_dial(&c->ssh, c->host, e) : dial(c->host, c->tls, e);
+    *ret_why = -1;
+    int fd = ssh ? ssh_dial(&c->ssh, c->host, e) : dial_with_why(c->host, c->tls, ret_why, e);
     trace_end(&span, "%s%s", c->host, fd < 0 ? ": failed" : "");
     return fd;
 }
@@ -78,17 +79,22 @@ void client_explain(const struct client *c, struct http *h, struct err *e)
         errno = e->sys;
         err_sys(e, "lost the connection to the daemon at %s", c->host);
     }
+    if (dial_why(h->why, e))
+        err_wrap(e, h->bytes_in ? "lost the connection to the daemon at %s" : "no answer from the daemon at %s",
+                 c->host);
     if (h->fd >= 0 && http_peek_peer(h) < 0)
         ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
 }
 
 static struct http *open_new(struct client *c, struct err *e)
 {
-    int fd = client_connect(c, e);
+    int why;
+    int fd = client_connect(c, &why, e);
     if (fd < 0)
         return NULL;
     struct http *h = mem_alloc(sizeof(*h));
     http_init(h, fd);
+    h->why = why;
     return h;
 }
 
@@ -143,7 +149,7 @@ static void request_release(struct request *q)
 static void request_init(struct request *q, const struct client *c, const char *method, const char *path,
                          const struct http_field *fields, const json_t *body)
 {
-    *q = (struct request){.method = method, .authority = dial_authority(c->host)};
+    *q = (struct request){.method = method, .authority = dial_authority(c->host, c->tls)};
     q->target = *c->version ? str_printf("/v%s%s", c->version, path) : mem_strdup(path);
     add(&q->fields, "Host", q->authority);
     add(&q->fields, "User-Agent", "gorae/" GORAE_VERSION " (linux)");

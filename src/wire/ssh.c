@@ -10,7 +10,7 @@
  * cli/dial_stdio.c), which asks the kernel to end it when its parent dies.
  *
  * How it fails: late. The socket is there at once; a refused login shows as an end of file, and ssh_explain() turns it
- * into a sentence. Read next: cli/dial_stdio.c, the other end. */
+ * into a sentence. Read next: relay.c, the other end. */
 #include "wire/ssh.h"
 #include "base/mem.h"
 #include "base/spawn.h"
@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT "30" /* seconds, docker's */
-#define END_WAIT_MS     1000 /* for an ssh that was asked to end */
-#define SAID_MAX        4096 /* bytes of what ssh said, its last */
+#define CONNECT_TIMEOUT "ConnectTimeout=30" /* seconds, docker's */
+#define END_WAIT_MS     1000                /* for an ssh that was asked to end */
+#define SAID_MAX        4096                /* bytes of what ssh said, its last */
 
 struct ssh_link {
     pid_t pid; /* 0: it has ended, and `status` is how */
@@ -121,7 +121,7 @@ int ssh_command(const char *host, struct strv *ret, struct err *e)
         strv_add(ret, "-p");
         strv_addf(ret, "%u", (unsigned)a.port);
     }
-    static const char *const fixed[] = {"-o", "ConnectTimeout=" CONNECT_TIMEOUT, "-T", "--"};
+    static const char *const fixed[] = {"-o", CONNECT_TIMEOUT, "-T", "--"};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
         strv_add(ret, fixed[i]);
     strv_add(ret, a.host);

@@ -171,9 +171,9 @@ ended() {
     run gorae qqqqqq
     [ "$status" = 1 ]
     [[ $output != *"Did you mean"* ]]
-    run gorae --tlsverify ps
+    run gorae --tlsverify=perhaps ps
     [ "$status" = 125 ]
-    [[ $output == *TLS* ]]
+    [[ $output == *tlsverify*perhaps* ]]
 }
 
 @test "which daemon: -H before GORAE_HOST before DOCKER_HOST; nobody there is exit 1 and says so" {
@@ -456,7 +456,7 @@ ended() {
     [ "$(gorae kill -s KILL two)" = two ]
     [ "$(gorae wait two)" = 137 ]
     [ "$(gorae rm two)" = two ]
-    run gorae rm -f two nope
+    run gorae rm two nope
     [ "$status" = 1 ]
     [ "${#lines[@]}" = 2 ]
     run gorae kill nope

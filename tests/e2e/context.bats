@@ -215,11 +215,11 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     fails_with 'does not belong' gorae context import lab4 up.tar
     tar cf none.tar -T /dev/null
     fails_with 'there is no meta.json in it' gorae context import lab4 none.tar
-    printf 'PK\003\004' >zip
-    fails_with 'zip archive' gorae context import lab4 zip
+    printf 'PK\003\004' >packed.zip
+    fails_with 'zip archive' gorae context import lab4 packed.zip
     fails_with 'cannot open /nosuch' gorae context import lab4 /nosuch
     never test -e "$(meta lab4)"
-    rm -r evil* up.tar none.tar zip odd cut lab1.dockercontext
+    rm -r evil* up.tar none.tar packed.zip odd cut lab1.dockercontext
 }
 
 @test "broken files: named with the place, the others shown, nothing lost" {
@@ -248,6 +248,9 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     fails_with 'context "gone" not found' gorae ps
     run gorae context ls
     [[ $output == *'gone *'*'context "gone" not found'* ]]
+    # commands that need no daemon do not ask where it is
+    [ "$(gorae context show)" = gone ]
+    gorae context create other --docker host=tcp://x
     gorae context use good
     reaches
 }
@@ -290,5 +293,10 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     [ "$(words -c l)" = lab1 ]
     [ "$(words context create "")" = "" ]
     [ "$(words context im)" = import ]
+    # live names are those of the daemon that the line names
+    gorae context create here --docker "host=unix://$SOCK"
+    import_busybox
+    [ "$(words -c here rmi busy)" = "busybox busybox:latest" ]
+    [ "$(words -c lab1 rmi busy)" = "" ]
     [ "$(words context ls --)" = "--format --help --quiet" ]
 }

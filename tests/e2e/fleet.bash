@@ -17,7 +17,7 @@ in_ns() { # name command…: only its network; `ip netns exec` would also hide /
 }
 at_desk() { in_ns desk "$@"; }
 address() { echo "10.213.0.1$1"; }
-cable() { ip -n "$(ns "lab$1")" link set eth0 "$2"; }
+cable() { ip -n "$(ns desk)" link set "port$1" "$2"; } # number up|down: at the switch, so that either end just hears nothing
 
 # Whose folders the functions of lib.bash use.
 lab() {

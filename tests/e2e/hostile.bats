@@ -12,6 +12,8 @@ setup_file() {
     mkdir -p "$T/canary/empty" "$T/image"
     echo "do not touch" >"$T/canary/file"
     (cd "$T/image" && tar xf "$(busybox_tar)")
+    mkdir "$T/probes"
+    cp "$GORAE_BUILD/payload/swapper" "$GORAE_BUILD/payload/ambush" "$GORAE_BUILD/payload/trysyscall" "$T/probes/"
 }
 teardown_file() {
     daemon_stop
@@ -141,6 +143,8 @@ print(json.dumps({'Image': 'busybox', 'Env': ['A=' + 'x' * $n], 'Cmd': ['sh', '-
         [ "$STATUS" = 201 ]
         [ "$(gorae start -a "$(jq -r .Id <<<"$BODY")")" = "$n $n" ]
     done
+    # positive control: 16 bits would not have held it
+    [ $((65537 & 65535)) = 1 ]
 }
 
 @test "row 19: no socket of ours has an abstract name" {
@@ -159,13 +163,116 @@ print(json.dumps({'Image': 'busybox', 'Env': ['A=' + 'x' * $n], 'Cmd': ['sh', '-
     v2 || run_in --privileged busybox sh -c 'mkdir /m && mount -t cgroup -o memory m /m && [ -e /m/cgroup.procs ]'
 }
 
+@test "rows 6, 11: a mount target on a shared folder, swapped for a link to the host while others start" {
+    mkdir -p "$T/shared/own/b" "$T/inner"
+    ln -s "$T/canary/empty" "$T/shared/link"
+    gorae run -d --name swaps -v "$T/shared:/v" -v "$T/probes:/probes:ro" busybox /probes/swapper /v/own /v/link >/dev/null
+    # positive control: who follows the path as it stands does get to the canary
+    eventually 100 sh -c "[ \"\$(readlink -f '$T/shared/own')\" = '$T/canary/empty' ]"
+    before=$(grep -c "$T/canary" /proc/self/mountinfo || true)
+    for _ in $(seq 25); do
+        run run_in -v "$T/shared:/v" -v "$T/inner:/v/own/b/c/d" busybox true
+        [ "$(grep -c "$T/canary" /proc/self/mountinfo || true)" = "$before" ]
+    done
+    gorae rm -f swaps >/dev/null
+    unharmed
+}
+
+@test "rows 7, 8: /dev of a volume, whose null, console and pts are links to the host" {
+    mkdir "$T/dev"
+    for f in null zero console stdout ptmx tty; do ln -s "$T/canary/file" "$T/dev/$f"; done
+    ln -s "$T/canary/empty" "$T/dev/pts"
+    for tty in "" -t; do
+        run run_in $tty -v "$T/dev:/dev" busybox sh -c 'cat /proc/keys /proc/timer_list; echo x >/proc/kcore; echo over >/dev/null; echo over >/dev/console'
+        [[ $output != *"do not touch"* ]]
+        unharmed
+    done
+    mknod -m 666 "$T/dev/real" c 1 3
+    rm "$T/dev/null"
+    mknod -m 666 "$T/dev/null" c 1 3
+    gorae run -d --name swaps -v "$T/dev:/dev" -v "$T/probes:/probes:ro" busybox /probes/swapper /dev/null /dev/stdout >/dev/null
+    eventually 100 test -L "$T/dev/null" # positive control: it is a link to the canary as often as not
+    for _ in $(seq 15); do
+        run run_in -v "$T/dev:/dev" busybox sh -c 'head -c 20 /proc/keys /proc/timer_list 2>/dev/null; echo gone >/proc/keys'
+        [[ $output != *"do not touch"* ]]
+    done
+    gorae rm -f swaps >/dev/null
+    unharmed
+}
+
+@test "row 9: sysctls, where the image brings a /proc of its own" {
+    image evil:sysctl "rm -rf proc; mkdir -p proc/sys/net/ipv4 proc/self/attr proc/sys/kernel; for f in proc/sys/net/ipv4/ip_forward proc/sys/kernel/core_pattern proc/self/attr/exec; do ln -s $T/canary/file \$f; done"
+    host() { (cd /proc/sys && grep -s . kernel/core_pattern kernel/sysrq kernel/panic net/ipv4/ip_forward) || true; }
+    before=$(host)
+    # positive control: the value does arrive, in the container's own
+    [ "$(run_in --sysctl net.ipv4.ip_forward=1 evil:sysctl cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
+    [ "$(run_in --sysctl net.ipv4.ip_forward=0 evil:sysctl cat /proc/sys/net/ipv4/ip_forward)" = 0 ]
+    for name in kernel.core_pattern kernel.sysrq kernel.panic vm.swappiness ../kernel.panic net.ipv4/../../kernel/panic net/../kernel.panic; do
+        run run_in --sysctl "$name=1" evil:sysctl true
+        [ "$status" = 125 ] || { echo "$name: $status $output"; false; }
+    done
+    [ "$(host)" = "$before" ]
+    unharmed
+}
+
+@test "row 12: VOLUME of the image climbs out of it: nothing of the host is copied into the container" {
+    echo "host secret" >"$T/canary-secret"
+    image evil:volume "ln -s $T link; ln -s / top"
+    for v in "/../../../../../../../..$T" /link /top "/link/../link"; do
+        json POST /containers/create "{\"Image\":\"evil:volume\",\"Cmd\":[\"sh\",\"-c\",\"cat .$T/canary-secret $T/canary-secret /link/canary-secret\"],\"Volumes\":{\"$v\":{}}}"
+        [ "$STATUS" = 201 ] || continue # refused is as well
+        run gorae start -a "$(jq -r .Id <<<"$BODY")"
+        [[ $output != *"host secret"* ]]
+    done
+    # positive control: bound there, it is read
+    [[ "$(run_in -v "$T/canary-secret:$T/canary-secret:ro" evil:volume cat "$T/canary-secret")" == "host secret" ]]
+    rm "$T/canary-secret"
+}
+
+@test "row 16: an ambush on the processes that exec sends in, with and without CAP_SYS_PTRACE" {
+    for cap in NET_RAW SYS_PTRACE; do
+        gorae run -d --name waits --cap-add "$cap" -v "$T/probes:/probes:ro" busybox /probes/ambush 4 >/dev/null
+        for _ in $(seq 30); do gorae exec waits true; done
+        gorae exec waits sleep 1
+        gorae wait waits
+        gorae logs waits >"$T/booty"
+        gorae rm waits >/dev/null
+        # nothing of the host: no folder, no program by its name, no file
+        never grep -F "$T" "$T/booty"
+        never grep -E '^(cwd|root) ./' "$T/booty"
+        never grep -E '^exe .*gorae' "$T/booty"
+        [ -z "$(grep '^fd ' "$T/booty" | grep -vxE 'fd (/dev/null|pipe:|socket:|anon_inode:|/|/dev/(pts/[0-9]+|console))')" ] || { cat "$T/booty"; false; }
+        # positive control: it did meet them, and saw those that were through
+        [ "$(sed -n 's/^met \([0-9]*\).*/\1/p' "$T/booty")" -ge 25 ]
+        grep -qE '^exe /bin/(sleep|true|busybox)' "$T/booty"
+    done
+    # the kernel refuses who has not the right, and lets look who has it
+    [ "$(sed -n 's/.*closed \([0-9]*\)/\1/p' "$T/booty")" -lt 10 ]
+}
+
+@test "row 17: top asks the host's ps, and runs nothing of the container's" {
+    image evil:ps "rm -f bin/ps; printf '#!/bin/sh\ntouch /owned\necho PID\necho 1\n' >bin/ps; chmod 755 bin/ps"
+    gorae run -d --name top17 evil:ps sleep 100 >/dev/null
+    gorae top top17 | grep -q 'sleep 100'
+    gorae top top17 -eo pid,comm | grep -q sleep
+    gorae exec top17 test ! -e /owned
+    gorae exec top17 ps >/dev/null
+    gorae exec top17 test -e /owned # positive control: that ps would have done it
+}
+
+@test "row 23: open_by_handle_at is not for a container, unless DAC_READ_SEARCH was given" {
+    try() { run_in "$@" -v "$T/probes:/probes:ro" busybox /probes/trysyscall open_by_handle_at; }
+    [[ "$(try)" == *EPERM* ]]
+    [[ "$(try --cap-add DAC_READ_SEARCH)" != *EPERM* ]] # positive control, and documented: who gives it gives the host's files
+}
+
 @test "row 26: what is mounted inside is not mounted outside" {
     ours() { grep -cF "$T" /proc/self/mountinfo || true; } # others use this machine, too
     before=$(ours)
     run_in --cap-add SYS_ADMIN --security-opt seccomp=unconfined busybox sh -c 'mkdir /m && mount -t tmpfs inside /m && grep -q inside /proc/mounts'
     gorae run -d --name m26 --cap-add SYS_ADMIN --security-opt seccomp=unconfined busybox sh -c 'mkdir /m; mount -t tmpfs inside /m; sleep 100' >/dev/null
     eventually 30 grep -q inside "/proc/$(gorae inspect -f '{{.State.Pid}}' m26)/mountinfo"
-    never grep -q inside /proc/self/mountinfo
+    never grep -q inside /proc/self/mountinfo # positive control: the line above finds it inside
     gorae rm -f m26
     [ "$(ours)" = "$before" ]
 }

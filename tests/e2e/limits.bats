@@ -67,7 +67,7 @@ warned() { # TEXT HOSTCONFIG
     [[ $output == *"can't fork"* ]]
 }
 
-@test "numbers that cannot be are refused, before anything is made" {
+@test "row 70: numbers that cannot be are refused, before anything is made" {
     n=$(gorae ps -aq | wc -l)
     refused 400 "Minimum memory limit" '{"Memory":1048576}'
     refused 400 "always set the Memory limit" '{"MemorySwap":67108864}'
@@ -279,7 +279,7 @@ END
     gorae run -d --name n4 busybox sleep 1000 >/dev/null
     run run_in --ipc container:n4 busybox true
     [[ $output == *"not shareable"* ]]
-    refused 404 "nosuch" '{"PidMode":"container:nosuch"}'
+    refused 400 "No such container: nosuch" '{"PidMode":"container:nosuch"}'
     refused 400 "" '{"PidMode":"container:"}'
     refused 400 "PidMode" '{"PidMode":"other"}'
     refused 400 "hostname" '{"UTSMode":"host"}' '"Hostname":"x"'

@@ -62,6 +62,30 @@ log_of() { gorae inspect -f '{{.LogPath}}' "$1"; }
     seq 0 1499 | cmp - "$T/out"
 }
 
+@test "many short lines cost few calls: chunks of the answer, writes of the client; and a follower has each line at once" {
+    need strace
+    gorae run --name web busybox sh -c 'seq 1 20000; seq 1 5 >&2' >/dev/null 2>&1
+    curl -s --raw --unix-socket "$SOCK" 'http://d/containers/web/logs?stdout=1&stderr=1' | tr -d '\r' | grep -aEc '^[0-9a-f]{1,5}$' >"$T/chunks"
+    [ "$(cat "$T/chunks")" -lt 200 ]
+    strace -f -c -e trace=write -o "$T/calls" gorae logs web >"$T/out" 2>"$T/err"
+    seq 1 20000 | cmp - "$T/out"
+    seq 1 5 | cmp - "$T/err"
+    [ "$(awk '$NF == "write" {print $4}' "$T/calls")" -lt 1000 ]
+    # held back is nothing: a line is there before the next one is written
+    gorae run -d --name slow -i busybox cat >/dev/null
+    mkfifo "$T/in"
+    gorae attach --no-stdin=false slow <"$T/in" >/dev/null 2>&1 3>&- &
+    exec 7>"$T/in"
+    gorae logs -f slow >"$T/slow" 3>&- 7>&- &
+    for line in one two three; do
+        echo "$line" >&7
+        eventually 30 grep -qx "$line" "$T/slow"
+    done
+    exec 7>&-
+    gorae rm -f slow >/dev/null
+    wait
+}
+
 @test "labels, env and tag are in every record, and --details shows them" {
     gorae run --name web --label color=blue --label size=9 -e WHO=me -e WHAT=x \
         --log-opt labels=color --log-opt env-regex='^WH' --log-opt 'tag={{.Name}}/{{.ImageName}}' busybox echo hi >/dev/null

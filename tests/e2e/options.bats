@@ -268,6 +268,12 @@ P
     NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 daemon_start
     eventually 40 grep -q WATCHDOG=1 "$T/told"
     [ "$(head -1 "$T/told")" = READY=1 ]
+    # and under constant traffic, too: 2 s of requests are ten halves of the watchdog's time
+    local before until
+    before=$(grep -c WATCHDOG=1 "$T/told")
+    until=$((SECONDS + 2))
+    while [ "$SECONDS" -le "$until" ]; do gorae version >/dev/null; done
+    [ "$(grep -c WATCHDOG=1 "$T/told")" -ge $((before + 4)) ]
     daemon_stop
     eventually 40 grep -qx STOPPING=1 "$T/told"
     kill "$manager"

@@ -370,7 +370,7 @@ PY
     [[ "$output" == *"host's network namespace"* ]]
 }
 
-@test "the default filter blocks what it should, and lets through what it should" {
+@test "row 24: the default filter blocks what it should, and lets through what it should" {
     bundle "$(profile)"
     in_container /bin/trysyscall
     [ "$status" = 0 ]
@@ -400,11 +400,12 @@ PY
     fi
 }
 
-@test "the filter compares arguments: sockets, personalities, clone flags; also through the 32-bit door" {
+@test "row 25: the filter compares arguments: sockets, personalities, clone flags; also through the 32-bit door" {
     bundle "$(profile)"
     in_container /bin/trysyscall socket=1,1,0 socket=38,5,0 socket=40,1,0 personality=0xffffffff personality=8 \
         personality=0x40000 clone=0x10000200,0,0,0,0 clone=0x00010000,0,0,0,0 i386:26 i386:310 462 99999
     [ "$status" = 0 ]
+    # The control: the same calls with other arguments are let through (lines 0, 3 and 4).
     [ "${lines[0]}" = "socket=1,1,0 OK" ]
     [ "${lines[1]}" = "socket=38,5,0 EPERM" ]
     [ "${lines[2]}" = "socket=40,1,0 EPERM" ]
@@ -640,13 +641,14 @@ SH
     while read -r group; do [ "$(sort -n "$group/cgroup.procs" | xargs)" = "$(sort -n "$B/pid" <(echo) "$B/second" | xargs)" ]; done <"$B/groups"
 }
 
-@test "device rules: what is not allowed is denied, even if the list forgets to say so" {
+@test "row 22: device rules: what is not allowed is denied, even if the list forgets to say so" {
     [ -d /sys/fs/cgroup/devices ] || skip "control groups of version 1 are not mounted"
     bundle '.linux.resources.devices = [{allow: true, type: "c", major: 10, minor: 200, access: "rw"}]'
     begin sleep 100
     run cat "/sys/fs/cgroup/devices$GROUP/t$BATS_TEST_NUMBER/devices.list"
     [[ "$output" == *"c 10:200 rw"* ]]
     [[ "$output" != *"a *:*"* ]]
+    # The control: a list that allows all, which is then what the kernel says.
     bundle '.linux.resources.devices = [{allow: true, access: "rwm"}]'
     rt delete --force "$ID"
     begin sleep 100

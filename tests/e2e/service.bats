@@ -68,6 +68,43 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
     [ "$(grep -c 'goraed: the daemon does not run' "$T/said")" = 2 ]
 }
 
+@test "handover: a new daemon, the same containers" {
+    service start
+    eventually 40 gorae version
+    gorae run -d --name web busybox sh -c 'trap "exit 7" TERM; echo on; while :; do sleep 0.1; done' >/dev/null
+    local before web
+    before=$(cat "$T/pid")
+    web=$(gorae inspect -f '{{.State.Pid}}' web)
+    service handover
+    eventually 40 gorae version
+    [ "$(cat "$T/pid")" != "$before" ]
+    [ "$(gorae inspect -f '{{.State.Running}} {{.State.Pid}}' web)" = "true $web" ]
+    gorae stop web
+    [ "$(gorae inspect -f '{{.State.ExitCode}}' web)" = 7 ]
+    gorae rm web
+    service stop
+    # where nothing runs, there is nothing to hand over, and nothing is started
+    service handover
+    run service status
+    [ "$status" = 3 ]
+}
+
+@test "SIGUSR2 ends the daemon in good order, and leaves the containers" {
+    service start
+    eventually 40 gorae version
+    gorae run -d --name web busybox sleep 1000 >/dev/null
+    local web
+    web=$(gorae inspect -f '{{.State.Pid}}' web)
+    kill -USR2 "$(cat "$T/pid")"
+    eventually 100 never test -e "$T/pid"
+    never test -e "$SOCK"
+    kill -0 "$web"
+    service start
+    eventually 40 gorae version
+    gorae rm -f web
+    service stop
+}
+
 @test "a start that fails says why, in its own words" {
     echo 'GORAE_OPTS="--nonsense"' >>"$T/defaults"
     run service start
