@@ -248,7 +248,8 @@ EOF
 "Cmd":[],"Entrypoint":[""]
 EOF
     json POST /containers/create '{"Image":"busybox","HostConfig":{"NetworkMode":"nosuchnet"}}'
-    [ "$STATUS" = 404 ]
+    [ "$STATUS" = 400 ] # 404 would make clients pull the image
+    [[ $(message) == *"network nosuchnet not found"* ]]
     for later in '"PortBindings":{"80/tcp":[{"HostPort":"80"}]}' '"Binds":["vol:/data"]'; do
         json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
         [ "$STATUS" = 501 ] || { echo "$later: $STATUS"; false; }

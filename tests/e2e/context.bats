@@ -293,5 +293,10 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     [ "$(words -c l)" = lab1 ]
     [ "$(words context create "")" = "" ]
     [ "$(words context im)" = import ]
+    # live names are those of the daemon that the line names
+    gorae context create here --docker "host=unix://$SOCK"
+    import_busybox
+    [ "$(words -c here rmi busy)" = "busybox busybox:latest" ]
+    [ "$(words -c lab1 rmi busy)" = "" ]
     [ "$(words context ls --)" = "--format --help --quiet" ]
 }

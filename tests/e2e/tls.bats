@@ -504,3 +504,28 @@ refused() {
     [ "$status" = 2 ]
     [ "$(ls -A "$c" | sort | xargs)" = "ca-key.pem ca.pem client vm1.lab vm2.lab" ]
 }
+
+@test "a context carries the certificates: no flag, no variable, and the files it was made from may go" {
+    unset DOCKER_CERT_PATH
+    cp -r "$T/certs/client" "$T/mine"
+    gorae context create lab --docker "host=tcp://localhost:$PORT,ca=$T/mine/ca.pem,cert=$T/mine/cert.pem,key=$T/mine/key.pem"
+    rm -r "$T/mine"
+    [ "$(echo through | gorae -c lab run --rm -i busybox cat)" = through ]
+    gorae context use lab
+    [ "$(gorae version --format '{{.Server.Os}}')" = linux ]
+    gorae context use default
+    gorae context export lab - | gorae context import copy -
+    [ "$(gorae -c copy version --format '{{.Server.Os}}')" = linux ]
+    # a context that knows another CA, one without a certificate of its own, and one that checks nobody
+    gorae context create wrong --docker "host=tcp://localhost:$PORT,ca=$T/other/ca.pem,cert=$T/certs/client/cert.pem,key=$T/certs/client/key.pem"
+    run gorae -c wrong ps
+    [ "$status" = 1 ]
+    [[ $output == *"localhost:$PORT"* ]]
+    gorae context create nameless --docker "host=tcp://localhost:$PORT,ca=$T/certs/ca.pem"
+    run gorae -c nameless ps
+    [ "$status" = 1 ]
+    gorae context create careless --docker "host=tcp://localhost:$PORT,cert=$T/certs/client/cert.pem,key=$T/certs/client/key.pem,skip-tls-verify=true"
+    [ "$(gorae -c careless version --format '{{.Server.Os}}')" = linux ]
+    # the variables of the default context do not reach a named one
+    [ "$(DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=/nowhere gorae -c lab version --format '{{.Server.Os}}')" = linux ]
+}

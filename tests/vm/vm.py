@@ -217,8 +217,8 @@ class Boot:
         return self.judge(why)
 
     def run_and_cut(self, rng):
-        """Until it works, and then a number of acknowledged things and a moment more: the power goes."""
-        target, pause, lose = rng.randint(8, 50), rng.uniform(0, 1.5), rng.choice([1, 0.5, 0.5, 0.1])
+        """Until it works, and then a number of acknowledged things and writes to the disk more: the power goes."""
+        target, writes, lose = rng.randint(8, 40), rng.randint(1, 60), rng.choice([1, 0.5, 0.5, 0.1])
         acks, last, why = 0, "", []
 
         def enough(line):
@@ -229,7 +229,7 @@ class Boot:
 
         try:
             if self.follow(enough):
-                time.sleep(pause)
+                self.disk.freeze(writes, 10)
             else:
                 why = ["the guest powered off by itself"]
         except Died as e:
@@ -237,8 +237,8 @@ class Boot:
         finally:
             self.end()
         seen, lost = self.disk.cut(rng, lose)
-        Tap.note("power cut %.2f s after \"%s\" (%d acknowledged): of %d sectors written since the last of %d flushes, %d are lost; %s"
-                 % (pause, last, acks, seen, self.disk.flushes, lost, self.lane.promises.counts()))
+        Tap.note("power cut %d writes after \"%s\", the %dth that was acknowledged: %d sectors were not flushed, %d of them are lost; %s"
+                 % (writes, last, acks, seen, lost, self.lane.promises.counts()))
         return self.judge(why)
 
 
