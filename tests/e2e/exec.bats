@@ -341,18 +341,22 @@ PY
 
 @test "the daemon is killed: the stream goes on, the next daemon knows the exit code, and leaves nothing" {
     # both ends of the stream outlive the daemon: the client asks for the code only at the end
-    gorae exec -i cc sh -c 'echo up; read x; echo "got $x"; exit 21' >"$T/up" < <(sleep 2.5; echo word) 3>&- &
+    mkfifo "$T/word"
+    gorae exec -i cc sh -c 'echo up; read x; echo "got $x"; exit 21' >"$T/up" <"$T/word" 3>&- &
     client=$!
+    exec 8>"$T/word"
     eventually 50 grep -q up "$T/up"
     gorae exec -d cc sh -c 'sleep 1; exit 5'
     ended=$(gorae inspect -f '{{index .ExecIDs 1}}' cc)
     [ -n "$ended" ]
-    daemon_kill
+    daemon_kill 8>&-
     sleep 1.3 # one ends while no daemon looks
-    daemon_start
+    daemon_start 8>&-
     api GET "/exec/$ended/json"
     [ "$(jq -c '[.Running, .ExitCode]' <<<"$BODY")" = '[false,5]' ]
     [ "$(exec_folders | wc -l)" = 1 ]
+    echo word >&8
+    exec 8>&-
     code=0
     wait "$client" || code=$?
     [ "$code" = 21 ]
