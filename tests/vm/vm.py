@@ -253,12 +253,12 @@ class Lane:
         self.out = self.build + "/vm"
         shutil.rmtree(self.out, ignore_errors=True)
         os.makedirs(self.out)
-        self.dir = tempfile.mkdtemp(prefix="gorae-vm.", dir="/tmp")  # a socket's path must be short
         self.root = self.out + "/root.ext4"
         subprocess.run(["cp", "--sparse=always", self.guest + "/root.ext4", self.root], check=True)
         self.payload = self.packages() + [self.busybox()]
         self.bats = args.bats
         self.repo = [REPO + "/" + p for p in ("tests/e2e", "tests/payload", "src/service")] if args.bats else []
+        self.dir = tempfile.mkdtemp(prefix="gorae-vm.", dir="/tmp")  # a socket's path must be short
 
     def busybox(self):
         path = self.out + "/busybox.tar"
