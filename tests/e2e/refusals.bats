@@ -75,6 +75,7 @@ refused() { # CODE TEXT ARGUMENTS…
     refused 125 "--no-healthcheck and --health-cmd exclude each other" run --health-cmd x --no-healthcheck busybox true
     refused 125 "--no-healthcheck and --health-interval exclude each other" run --health-interval 1s --no-healthcheck busybox true
     refused 125 'invalid stream "foo"' run -a foo busybox true
+    refused 1 "--attach and --detach exclude each other" run -d -a stdout busybox true
     gorae run --rm -l x -l y= --mac-address 02:00:00:00:00:0a busybox true
 }
 
