@@ -173,7 +173,7 @@ ended() {
     [[ $output != *"Did you mean"* ]]
     run gorae --tlsverify=perhaps ps
     [ "$status" = 125 ]
-    [[ $output == *tlsverify*perhaps* ]]
+    [[ $output == *perhaps*tlsverify* ]]
 }
 
 @test "which daemon: -H before GORAE_HOST before DOCKER_HOST; nobody there is exit 1 and says so" {
