@@ -96,6 +96,10 @@ lane_figures() {
 lane_compat() { root_or_skip compat && tap compat bats --tap tests/compat; }
 # The build with the fault points compiled in; how often each is tried is bounded (FAULT_MOST).
 lane_fault() { root_or_skip fault && tap fault tests/fault/fault.py "$build/fault" --most "${FAULT_MOST:-2}"; }
+lane_package() { root_or_skip package && tap package bats --tap tests/package; }
+# VM_OPTIONS: see vm.py, e.g. "--seed 7 --cuts 20".
+# shellcheck disable=SC2086 # options are words
+lane_vm() { root_or_skip vm && tap vm python3 -B tests/vm/vm.py "$build" ${VM_OPTIONS:-}; }
 lane_book() { tap book python3 -B tests/book/everything.py; }
 lane_exercises() { root_or_skip exercises && tap exercises env BUILD="$build" python3 -B tests/book/grade_test.py; }
 

@@ -21,11 +21,13 @@
 
 struct options;
 struct hosts;
+struct tls_message;
 
 struct server {
     struct engine *engine;
     const struct options *opt;
     struct hosts *hosts;
+    int metrics; /**< the socket of --metrics-addr; -1 for none */
     atomic_int connections;
 };
 
@@ -39,6 +41,7 @@ struct request {
     int minor;               /**< of the client's API version: 44 for 1.44 */
     bool begun;              /**< a status has been sent: an error can no longer become one */
     bool tcp;                /**< it came over TCP: guard.c looks at it first */
+    struct tls_message *tls; /**< with TLS, and whose it is; or NULL */
     bool taken;              /**< the connection was handed over */
     struct http_field extra; /**< one more header of the answer, where it has a name */
 };
@@ -49,6 +52,21 @@ typedef int handler_fn(struct request *r, struct err *e);
 
 /** Serve one request: always answers, except where the connection was taken over or broke. */
 void router_serve(struct request *r);
+
+/** How often a route was taken since the start, and for how long. */
+struct route_tally {
+    const char *method, *pattern;
+    uint64_t ok, failed;
+    int64_t ns; /**< all of those that succeeded */
+};
+void router_tallies(void (*visit)(void *arg, const struct route_tally *t), void *arg);
+
+/* ---- metrics.c ---- */
+
+/** Open the socket of --metrics-addr. @return it, or -1 naming it */
+int metrics_open(const struct options *o, struct err *e);
+/** Serve sv->metrics in a thread of its own, for as long as the process lives; nothing where it is -1. */
+int metrics_serve(struct server *sv, struct err *e);
 
 /* ---- reply.c ---- */
 
@@ -93,6 +111,9 @@ json_t *input_json(struct request *r, bool required, struct err *e);
 /** The JSON object at the head of a chunked body, which goes on with something else. @param ret_rest what was read past
  * it, the caller's @return new reference, or NULL */
 json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, struct err *e);
+/** An upload says how long it is, or comes in chunks: a request with neither has no body at all. @return 0, or -1
+ * ERR_LENGTH_REQUIRED */
+int input_upload(struct request *r, struct err *e);
 /** The size of a terminal from `h` and `w`. */
 int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e);
 /** A query value as an integer. @return 0, or -1 ERR_INVALID naming the key */

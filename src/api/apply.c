@@ -6,6 +6,7 @@
  * and is checked by the same rules. */
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -100,67 +101,101 @@ static int apply_labels(struct options *o, const json_t *s, struct err *e)
     return 0;
 }
 
-static void add_runtime(struct options *o, const char *name, const char *path)
+/* {"path":…,"runtimeArgs":[…]}; what else dockerd takes there (runtimeType, options) is containerd's. */
+static int check_runtime(const char *name, const json_t *v, struct err *e)
 {
-    o->runtimes = mem_resize(o->runtimes, o->nruntimes + 1, sizeof(*o->runtimes));
-    o->runtimes[o->nruntimes++] = (struct engine_runtime){mem_strdup(name), mem_strdup(path)};
+    const char *path = json_str(v, "path", ""), *key;
+    size_t i;
+    json_t *x, *args = json_object_get(v, "runtimeArgs");
+    if (str_eq(name, "gorae"))
+        return err_set(e, ERR_INVALID, "--add-runtime gorae=%s: the runtime gorae is there already", path);
+    json_object_foreach((json_t *)v, key, x)
+    {
+        if (!str_eq(key, "path") && !str_eq(key, "runtimeArgs"))
+            return err_set(e, ERR_INVALID, "the runtime %s has the key \"%s\": path and runtimeArgs are known", name,
+                           key);
+    }
+    if (*path != '/')
+        return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
+    if (access(path, X_OK) < 0)
+        return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
+    json_array_foreach(args, i, x)
+    {
+        if (!json_is_string(x))
+            return err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
+    }
+    return args && !json_is_array(args)
+               ? err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name)
+               : 0;
 }
 
 static int apply_runtimes(struct options *o, const json_t *s, struct err *e)
 {
     const char *name;
     json_t *v;
-    bool known = false;
+    const json_t *given = json_object_get(s, "runtimes");
     autofree char *own = spawn_sibling("gorae-runtime", e);
     if (!own)
         return -1;
-    json_object_foreach(json_object_get(s, "runtimes"), name, v)
+    json_object_foreach((json_t *)given, name, v)
     {
-        const char *path = json_str(v, "path", "");
-        if (str_eq(name, "gorae"))
-            return err_set(e, ERR_INVALID, "--add-runtime gorae=%s: the runtime gorae is there already", path);
-        if (*path != '/')
-            return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
-        if (access(path, X_OK) < 0)
-            return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
-        add_runtime(o, name, path);
+        if (check_runtime(name, v, e) < 0)
+            return -1;
     }
-    add_runtime(o, "gorae", own);
-    o->default_runtime = mem_strdup(json_str(s, "default-runtime", "gorae"));
-    for (size_t i = 0; i < o->nruntimes; i++)
-        known = known || str_eq(o->runtimes[i].name, o->default_runtime);
-    return known ? 0 : err_set(e, ERR_INVALID, "--default-runtime %s: no such runtime was added", o->default_runtime);
+    json_t *known = given ? json_deep_copy(given) : json_object();
+    json_object_set_new(known, "gorae", json_pack("{s:s}", "path", own));
+    const char *chosen = json_str(s, "default-runtime", "gorae");
+    o->runtimes = json_pack("{s:s, s:o}", "Default", chosen, "Known", known);
+    return json_object_get(known, chosen)
+               ? 0
+               : err_set(e, ERR_INVALID, "--default-runtime %s: no such runtime was added", chosen);
+}
+
+/* @return 0, or -1: a driver that is none, or one that this machine does not have */
+static int choose_driver(struct options *o, const char *text, struct err *e)
+{
+    o->systemd_cgroup = str_eq(text, "native.cgroupdriver=systemd");
+    if (!o->systemd_cgroup && !str_eq(text, "native.cgroupdriver=cgroupfs"))
+        return err_set(e, ERR_INVALID, "--exec-opt %s: native.cgroupdriver=cgroupfs or systemd is expected", text);
+    /* sd_booted(3) looks at the same folder */
+    if (o->systemd_cgroup && access("/run/systemd/system", F_OK) < 0)
+        return err_set(e, ERR_INVALID,
+                       "--exec-opt %s: systemd does not run this machine (there is no /run/systemd/system)", text);
+    return 0;
 }
 
 static int apply_cgroups(struct options *o, const json_t *s, struct err *e)
 {
-    const char *parent = json_str(s, "cgroup-parent", "/gorae");
     size_t i;
     json_t *v;
-    if (*parent != '/' || parent[1] == '\0' || strstr(parent, "..") || str_ends(parent, "/"))
-        return err_set(e, ERR_INVALID,
-                       "--cgroup-parent %s: an absolute path below the root of the hierarchy is expected", parent);
-    o->cgroup_parent = mem_strdup(parent);
     json_array_foreach(json_object_get(s, "exec-opts"), i, v)
     {
-        const char *text = json_string_value(v);
-        if (str_eq(text, "native.cgroupdriver=systemd"))
-            return err_set(e, ERR_NOT_IMPLEMENTED, "--exec-opt %s: only the driver cgroupfs is there yet", text);
-        if (!str_eq(text, "native.cgroupdriver=cgroupfs"))
-            return err_set(e, ERR_INVALID, "--exec-opt %s: native.cgroupdriver=cgroupfs is expected", text);
+        if (choose_driver(o, json_string_value(v), e) < 0)
+            return -1;
     }
+    const char *parent = json_str(s, "cgroup-parent", o->systemd_cgroup ? "system.slice" : "/gorae");
+    if (!o->systemd_cgroup && (*parent != '/' || parent[1] == '\0' || str_ends(parent, "/")))
+        return err_set(e, ERR_INVALID,
+                       "--cgroup-parent %s: an absolute path below the root of the hierarchy is expected", parent);
+    if (engine_check_cgroup_parent(parent, o->systemd_cgroup, e) < 0)
+        return err_wrap(e, "--cgroup-parent %s", parent);
+    o->cgroup_parent = mem_strdup(parent);
     return 0;
 }
 
 static int apply_numbers(struct options *o, const json_t *s, struct err *e)
 {
-    int64_t timeout = json_int(s, "shutdown-timeout", 15), downloads = json_int(s, "max-concurrent-downloads", 3);
+    static const char *const registry[] = {"max-concurrent-downloads", "max-concurrent-uploads",
+                                           "max-download-attempts"};
+    int64_t timeout = json_int(s, "shutdown-timeout", 15);
     if (timeout < -1 || timeout > 86400)
         return err_set(e, ERR_INVALID, "--shutdown-timeout %jd: a number of seconds from -1 to 86400 is expected",
                        (intmax_t)timeout);
-    if (downloads < 1 || downloads > 100)
-        return err_set(e, ERR_INVALID, "--max-concurrent-downloads %jd: a number from 1 to 100 is expected",
-                       (intmax_t)downloads);
+    for (size_t i = 0; i < sizeof(registry) / sizeof(registry[0]); i++) {
+        int64_t n = json_int(s, registry[i], 1);
+        if (n < 1 || n > 100)
+            return err_set(e, ERR_INVALID, "--%s %jd: a number from 1 to 100 is expected", registry[i], (intmax_t)n);
+    }
     o->shutdown_timeout = (int)timeout;
     return 0;
 }
@@ -257,17 +292,55 @@ static int apply_registries(struct options *o, const json_t *s, struct err *e)
     return 0;
 }
 
+static int apply_fixed(const json_t *s, struct err *e)
+{
+    for (size_t i = 0; i < nsettings; i++) {
+        const struct setting *x = &settings[i];
+        const json_t *v = x->kind == SETTING_FIXED ? json_object_get(s, x->key) : NULL;
+        autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
+        if (v && !setting_is_fixed(x, v))
+            return err_set(e, ERR_INVALID, "--%s %s: it can only be %s: %s", x->flag, text,
+                           *x->word ? x->word : "empty", x->help);
+    }
+    return 0;
+}
+
+/* ---- TLS ---- */
+
+/* As with dockerd, DOCKER_CERT_PATH may name another folder. */
+static char *cert_setting(const json_t *s, const char *key, const char *file)
+{
+    const char *folder = getenv("DOCKER_CERT_PATH");
+    autofree char *usual = str_printf("%s/%s", str_empty(folder) ? DEFAULT_CERTS : folder, file);
+    return path_setting(s, key, usual);
+}
+
+/* To speak of tlsverify at all is to want TLS, as with dockerd. */
+static int apply_tls(struct options *o, const json_t *s, struct err *e)
+{
+    const char *wish = getenv("DOCKER_TLS_VERIFY");
+    const json_t *verify = json_object_get(s, "tlsverify");
+    o->tls.verify = verify ? json_is_true(verify) : !str_empty(wish);
+    o->tls.on = json_is(s, "tls") || verify || o->tls.verify;
+    o->tls.ca = cert_setting(s, "tlscacert", "ca.pem");
+    o->tls.cert = cert_setting(s, "tlscert", "cert.pem");
+    o->tls.key = cert_setting(s, "tlskey", "key.pem");
+    return o->tls.on ? tls_check(o, e) : 0;
+}
+
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
     o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
     o->exec_root = path_setting(s, "exec-root", DEFAULT_EXEC_ROOT);
     o->pidfile = path_setting(s, "pidfile", DEFAULT_PIDFILE);
     o->group = mem_strdup(json_str(s, "group", DEFAULT_GROUP));
+    o->metrics = mem_strdup(json_str(s, "metrics-addr", ""));
     o->live_restore = json_is(s, "live-restore");
     o->insecure_tcp = json_is(s, "insecure-tcp");
     return apply_hosts(o, s, e) < 0 || apply_log(o, s, e) < 0 || apply_labels(o, s, e) < 0 ||
                    apply_cgroups(o, s, e) < 0 || apply_runtimes(o, s, e) < 0 || apply_numbers(o, s, e) < 0 ||
-                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0
+                   apply_containers(o, s, e) < 0 || apply_registries(o, s, e) < 0 || apply_tls(o, s, e) < 0 ||
+                   apply_fixed(s, e) < 0
                ? -1
                : 0;
 }
@@ -291,15 +364,14 @@ void options_release(struct options *o)
     free(o->exec_root);
     free(o->pidfile);
     free(o->group);
-    free(o->default_runtime);
     free(o->cgroup_parent);
+    free(o->metrics);
+    free(o->tls.ca);
+    free(o->tls.cert);
+    free(o->tls.key);
     json_decref(o->labels);
     json_decref(o->host_defaults);
     json_decref(o->registries);
-    for (size_t i = 0; i < o->nruntimes; i++) {
-        free(o->runtimes[i].name);
-        free(o->runtimes[i].path);
-    }
-    free(o->runtimes);
+    json_decref(o->runtimes);
     *o = (struct options){0};
 }

@@ -6,10 +6,14 @@
  * somebody who means this machine would write: an address in numbers, localhost, or this machine's own name. No answer
  * ever carries a CORS header.
  *
+ * With TLS and a client's certificate the Host no longer matters: the trick needs a browser that has such a certificate
+ * and shows it to an address that answers with ours, for a name that ours does not carry. An Origin is refused still.
+ *
  * Programs are not hindered: the stock client sends the address that it was given. Read next: router.c. */
 #include "api/api.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/tlsproto.h"
 
 #include <arpa/inet.h>
 #include <strings.h>
@@ -40,7 +44,7 @@ int guard_check(const struct request *r, struct err *e)
         return 0;
     if (origin)
         return err_set(e, ERR_FORBIDDEN, "a request with an Origin (%.100s) is a web page's: not over TCP", origin);
-    if (host && !means_us(host))
+    if (host && !(r->tls && r->tls->verified) && !means_us(host))
         return err_set(
             e, ERR_FORBIDDEN,
             "Host %.100s is not this machine: over TCP it must be an address, localhost, or the machine's name", host);

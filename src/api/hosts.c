@@ -7,8 +7,14 @@
  * in LISTEN_FDS and the pid they are meant for in LISTEN_PID (sd_listen_fds(3)). A connection that came before we ran
  * waits in the socket's queue.
  *
- * How it fails: with a sentence that names the address, before anything else has been changed. Read next: listen.c. */
+ * Of TLS there is nothing here: a gorae-tlspipe is put before the socket (tls.c). With --tlsverify only those come in
+ * who show a certificate of our authority, so such a socket may listen anywhere.
+ *
+ * How it fails: with a sentence that names the address, before anything else has been changed. Read next: tls.c,
+ * listen.c. */
 #include "api/hosts.h"
+#include "api/tls.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -26,12 +32,14 @@
 
 #define GROUPS_MAX   (1u << 20)
 #define TCP_PORT     "2375"
-#define FIRST_PASSED 3 /* SD_LISTEN_FDS_START */
+#define TLS_PORT     "2376"
+#define BIND_MS      1000 /* for a tlspipe of a daemon that was killed just now to let go of the port */
+#define FIRST_PASSED 3    /* SD_LISTEN_FDS_START */
 
 static struct host *add(struct hosts *h, int fd, const char *name)
 {
     struct host *x = &h->v[h->n++];
-    *x = (struct host){.fd = fd, .name = mem_strdup(name)};
+    *x = (struct host){.fd = fd, .control = -1, .name = mem_strdup(name)};
     return x;
 }
 
@@ -82,7 +90,7 @@ static int open_unix(struct hosts *h, const struct options *o, const char *name,
 /* ---- TCP ---- */
 
 /* "address:port", "[v6]:port", ":port", "address". @return 0, -1 ERR_INVALID */
-static int split(const char *name, char **ret_host, char **ret_port, struct err *e)
+static int split(const char *name, bool tls, char **ret_host, char **ret_port, struct err *e)
 {
     const char *text = name + strlen("tcp://");
     size_t n = strcspn(text, "/");
@@ -94,7 +102,7 @@ static int split(const char *name, char **ret_host, char **ret_port, struct err 
     if (port && *port == ':')
         *port++ = '\0';
     if (!port || !*port)
-        port = (char *)TCP_PORT;
+        port = (char *)(tls ? TLS_PORT : TCP_PORT);
     if (text[n] || !str_to_u64(port, &number) || number < 1 || number > 65535 || (*where == '[' && !strchr(text, ']')))
         return err_set(e, ERR_INVALID, "-H %s: tcp://address:port is expected, with a port from 1 to 65535", name);
     *ret_host = mem_strdup(where + (*where == '['));
@@ -102,14 +110,14 @@ static int split(const char *name, char **ret_host, char **ret_port, struct err 
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr *a)
+bool tcp_is_loopback(const struct sockaddr *a)
 {
     if (a->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
     return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
 }
 
-static int listen_tcp(const struct addrinfo *a)
+int tcp_listen(const struct addrinfo *a)
 {
     static const int one = 1;
     autoclose int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -119,39 +127,55 @@ static int listen_tcp(const struct addrinfo *a)
     return take_fd(&fd);
 }
 
+static int guard_with_tls(struct host *x, const struct options *o, struct err *e)
+{
+    x->tls = o->tls.on;
+    return x->tls ? tls_start(x, o, e) : 0;
+}
+
+static int listen_in_time(const struct addrinfo *a, bool tls)
+{
+    int64_t until = clock_mono() + BIND_MS * NS_PER_MS;
+    int fd;
+    while ((fd = tcp_listen(a)) < 0 && errno == EADDRINUSE && tls && clock_mono() < until)
+        usleep(20000);
+    return fd;
+}
+
 static int open_tcp(struct hosts *h, const struct options *o, const char *name, struct err *e)
 {
     autofree char *host = NULL, *port = NULL;
     struct addrinfo *found,
         hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
-    if (split(name, &host, &port, e) < 0)
+    if (split(name, o->tls.on, &host, &port, e) < 0)
         return -1;
     const char *address = str_eq(host, "localhost") ? "127.0.0.1" : host;
     int r = getaddrinfo(str_empty(address) ? NULL : address, port, &hints, &found);
     if (r != 0)
         return err_set(e, ERR_INVALID, "-H %s: %s: an address in numbers is expected", name, gai_strerror(r));
-    bool here = is_loopback(found->ai_addr);
-    int fd = here || o->insecure_tcp ? listen_tcp(found) : -1;
+    bool here = tcp_is_loopback(found->ai_addr), may = here || o->tls.verify || o->insecure_tcp;
+    int fd = may ? listen_in_time(found, o->tls.on) : -1;
     int why = errno;
     freeaddrinfo(found);
-    if (!here && !o->insecure_tcp)
+    if (!may)
         return err_set(
             e, ERR_FORBIDDEN,
-            "-H %s: whoever can connect there would be root on this machine; listen on 127.0.0.1 and come by ssh, or "
-            "say --insecure-tcp",
+            "-H %s: whoever can connect there would be root on this machine; say --tlsverify, which lets in only who "
+            "has a certificate, or listen on 127.0.0.1 and come by ssh, or say --insecure-tcp",
             name);
     errno = why;
     if (fd < 0)
         return err_sys(e, "listen on %s", name);
-    if (!here)
+    if (!here && !o->tls.verify)
         log_warn("%s: everybody who can connect there is root on this machine", name);
-    add(h, fd, name)->tcp = true;
-    return 0;
+    struct host *x = add(h, fd, name);
+    x->tcp = true;
+    return guard_with_tls(x, o, e);
 }
 
 /* ---- passed to us ---- */
 
-static int adopt(struct hosts *h, int fd, const char *name, struct err *e)
+static int adopt(struct hosts *h, const struct options *o, int fd, const char *name, struct err *e)
 {
     int listens = 0;
     socklen_t size = sizeof(listens);
@@ -162,11 +186,12 @@ static int adopt(struct hosts *h, int fd, const char *name, struct err *e)
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
         getsockname(fd, (struct sockaddr *)&a, &length) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return err_set(e, ERR_INVALID, "-H %s: descriptor %d is not a socket that listens", name, fd);
-    add(h, fd, name)->tcp = a.ss_family != AF_UNIX;
-    return 0;
+    struct host *x = add(h, fd, name);
+    x->tcp = a.ss_family != AF_UNIX;
+    return x->tcp ? guard_with_tls(x, o, e) : 0;
 }
 
-static int open_passed(struct hosts *h, const char *name, struct err *e)
+static int open_passed(struct hosts *h, const struct options *o, const char *name, struct err *e)
 {
     uint64_t n = 0, pid = 0, wanted = 0;
     const char *count = getenv("LISTEN_FDS"), *whose = getenv("LISTEN_PID"), *text = name + strlen("fd://");
@@ -180,7 +205,7 @@ static int open_passed(struct hosts *h, const char *name, struct err *e)
     for (int fd = FIRST_PASSED; fd < FIRST_PASSED + (int)n; fd++) {
         if (wanted && fd != (int)wanted)
             fd_close(fd);
-        else if (adopt(h, fd, name, e) < 0)
+        else if (adopt(h, o, fd, name, e) < 0)
             return -1;
     }
     return 0;
@@ -196,18 +221,19 @@ int hosts_open(struct hosts *h, const struct options *o, struct err *e)
             return err_set(e, ERR_INVALID, "more than %d sockets to listen on", HOSTS_MAX);
         int r = str_starts(name, "unix://")  ? open_unix(h, o, name, e)
                 : str_starts(name, "tcp://") ? open_tcp(h, o, name, e)
-                                             : open_passed(h, name, e);
+                                             : open_passed(h, o, name, e);
         if (r < 0)
             return -1;
     }
     return 0;
 }
 
-void hosts_close(struct hosts *h)
+void hosts_close(struct hosts *h, bool leave)
 {
     for (size_t i = 0; i < h->n; i++) {
         if (h->v[i].path)
             unlink(h->v[i].path);
+        tls_stop(&h->v[i], leave);
         fd_close(h->v[i].fd);
         free(h->v[i].path);
         free(h->v[i].name);

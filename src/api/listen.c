@@ -6,16 +6,17 @@
  * accept it and turn it away. */
 #include "api/api.h"
 #include "api/hosts.h"
+#include "api/tls.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct conn {
     struct server *sv;
     int fd;
     bool tcp;
+    struct tls_message *tls; /* how it came by TLS; or NULL */
 };
 
 /* The head could not be read: say why, if there is a way to, and close. */
@@ -45,17 +47,17 @@ static void refuse(struct server *sv, struct http *h, const struct err *e)
 }
 
 /* @return true where another request may follow */
-static bool serve_one(struct server *sv, struct http *h, bool tcp)
+static bool serve_one(const struct conn *c, struct http *h)
 {
     struct http_head head;
     struct err e = {0};
     int got = http_read_request(h, &head, &e);
     if (got <= 0) {
         if (got < 0)
-            refuse(sv, h, &e);
+            refuse(c->sv, h, &e);
         return false;
     }
-    struct request r = {.sv = sv, .engine = sv->engine, .http = h, .head = &head, .tcp = tcp};
+    struct request r = {.sv = c->sv, .engine = c->sv->engine, .http = h, .head = &head, .tcp = c->tcp, .tls = c->tls};
     router_serve(&r);
     bool more = !r.taken && !h->broken && head.keep_alive && http_drain_body(h, LEFTOVER_MAX, &e) == 0;
     http_head_release(&head);
@@ -71,10 +73,11 @@ static void *conn_main(void *arg)
     h.idle_timeout_ms = IDLE_TIMEOUT_MS;
     h.whole_timeout_ms = BODY_TIMEOUT_MS;
     h.write_timeout_ms = WRITE_TIMEOUT_MS;
-    while (serve_one(c->sv, &h, c->tcp))
+    while (serve_one(c, &h))
         ;
     http_release(&h);
     atomic_fetch_sub(&c->sv->connections, 1);
+    free(c->tls);
     free(c);
     return NULL;
 }
@@ -88,7 +91,7 @@ static void turn_away(int fd)
     fd_close(fd);
 }
 
-static void begin(struct server *sv, int fd, bool tcp)
+static void begin(struct server *sv, int fd, bool tcp, const struct tls_message *tls)
 {
     pthread_attr_t at;
     pthread_t thread;
@@ -98,33 +101,37 @@ static void begin(struct server *sv, int fd, bool tcp)
         return;
     }
     struct conn *c = mem_alloc(sizeof(*c));
-    *c = (struct conn){sv, fd, tcp};
+    *c = (struct conn){sv, fd, tcp, NULL};
+    if (tls) {
+        c->tls = mem_alloc(sizeof(*tls));
+        *c->tls = *tls;
+    }
     pthread_attr_init(&at);
     pthread_attr_setstacksize(&at, CONN_STACK);
     pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
     if (pthread_create(&thread, &at, conn_main, c) != 0) {
         atomic_fetch_sub(&sv->connections, 1);
         turn_away(fd);
+        free(c->tls);
         free(c);
     }
     pthread_attr_destroy(&at);
 }
 
-/* What is typed at a container's shell shall not wait for more, and a peer that lost its power shall be noticed. */
-static void prepare_tcp(int fd)
+static void accept_one(struct server *sv, struct host *host, int *spare)
 {
-    static const int one = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-}
-
-static void accept_one(struct server *sv, const struct host *host, int *spare)
-{
+    if (host->tls) {
+        struct tls_message said;
+        int plain = tls_take(host, &said);
+        if (plain >= 0)
+            begin(sv, plain, true, &said);
+        return;
+    }
     int listener = host->fd, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         if (host->tcp)
-            prepare_tcp(fd);
-        begin(sv, fd, host->tcp);
+            sock_prepare_tcp(fd);
+        begin(sv, fd, host->tcp, NULL);
         return;
     }
     if (errno != EMFILE && errno != ENFILE)
@@ -137,27 +144,43 @@ static void accept_one(struct server *sv, const struct host *host, int *spare)
     log_warn("out of file descriptors: a connection was turned away");
 }
 
+/* Milliseconds, rounded up, so that after them it is due. */
+static int ms_until(int64_t due)
+{
+    int64_t left = due - clock_mono();
+    return left < 0 ? 0 : (int)(left / NS_PER_MS) + 1;
+}
+
 int listen_serve(struct server *sv, int event_fd, int tick_ms, bool (*on_event)(void *arg), void *arg, struct err *e)
 {
-    const struct hosts *hosts = sv->hosts;
-    struct pollfd p[HOSTS_MAX + 1];
+    struct hosts *hosts = sv->hosts;
+    struct pollfd p[HOSTS_MAX + HOSTS_OLD + 1];
     int spare = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
-    for (size_t i = 0; i < hosts->n; i++)
-        p[i] = (struct pollfd){.fd = hosts->v[i].fd, .events = POLLIN};
-    p[hosts->n] = (struct pollfd){.fd = event_fd, .events = POLLIN};
+    int64_t due = clock_mono() + tick_ms * NS_PER_MS;
     for (;;) {
-        int n = poll(p, hosts->n + 1, tick_ms);
+        int wait = tls_tend(hosts, sv->opt), left = tick_ms < 0 ? -1 : ms_until(due);
+        size_t k = hosts->n;
+        for (size_t i = 0; i < k; i++)
+            p[i] = (struct pollfd){.fd = hosts->v[i].tls ? hosts->v[i].control : hosts->v[i].fd, .events = POLLIN};
+        p[k] = (struct pollfd){.fd = event_fd, .events = POLLIN};
+        int n = poll(p, k + 1, wait < 0 || (left >= 0 && left < wait) ? left : wait);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
             r = err_sys(e, "wait for connections");
             break;
         }
-        if ((n == 0 || p[hosts->n].revents) && !on_event(arg))
-            break;
-        for (size_t i = 0; i < hosts->n; i++)
+        for (size_t i = 0; i < k; i++)
             if (p[i].revents)
                 accept_one(sv, &hosts->v[i], &spare);
+        if (p[k].revents && !on_event(arg)) /* it may change the hosts */
+            break;
+        /* A tick comes by the clock: under constant traffic poll never runs out of time. */
+        if (tick_ms >= 0 && clock_mono() >= due) {
+            if (!on_event(arg))
+                break;
+            due = clock_mono() + tick_ms * NS_PER_MS;
+        }
     }
     fd_close(spare);
     return r;

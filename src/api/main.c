@@ -9,8 +9,10 @@
  *   7. remove sockets and pid file
  *
  * SIGHUP in step 5 reads daemon.json again: where it is right, what can be changed is changed, and where not, nothing
- * is. SIGUSR1 has the threads and containers listed in the log. A failure in steps 1 to 4 is one line on stderr and
- * exit code 1, with nothing changed. A second SIGTERM during step 6 ends the daemon at once; the next one recovers.
+ * is. SIGUSR1 has the threads and the locks that they hold listed in the log. SIGUSR2 ends the daemon as if with
+ * --live-restore, so that a new one takes the containers over: an upgrade. A failure in steps 1 to 4 is one line on
+ * stderr and exit code 1, with nothing changed. A SIGTERM before step 5 is kept until then. A second one during step 6
+ * kills what the daemon waits for; a third ends the daemon at once, and the next one recovers.
  *
  * Read next: settings.c, hosts.c, listen.c, router.c, then engine/engine.c. */
 #include "api/api.h"
@@ -18,16 +20,22 @@
 #include "api/notify.h"
 #include "api/options.h"
 #include "api/settings.h"
+#include "api/tls.h"
+#include "base/clock.h"
+#include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spawn.h"
 #include "base/trace.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +49,7 @@ struct daemon {
     struct options opt;
     struct hosts hosts;
     struct engine *engine;
-    int pid_fd, signals;
+    int pid_fd, signals, metrics;
 };
 
 /* ---- the pid file ---- */
@@ -60,14 +68,14 @@ static int take_pidfile(struct daemon *d, struct err *e)
     }
     autofree char *text = str_printf("%d\n", (int)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
-        return err_sys(e, "write pid file %s", path);
+        return err_sys(e, "write pid file %s", path), unlink(path), -1;
     d->pid_fd = take_fd(&fd);
     return 0;
 }
 
 /* ---- signals ---- */
 
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 static void signal_set(sigset_t *set)
 {
@@ -76,6 +84,7 @@ static void signal_set(sigset_t *set)
         sigaddset(set, signals[i]);
 }
 
+/* Before the first change to the machine: whoever is told to end while it starts still cleans up. */
 static int signals_open(struct err *e)
 {
     sigset_t set;
@@ -87,17 +96,6 @@ static int signals_open(struct err *e)
     return fd >= 0 ? fd : err_sys(e, "signalfd");
 }
 
-/* From here on a second SIGTERM or SIGINT ends the process in the kernel's own way; the others have no meaning any
- * more. */
-static void signals_release(void)
-{
-    sigset_t set;
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN);
-    signal_set(&set);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
 /* ---- while it runs ---- */
 
 static struct engine_options engine_options_of(const struct options *o)
@@ -105,13 +103,12 @@ static struct engine_options engine_options_of(const struct options *o)
     return (struct engine_options){.data_root = o->data_root,
                                    .exec_root = o->exec_root,
                                    .runtimes = o->runtimes,
-                                   .nruntimes = o->nruntimes,
-                                   .default_runtime = o->default_runtime,
                                    .labels = o->labels,
                                    .host_defaults = o->host_defaults,
                                    .registries = o->registries,
                                    .settings = o->settings,
                                    .cgroup_parent = o->cgroup_parent,
+                                   .systemd_cgroup = o->systemd_cgroup,
                                    .live_restore = o->live_restore,
                                    .debug = o->debug};
 }
@@ -136,6 +133,18 @@ static void tell_changes(const json_t *was, const json_t *now)
              later.len ? later.s : "nothing");
 }
 
+/* The files are read again even where their names are the old ones: certificates are renewed in place. */
+static void renew_certificates(struct daemon *d, struct options *fresh)
+{
+    char **const was[] = {&d->opt.tls.ca, &d->opt.tls.cert, &d->opt.tls.key};
+    char **const now[] = {&fresh->tls.ca, &fresh->tls.cert, &fresh->tls.key};
+    for (size_t i = 0; i < sizeof(was) / sizeof(was[0]); i++) {
+        free(*was[i]);
+        *was[i] = take_ptr(now[i]);
+    }
+    tls_renew(&d->hosts, &d->opt);
+}
+
 static void reload(struct daemon *d)
 {
     struct err e;
@@ -150,6 +159,7 @@ static void reload(struct daemon *d)
     log_level(fresh.log_level);
     d->opt.live_restore = fresh.live_restore;
     d->opt.shutdown_timeout = fresh.shutdown_timeout;
+    renew_certificates(d, &fresh);
     /* What the start went by stays as it was told then, so that the next reload names it again. */
     const char *key;
     json_t *v;
@@ -165,8 +175,9 @@ static void reload(struct daemon *d)
     options_release(&fresh);
 }
 
-/* What each thread waits for, as the kernel sees it: enough to tell a daemon that works from one that hangs. */
-static void dump(void)
+/* What each thread is about, by its own words, and what it waits for, as the kernel sees it; and who holds a lock.
+ * Enough to tell a daemon that works from one that hangs. */
+static void dump(struct engine *en)
 {
     autoclosedir DIR *dir = opendir("/proc/self/task");
     for (struct dirent *x; dir && (x = readdir(dir));) {
@@ -177,9 +188,13 @@ static void dump(void)
             continue;
         autofree char *call = file_read(AT_FDCWD, call_path, 512, NULL, &ignored),
                       *where = file_read(AT_FDCWD, where_path, 512, NULL, &ignored);
-        log_info("thread %s: system call %.*s, waits in %s", x->d_name, call ? (int)strcspn(call, " \n") : 1,
-                 call ? call : "?", where && *where ? where : "?");
+        struct doing d = {.text = "nothing that it told of", .since = clock_mono()};
+        doing_of((pid_t)strtol(x->d_name, NULL, 10), &d);
+        log_info("thread %s: %s, for %.1f s; system call %.*s, waits in %s", x->d_name, d.text,
+                 (double)(clock_mono() - d.since) / (double)NS_PER_S, call ? (int)strcspn(call, " \n") : 1,
+                 call ? call : "?", where && *where && !str_eq(where, "0") ? where : "?");
     }
+    engine_dump_locks(en);
 }
 
 /* @return false where the daemon is to end */
@@ -194,8 +209,46 @@ static bool on_event(void *arg)
     if (info.ssi_signo == SIGHUP)
         reload(d);
     else if (info.ssi_signo == SIGUSR1)
-        dump();
+        dump(d->engine);
+    else if (info.ssi_signo == SIGUSR2)
+        d->opt.live_restore = true;
     return info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1;
+}
+
+/* The signals while the containers are stopped, which may take as long as the most patient of them. */
+static void *impatience(void *arg)
+{
+    struct daemon *d = arg;
+    struct pollfd p = {.fd = d->signals, .events = POLLIN};
+    struct signalfd_siginfo info;
+    for (int ends = 1;;) {
+        if (poll(&p, 1, -1) < 0 || read(d->signals, &info, sizeof(info)) != sizeof(info))
+            continue;
+        if (info.ssi_signo == SIGUSR1)
+            dump(d->engine);
+        if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT)
+            continue;
+        if (++ends > 2) {
+            log_warn("told to end a third time: what still runs is left to the next daemon");
+            _exit(128 + (int)info.ssi_signo);
+        }
+        log_warn("told to end once more: the containers are killed");
+        engine_hurry(d->engine);
+    }
+    return NULL;
+}
+
+static void stop_containers(struct daemon *d)
+{
+    pthread_t thread;
+    log_info(d->opt.live_restore ? "stopping; containers are left running" : "stopping the containers");
+    if (d->opt.live_restore)
+        return;
+    if (pthread_create(&thread, NULL, impatience, d) == 0)
+        pthread_detach(thread);
+    else
+        log_warn("no thread could be started: a second SIGTERM will not hurry");
+    engine_stop_all(d->engine, d->opt.shutdown_timeout);
 }
 
 /* ---- one daemon's life ---- */
@@ -203,26 +256,21 @@ static bool on_event(void *arg)
 static int serve(struct daemon *d, struct err *e)
 {
     const struct engine_options eo = engine_options_of(&d->opt);
-    d->signals = signals_open(e);
-    if (d->signals < 0)
-        return -1;
+    autodoing what = {0};
+    doing_begin(&what, "the daemon's own: start, accept, stop");
     struct engine *en = d->engine = engine_open(&eo, e);
-    if (!en) {
-        fd_close(d->signals);
+    if (!en)
         return -1;
-    }
-    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts};
+    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts, .metrics = d->metrics};
     for (size_t i = 0; i < d->hosts.n; i++)
         log_info("goraed " GORAE_VERSION " listens on %s", d->hosts.v[i].name);
     engine_autostart(en);
+    if (metrics_serve(&sv, e) < 0)
+        log_error("%s", e->msg);
     notify("READY=1");
     int r = listen_serve(&sv, d->signals, notify_watchdog_ms(), on_event, d, e);
     notify("STOPPING=1");
-    signals_release();
-    fd_close(d->signals);
-    log_info(d->opt.live_restore ? "stopping; containers are left running" : "stopping the containers");
-    if (!d->opt.live_restore)
-        engine_stop_all(en, d->opt.shutdown_timeout);
+    stop_containers(d);
     engine_tidy_cgroups(en);
     return r;
 }
@@ -230,18 +278,37 @@ static int serve(struct daemon *d, struct err *e)
 static int run(struct daemon *d, struct err *e)
 {
     int r = -1;
-    d->pid_fd = -1;
+    d->pid_fd = d->metrics = -1;
     if (geteuid() != 0)
         return err_set(e, ERR_FORBIDDEN, "goraed needs root: it makes namespaces, mounts and cgroups");
     umask(022);
-    if (take_pidfile(d, e) < 0)
+    d->signals = signals_open(e);
+    if (d->signals < 0 || take_pidfile(d, e) < 0)
         return -1;
-    if (hosts_open(&d->hosts, &d->opt, e) == 0)
+    if (hosts_open(&d->hosts, &d->opt, e) == 0 && (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, e)) >= 0))
         r = serve(d, e);
-    hosts_close(&d->hosts);
+    hosts_close(&d->hosts, d->opt.live_restore);
     unlink(d->opt.pidfile);
     fd_close(d->pid_fd);
     return r;
+}
+
+/* What the machine lacks is told by a program of its own (src/doctor), so that the daemon need not carry it. */
+static int check(const struct daemon *d, struct err *e)
+{
+    autofree char *program = spawn_sibling("gorae-doctor", e);
+    if (!program)
+        return -1;
+    const char *words[10] = {program,          "--data-root", d->opt.data_root, "--exec-root",
+                             d->opt.exec_root, "--group",     d->opt.group};
+    for (size_t i = 0; i < d->opt.hosts.n; i++)
+        if (str_starts(d->opt.hosts.v[i], "unix://")) {
+            words[7] = "--socket";
+            words[8] = d->opt.hosts.v[i] + strlen("unix://");
+            break;
+        }
+    execv(program, (char *const *)words);
+    return err_sys(e, "run %s", program);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -252,6 +319,8 @@ static int start(struct daemon *d, struct err *e)
         fputs("configuration OK\n", stderr);
         return 0;
     }
+    if (d->line.action == ACTION_CHECK)
+        return check(d, e);
     log_level(d->opt.log_level);
     log_as_json(d->opt.log_json);
     return run(d, e);
@@ -277,6 +346,9 @@ int main(int argc, char **argv)
     } else if (d.line.action == ACTION_STATE_MACHINE) {
         autofree char *dot = engine_machine_dot();
         fputs(dot, stdout);
+    } else if (d.line.action == ACTION_SETTINGS) {
+        autofree char *table = options_table();
+        fputs(table, stdout);
     } else if (start(&d, &e) < 0) {
         fprintf(stderr, "goraed: %s\n", e.msg);
         code = 1;

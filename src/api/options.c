@@ -9,21 +9,28 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_FIRST = 256, OPT_STATE_MACHINE = 1000, OPT_HELP, OPT_VALIDATE };
+enum { OPT_FIRST = 256, OPT_STATE_MACHINE = 1000, OPT_HELP, OPT_VALIDATE, OPT_SETTINGS, OPT_CHECK };
 
 /* Switches take a value only after "=", as with docker. */
+static bool takes_none(const struct setting *s)
+{
+    return s->kind == SETTING_BOOL ||
+           (s->kind == SETTING_FIXED && str_eq(s->word, "false") && !str_eq(s->flag, "feature"));
+}
+
 static struct option *long_options(void)
 {
-    static const struct option more[] = {{"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
+    static const struct option more[] = {{"check", no_argument, NULL, OPT_CHECK},
+                                         {"settings", no_argument, NULL, OPT_SETTINGS},
+                                         {"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
                                          {"validate", no_argument, NULL, OPT_VALIDATE},
                                          {"version", no_argument, NULL, 'v'},
                                          {"help", no_argument, NULL, OPT_HELP},
                                          {NULL, 0, NULL, 0}};
-    struct option *all = mem_alloc((nsettings + 5) * sizeof(*all));
+    struct option *all = mem_alloc(nsettings * sizeof(*all) + sizeof(more));
     for (size_t i = 0; i < nsettings; i++)
-        all[i] =
-            (struct option){settings[i].flag, settings[i].kind == SETTING_BOOL ? optional_argument : required_argument,
-                            NULL, OPT_FIRST + (int)i};
+        all[i] = (struct option){settings[i].flag, takes_none(&settings[i]) ? optional_argument : required_argument,
+                                 NULL, OPT_FIRST + (int)i};
     memcpy(all + nsettings, more, sizeof(more));
     return all;
 }
@@ -34,7 +41,7 @@ static char *letters(void)
     str_add(&out, ":v");
     for (size_t i = 0; i < nsettings; i++)
         if (settings[i].letter)
-            str_addf(&out, "%c%s", settings[i].letter, settings[i].kind == SETTING_BOOL ? "" : ":");
+            str_addf(&out, "%c%s", settings[i].letter, takes_none(&settings[i]) ? "" : ":");
     return str_take(&out);
 }
 
@@ -53,6 +60,8 @@ static int one(struct command_line *l, int c, struct err *e)
     case OPT_HELP: l->action = ACTION_HELP; return 0;
     case OPT_STATE_MACHINE: l->action = ACTION_STATE_MACHINE; return 0;
     case OPT_VALIDATE: l->action = ACTION_VALIDATE; return 0;
+    case OPT_SETTINGS: l->action = ACTION_SETTINGS; return 0;
+    case OPT_CHECK: l->action = ACTION_CHECK; return 0;
     default: return setting_add(l->flags, setting_of_option(c), optarg, e);
     }
 }
@@ -129,13 +138,40 @@ char *options_help(void)
     str_add(&out, "Usage:  goraed [OPTIONS]\n\n"
                   "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
                   "Options:\n");
-    for (size_t i = 0; i < nsettings; i++)
+    for (size_t i = 0; i < nsettings; i++) {
+        if (settings[i].kind == SETTING_FIXED && settings[i - 1].kind != SETTING_FIXED)
+            str_add(&out, "\nFixed Docker Options:\n");
         add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
+    }
+    str_add(&out, "\nOther Options:\n");
+    add_option(&out, 0, "check", NULL, "Tell what this machine lacks for the daemon with these options, and exit");
+    add_option(&out, 0, "settings", NULL, "Print the keys of the configuration file as a table, and exit");
     add_option(&out, 0, "state-machine", NULL, "Print the states of a container as a graphviz digraph and exit");
     add_option(&out, 0, "validate", NULL, "Check options and configuration file, and exit");
     add_option(&out, 'v', "version", NULL, "Print the version and exit");
     add_option(&out, 0, "help", NULL, "Print this and exit");
     str_add(&out, "\nThe same settings may stand in the configuration file, by dockerd's names for them; goraed reads "
                   "it again on SIGHUP.\n");
+    return str_take(&out);
+}
+
+/* What the manual is made from: src/man/settings.awk. */
+char *options_table(void)
+{
+    static const char *const kinds[] = {
+        [SETTING_BOOL] = "boolean",    [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
+        [SETTING_LIST] = "strings",    [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
+        [SETTING_ULIMITS] = "ulimits", [SETTING_FIXED] = "fixed"};
+    autostr out = STR_INIT;
+    for (const struct setting *s = settings; s < settings + nsettings; s++) {
+        bool fixed = s->kind == SETTING_FIXED && s->word;
+        if (s->key)
+            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s%s%s\n", s->key, s->flag, kinds[s->kind], s->live ? "live" : "start",
+                     fixed ? "Only " : "",
+                     !fixed     ? ""
+                     : *s->word ? s->word
+                                : "empty",
+                     fixed ? ": " : "", s->help);
+    }
     return str_take(&out);
 }

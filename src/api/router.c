@@ -2,11 +2,16 @@
  *
  * A pattern has at most one {}, which stands for a name: anything, even with slashes (an image may be called
  * 127.0.0.1:5000/a/b), so it is what lies between the pattern's head and tail. The first row that fits wins; fixed
- * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3). */
+ * paths stand before patterns. A path that no row knows is 404, never 405, whatever the method (spec 2.3).
+ *
+ * Read next: the handlers of one subject, containers.c, or the most unusual of them, streams.c. */
 #include "api/api.h"
+#include "base/clock.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tlsproto.h"
 #include "base/trace.h"
 
 #include <stdlib.h>
@@ -75,6 +80,7 @@ static const struct route routes[] = {
     {"DELETE", "/images/{}", images_remove, NULL},
     {"POST", "/build", NULL, "build comes with the step on builds"},
     {"POST", "/build/prune", system_prune_builds, NULL},
+    {"POST", "/build/cancel", NULL, "build comes with the step on builds"},
 
     {"GET", "/networks", NULL, "networks come with the step on networks"},
     {"POST", "/networks/create", NULL, "networks come with the step on networks"},
@@ -89,6 +95,31 @@ static const struct route routes[] = {
     {"GET", "/volumes/{}", system_no_volume, NULL},
     {"DELETE", "/volumes/{}", NULL, "volumes come with the step on volumes"},
 };
+
+static struct {
+    atomic_ullong ok, failed;
+    atomic_llong ns;
+} tallies[sizeof(routes) / sizeof(routes[0])];
+
+void router_tallies(void (*visit)(void *arg, const struct route_tally *t), void *arg)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        const struct route_tally t = {routes[i].method, routes[i].pattern, tallies[i].ok, tallies[i].failed,
+                                      tallies[i].ns};
+        visit(arg, &t);
+    }
+}
+
+static int take_route(struct request *r, size_t i, struct err *e)
+{
+    int64_t from = clock_mono();
+    int done = routes[i].handler ? routes[i].handler(r, e)
+                                 : err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: %s", routes[i].later);
+    atomic_fetch_add(done < 0 ? &tallies[i].failed : &tallies[i].ok, 1);
+    if (done == 0)
+        atomic_fetch_add(&tallies[i].ns, clock_mono() - from);
+    return done;
+}
 
 /* Does the path fit? Then the name, if the pattern has one, is new memory in *ret_name. */
 static bool fits(const char *pattern, const char *path, char **ret_name)
@@ -106,15 +137,24 @@ static bool fits(const char *pattern, const char *path, char **ret_name)
     return true;
 }
 
-static bool is_swarm(const char *path)
+static bool below(const char *path, const char *root)
 {
-    static const char *const roots[] = {"/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"};
-    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-        size_t n = strlen(roots[i]);
-        if (strncmp(path, roots[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
-            return true;
-    }
-    return false;
+    size_t n = strlen(root);
+    return strncmp(path, root, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+/* What gorae will never have is said by name as well. @return -1 */
+static int refuse(const char *method, const char *path, struct err *e)
+{
+    static const char *const swarm[] = {"/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"};
+    bool cluster = below(path, "/volumes") && str_eq(method, "PUT");
+    for (size_t i = 0; i < sizeof(swarm) / sizeof(swarm[0]); i++)
+        cluster = cluster || below(path, swarm[i]);
+    if (cluster)
+        return err_set(e, ERR_UNAVAILABLE, "This node is not a swarm manager: gorae has no swarm mode");
+    if (below(path, "/plugins") && !str_eq(method, "GET"))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "plugins are not supported: all that gorae can do is in its programs");
+    return err_set(e, ERR_NOT_FOUND, "page not found");
 }
 
 /* ---- versions ---- */
@@ -146,11 +186,6 @@ static int take_version(struct request *r, const char **path, struct err *e)
 
 /* ---- dispatch ---- */
 
-static int not_found(struct err *e)
-{
-    return err_set(e, ERR_NOT_FOUND, "page not found");
-}
-
 static int dispatch(struct request *r, struct span *parsed, struct err *e)
 {
     const char *path = r->target.path;
@@ -164,13 +199,9 @@ static int dispatch(struct request *r, struct span *parsed, struct err *e)
             continue;
         trace_end(parsed, "route %s %s%s%s, API 1.%d", routes[i].method, routes[i].pattern, r->name ? ", name " : "",
                   r->name ? r->name : "", r->minor);
-        if (!routes[i].handler)
-            return err_set(e, ERR_NOT_IMPLEMENTED, "not implemented yet: %s", routes[i].later);
-        return routes[i].handler(r, e);
+        return take_route(r, i, e);
     }
-    if (is_swarm(trimmed))
-        return err_set(e, ERR_UNAVAILABLE, "This node is not a swarm manager: gorae has no swarm mode");
-    return not_found(e);
+    return refuse(r->head->method, trimmed, e);
 }
 
 /* A traced request names its trace; the file collects the spans of all programs that work for it. */
@@ -181,11 +212,20 @@ static void begin_trace(struct request *r)
         return;
     autofree char *path = str_printf("%s/trace/%s", engine_config(r->engine)->exec_root, id);
     trace_to_file(path);
+    struct tls_message *tls = r->tls;
+    if (tls && tls->end) { /* how this connection came to be, once */
+        autofree char *detail = str_printf("%s, from %s\nthe client's certificate: %s", tls->session, tls->peer,
+                                           tls->verified ? tls->name : "not asked for");
+        trace_span_by("tlspiped", tls->pid, 2, "shake hands (TLS)", tls->start, tls->end, detail);
+        tls->end = 0;
+    }
 }
 
 void router_serve(struct request *r)
 {
     struct err e = {0};
+    autodoing d = {0};
+    doing_begin(&d, "%s %s", r->head->method, r->head->target);
     begin_trace(r);
     struct span parsed = trace_begin(3, "parse the request");
     if (guard_check(r, &e) < 0 || http_target_parse(r->head->target, &r->target, &e) < 0 ||

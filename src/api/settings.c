@@ -18,9 +18,9 @@
 #define FILE_MAX (1u << 20)
 
 const struct setting settings[] = {
-    {"add-runtime", 0, "runtimes", SETTING_RUNTIMES, false, "NAME=PATH", "Register another OCI runtime"},
+    {"add-runtime", 0, "runtimes", SETTING_RUNTIMES, true, "NAME=PATH", "Register another OCI runtime"},
     {"cgroup-parent", 0, "cgroup-parent", SETTING_TEXT, false, "PATH",
-     "Cgroup that holds the containers' (default \"/gorae\")"},
+     "Cgroup that holds the containers' (default \"/gorae\"); with systemd a slice (\"system.slice\")"},
     {"config-file", 0, NULL, SETTING_TEXT, false, "PATH", "Settings in a file (default \"/etc/gorae/daemon.json\")"},
     {"data-root", 0, "data-root", SETTING_TEXT, false, "PATH", "Root of what must last (default \"/var/lib/gorae\")"},
     {"debug", 'D', "debug", SETTING_BOOL, true, NULL, "Log more"},
@@ -28,12 +28,13 @@ const struct setting settings[] = {
      "Cgroup namespace of containers: host or private"},
     {"default-ipc-mode", 0, "default-ipc-mode", SETTING_TEXT, true, "MODE",
      "IPC namespace of containers: private or shareable (default \"private\")"},
-    {"default-runtime", 0, "default-runtime", SETTING_TEXT, false, "NAME",
+    {"default-runtime", 0, "default-runtime", SETTING_TEXT, true, "NAME",
      "Runtime of containers that name none (default \"gorae\")"},
     {"default-shm-size", 0, "default-shm-size", SETTING_TEXT, true, "BYTES", "Size of /dev/shm (default 64m)"},
     {"default-ulimit", 0, "default-ulimits", SETTING_ULIMITS, true, "NAME=SOFT[:HARD]",
      "Resource limit of containers that set none of that name"},
-    {"exec-opt", 0, "exec-opts", SETTING_LIST, false, "KEY=VALUE", "native.cgroupdriver=cgroupfs"},
+    {"exec-opt", 0, "exec-opts", SETTING_LIST, false, "KEY=VALUE",
+     "native.cgroupdriver=cgroupfs or systemd: who makes the control groups"},
     {"exec-root", 0, "exec-root", SETTING_TEXT, false, "PATH", "Root of running state (default \"/run/gorae\")"},
     {"group", 'G', "group", SETTING_TEXT, false, "NAME", "Group that may use the unix sockets (default \"gorae\")"},
     {"host", 'H', "hosts", SETTING_LIST, false, "ADDRESS",
@@ -55,6 +56,12 @@ const struct setting settings[] = {
     {"log-opt", 0, "log-opts", SETTING_MAP, true, "KEY=VALUE", "Option of the log driver"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", SETTING_NUMBER, true, "N",
      "Layers of one pull at a time (default 3)"},
+    {"max-concurrent-uploads", 0, "max-concurrent-uploads", SETTING_NUMBER, true, "N",
+     "Layers of one push at a time (default 5)"},
+    {"max-download-attempts", 0, "max-download-attempts", SETTING_NUMBER, true, "N",
+     "How often a layer is tried (default 5)"},
+    {"metrics-addr", 0, "metrics-addr", SETTING_TEXT, false, "ADDRESS:PORT",
+     "Serve /metrics there, as text for Prometheus"},
     {"no-new-privileges", 0, "no-new-privileges", SETTING_BOOL, true, NULL,
      "Containers cannot gain privileges, unless they say otherwise"},
     {"pidfile", 'p', "pidfile", SETTING_TEXT, false, "PATH",
@@ -63,7 +70,33 @@ const struct setting settings[] = {
     {"seccomp-profile", 0, "seccomp-profile", SETTING_TEXT, true, "PATH",
      "Seccomp profile of containers that bring none; or builtin, unconfined"},
     {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
-     "Time that containers have to stop with the daemon (default 15, -1 for ever)"},
+     "Wait so long for containers to stop with the daemon, or as long as one of them has for itself (default 15, -1 "
+     "for "
+     "ever)"},
+    {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
+    {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
+     "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
+    {"tlscert", 0, "tlscert", SETTING_TEXT, true, "PATH",
+     "The daemon's certificate (default \"/etc/gorae/cert.pem\"); read again on SIGHUP"},
+    {"tlskey", 0, "tlskey", SETTING_TEXT, true, "PATH", "Its key (default \"/etc/gorae/key.pem\")"},
+    {"tlsverify", 0, "tlsverify", SETTING_BOOL, false, NULL,
+     "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
+
+    /* What people have in dockerd's file. It is taken where it says what is so, and refused where it asks for more. */
+    {"authorization-plugin", 0, "authorization-plugins", SETTING_FIXED, false, "", "There are no plugins"},
+    {"bridge", 'b', "bridge", SETTING_FIXED, false, "none", "Networks come with a later step"},
+    {"containerd", 0, "containerd", SETTING_FIXED, false, NULL, "Taken and not used: there is no containerd here"},
+    {"experimental", 0, "experimental", SETTING_FIXED, false, "false", "Nothing here is experimental"},
+    {"feature", 0, "features", SETTING_FIXED, true, "false", "None of dockerd's is here"},
+    {"ip-masq", 0, "ip-masq", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"ip6tables", 0, "ip6tables", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"iptables", 0, "iptables", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"ipv6", 0, "ipv6", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"raw-logs", 0, "raw-logs", SETTING_FIXED, false, "false", "The daemon's log has no colours to leave out"},
+    {"selinux-enabled", 0, "selinux-enabled", SETTING_FIXED, false, "false", "SELinux labels are not supported"},
+    {"storage-driver", 's', "storage-driver", SETTING_FIXED, false, "overlay2", "Overlayfs is the one there is"},
+    {"userland-proxy", 0, "userland-proxy", SETTING_FIXED, false, "false", "Networks come with a later step"},
+    {"userns-remap", 0, "userns-remap", SETTING_FIXED, false, "", "User namespaces are not supported"},
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
 
@@ -142,6 +175,7 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
         json_object_set_new(to, key_of(s), json_integer((json_int_t)n));
         return 0;
     case SETTING_LIST: json_array_append_new(at(to, s, true), json_string(text)); return 0;
+    case SETTING_FIXED: json_object_set_new(to, key_of(s), json_string(text ? text : "true")); return 0;
     default: return add_pair(to, s, text, e);
     }
 }
@@ -163,8 +197,27 @@ static bool right_type(const struct setting *s, const json_t *v)
                 return false;
         }
         return json_is_array(v);
+    case SETTING_FIXED: return true;
     default: return json_is_object(v);
     }
+}
+
+/* In a list or an object each has to; "--feature x=false" is its text. */
+bool setting_is_fixed(const struct setting *s, const json_t *v)
+{
+    const char *key, *text = json_string_value(v);
+    size_t i;
+    json_t *x;
+    bool all = true;
+    if (!s->word)
+        return true;
+    if (text && str_eq(s->flag, "feature") && strchr(text, '='))
+        text = strchr(text, '=') + 1;
+    json_array_foreach(v, i, x) all = all && setting_is_fixed(s, x);
+    json_object_foreach((json_t *)v, key, x) all = all && setting_is_fixed(s, x);
+    return json_is_boolean(v) ? str_eq(s->word, json_is_true(v) ? "true" : "false")
+           : text             ? str_eq(s->word, text)
+                              : all;
 }
 
 static int check_file(const json_t *file, struct err *e)

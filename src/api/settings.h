@@ -20,6 +20,7 @@ enum setting_kind {
     SETTING_MAP,      /**< KEY=VALUE, may be given again: {"KEY":"VALUE"} */
     SETTING_RUNTIMES, /**< NAME=PATH: {"NAME":{"path":"PATH"}} */
     SETTING_ULIMITS,  /**< NAME=SOFT[:HARD]: {"NAME":{"Name","Soft","Hard"}} */
+    SETTING_FIXED, /**< dockerd's, and can only have the value in `word`, which is so anyway; NULL: any, for nothing */
 };
 
 struct setting {
@@ -44,6 +45,9 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
 /** Read a file of settings. @param must false: a file that is not there is an empty one @return new object, or NULL
  * with a sentence that has the position or the key */
 json_t *settings_read(const char *path, bool must, struct err *e);
+
+/** Does this hold the one value that the setting can have? */
+bool setting_is_fixed(const struct setting *s, const json_t *v);
 
 /** Flags and file as one. @return new object, or NULL: ERR_INVALID naming each setting that both give, and both values
  */

@@ -2,7 +2,10 @@
  *
  * attach leaves HTTP: the connection belongs to the container's shim from then on, together with whatever bytes the
  * client sent after its request. The last of HTTP, the head of the answer, is written by the engine, which alone can
- * see to it that nothing comes between the head and the attachment (engine/attach.c). */
+ * see to it that nothing comes between the head and the attachment (engine/attach.c).
+ *
+ * Read next: relay.c for clients that stay within HTTP, or what stands behind the first call of `run`, engine/create.c.
+ */
 #include "api/api.h"
 #include "base/file.h"
 #include "base/keys.h"

@@ -12,8 +12,8 @@
  *      parent), so there is no way out by name.
  *   5. No supplementary groups, no new privileges, and six capabilities: CHOWN, DAC_OVERRIDE, FOWNER, FSETID for
  *      owners and modes, MKNOD for devices, SETFCAP for file capabilities. SYS_CHROOT is gone, so the chroot cannot be
- *      left; SYS_ADMIN is gone, so nothing can be mounted, and trusted.* attributes cannot be set: the daemon does
- * that.
+ *      left; SYS_ADMIN is gone, so nothing can be mounted, and trusted.* attributes cannot be set: the daemon
+ *      does that.
  *   6. SIGKILL when the daemon dies (prctl(2), PR_SET_PDEATHSIG).
  *
  * Shared libraries are all bound by now (the program is linked with -z now), and there is none to load in the new root.

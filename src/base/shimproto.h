@@ -33,8 +33,9 @@
  *     {"ev":"created","pid":N,"starttime":T}    `runtime create` is done; T is field 22 of /proc/N/stat
  *     {"ev":"started","at":ns}                  real-time ns since 1970
  *     {"ev":"failed","error":{kind,sys,message}}  create or start failed; all is undone, and the shim ends
- *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends when
- * its clients have all output. Where "error" stands beside these, the record could not be written: the disk is full
+ *     {"ev":"exit","code":N,"at":ns,"oom":b}    the exit record is on disk and shim.sock is gone; the shim ends
+ *         when its clients have all output. Where "error" stands beside these, the record could not be written:
+ *         the disk is full
  *     {"ev":"oom"}                              a process of the running container was killed for want of memory
  *     {"ev":"detach","keys":b}                  an attachment ended while the container runs on
  *     {"ev":"hello","version":1,"phase":"creating"|"created"|"running"|"exited"|"failed","pid":N,"starttime":T,

@@ -1,8 +1,10 @@
-/* Unix sockets: see sock.h. */
+/* Sockets: see sock.h. */
 #include "base/sock.h"
 #include "base/mem.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -151,4 +153,21 @@ pid_t sock_peer_pid(int sock)
 uid_t sock_peer_uid(int sock)
 {
     return peer(sock).uid;
+}
+
+void sock_prepare_tcp(int fd)
+{
+    /* With a user timeout the kernel ends by time and does not look at TCP_KEEPCNT; it is set to agree. */
+    static const struct {
+        int level, name, value;
+    } option[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, SOCK_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, SOCK_ASK_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, (SOCK_LOST_S - SOCK_IDLE_S) / SOCK_ASK_S},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, SOCK_LOST_S * 1000},
+    };
+    for (size_t i = 0; i < sizeof(option) / sizeof(*option); i++) /* what a kernel cannot do is done without */
+        (void)setsockopt(fd, option[i].level, option[i].name, &option[i].value, sizeof(option[i].value));
 }

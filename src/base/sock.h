@@ -1,5 +1,5 @@
 /** @file
- * Unix sockets: listening, dialling, passing file descriptors.
+ * Unix sockets: listening, dialling, passing file descriptors; and what TCP needs to notice a dead peer.
  *
  * Two kinds are used. SOCK_STREAM carries HTTP between client and daemon. SOCK_SEQPACKET carries messages
  * between daemon and shim: one send is one receive, so no framing is needed, and a file descriptor travels
@@ -21,6 +21,17 @@ int sock_listen_unix(const char *path, int type, mode_t mode, struct err *e);
 
 /** Connect to the unix socket at `path`. @return fd or -1 */
 int sock_dial_unix(const char *path, int type, struct err *e);
+
+/** A TCP peer that has vanished (no power, a pulled cable, a dropped route) sends nothing, and so does one that has
+ * nothing to say. So it is asked: after SOCK_IDLE_S of silence, and again every SOCK_ASK_S; one that has not answered
+ * for SOCK_LOST_S is gone, and so is one that has not acknowledged what it was sent for as long. Then reading and
+ * writing fail with ETIMEDOUT (or with what a router said: EHOSTUNREACH). Long enough for a switch to be restarted,
+ * short enough to wait for. tcp(7): TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_USER_TIMEOUT; Linux 2.6.37. */
+#define SOCK_IDLE_S 10
+#define SOCK_ASK_S  5
+#define SOCK_LOST_S 20
+/** Have a TCP connection notice a vanished peer, and send small pieces at once. */
+void sock_prepare_tcp(int fd);
 
 /** Send one message, and `fd` beside it unless fd is -1. Never raises SIGPIPE. @return 0 or -1 with errno */
 int sock_send(int sock, const void *p, size_t n, int fd);

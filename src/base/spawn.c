@@ -109,6 +109,10 @@ char *spawn_sibling(const char *name, struct err *e)
         autofree char *beside = str_printf("%s/%s", self, name);
         if (access(beside, X_OK) == 0)
             return take_ptr(&beside);
+        /* installed with another PREFIX than it was built for */
+        autofree char *across = str_printf("%s/../libexec/gorae/%s", self, name);
+        if (access(across, X_OK) == 0)
+            return take_ptr(&across);
     }
     static const char *const places[] = {LIBEXECDIR, BINDIR};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {

@@ -36,8 +36,8 @@ pid_t spawn_start(const struct spawn *s, struct err *e);
 /** Wait for `pid`. @return its exit code, or 128 + the signal's number, or -1 */
 int spawn_wait(pid_t pid, struct err *e);
 
-/** The path of a program of ours: beside our own executable when run from build/bin, else in LIBEXECDIR, else in
- * BINDIR. @return the caller's, or NULL */
+/** The path of a program of ours: beside our own executable as in build/bin, else in ../libexec/gorae seen from there,
+ * as `make install` places them under any PREFIX, else in LIBEXECDIR, else in BINDIR. @return the caller's, or NULL */
 char *spawn_sibling(const char *name, struct err *e);
 
 #endif

@@ -74,11 +74,17 @@ struct span trace_begin(int step, const char *what)
 
 void trace_span(int step, const char *what, int64_t start, int64_t end, const char *detail)
 {
+    trace_span_by(program, (int)getpid(), step, what, start, end, detail);
+}
+
+void trace_span_by(const char *prog, int pid, int step, const char *what, int64_t start, int64_t end,
+                   const char *detail)
+{
     if (sink < 0)
         return;
     json_t *text = json_string_lossy(detail, strlen(detail));
-    json_auto_t *j = json_pack("{s:s, s:i, s:i, s:s, s:I, s:I, s:o}", "prog", program, "pid", (int)getpid(), "step",
-                               step, "what", what, "start", (json_int_t)start, "end", (json_int_t)end, "detail", text);
+    json_auto_t *j = json_pack("{s:s, s:i, s:i, s:s, s:I, s:I, s:o}", "prog", prog, "pid", pid, "step", step, "what",
+                               what, "start", (json_int_t)start, "end", (json_int_t)end, "detail", text);
     autofree char *line = json_text(j);
     (void)!write(sink, line, strlen(line));
 }

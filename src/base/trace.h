@@ -53,5 +53,8 @@ struct span trace_begin(int step, const char *what);
 void trace_end(struct span *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** A span that began at `start` and ends now, for what was timed by other means. */
 void trace_span(int step, const char *what, int64_t start, int64_t end, const char *detail);
+/** Likewise on behalf of another process, which cannot know that it is traced. */
+void trace_span_by(const char *prog, int pid, int step, const char *what, int64_t start, int64_t end,
+                   const char *detail);
 
 #endif

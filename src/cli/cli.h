@@ -19,7 +19,12 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
+struct global_options; /* cli/command.h */
+struct endpoint;       /* cli/endpoint.h */
+
 struct cli {
+    const struct global_options *global;
+    struct endpoint *daemon; /**< where the client's daemon is; filled, as the client is, by endpoint_connect() */
     struct client client;
     char path[64]; /**< the command as typed, "container ls", for messages */
     bool out_tty;  /**< standard output is a terminal: foreign control bytes are escaped */

@@ -9,6 +9,7 @@
  * Read next: any command's file, for instance container.c. */
 #include "cli/command.h"
 #include "cli/complete.h"
+#include "cli/endpoint.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -79,6 +80,14 @@ static const struct place container[] = {
     {"wait", &command_wait, NULL},       {NULL, NULL, NULL},
 };
 
+static const struct place context[] = {
+    {"create", &command_context_create, NULL}, {"export", &command_context_export, NULL},
+    {"import", &command_context_import, NULL}, {"inspect", &command_context_inspect, NULL},
+    {"ls list", &command_context_ls, NULL},    {"rm remove", &command_context_rm, NULL},
+    {"show", &command_context_show, NULL},     {"update", &command_context_update, NULL},
+    {"use", &command_context_use, NULL},       {NULL, NULL, NULL},
+};
+
 static const struct place image[] = {
     {"history", &command_history, NULL},
     {"import", &command_import, NULL},
@@ -93,11 +102,8 @@ static const struct place image[] = {
 };
 
 static const struct place system_[] = {
-    {"df", &command_df, NULL},
-    {"events", &command_events, NULL},
-    {"info", &command_info, NULL},
-    {"prune", &command_system_prune, NULL},
-    {NULL, NULL, NULL},
+    {"df", &command_df, NULL},     {"dial-stdio", &command_dial_stdio, NULL}, {"events", &command_events, NULL},
+    {"info", &command_info, NULL}, {"prune", &command_system_prune, NULL},    {NULL, NULL, NULL},
 };
 
 static const struct group {
@@ -105,6 +111,7 @@ static const struct group {
     const struct place *places;
 } groups[] = {
     {"container", "Commands that work on containers", container},
+    {"context", "Daemons by name: where they are and how they are reached", context},
     {"image", "Commands that work on images", image},
     {"system", "Commands that work on the daemon", system_},
 };
@@ -114,18 +121,22 @@ static const struct group {
 
 #define GLOBAL(member) offsetof(struct global_options, member)
 const struct flag global_flags[] = {
+    {"context", 'c', FLAG_STRING, GLOBAL(context),
+     "Name of the context whose daemon to talk to, instead of a variable's or the one in use", NULL, NULL},
     {"debug", 'D', FLAG_BOOL, GLOBAL(debug), "Tell about failures that are otherwise passed over", NULL, NULL},
     {"explain", 0, FLAG_OPTIONAL, GLOBAL(explain),
      "Tell the story of this command after its output. =json prints it for programs, =dot as a figure for graphviz, "
      "=dot-shape likewise without times and pids; these three print nothing else on standard output",
      "how", "text"},
-    {"host", 'H', FLAG_STRING, GLOBAL(host), "Daemon to talk to, unix:///path or tcp://host:port", NULL, NULL},
+    {"host", 'H', FLAG_STRING, GLOBAL(host), "Daemon to talk to: unix:///path, tcp://host:port or ssh://user@host",
+     NULL, NULL},
     {"log-level", 'l', FLAG_STRING, GLOBAL(log_level), "As --debug where it is debug", NULL, NULL},
-    {"tls", 0, FLAG_BOOL, GLOBAL(tls), NULL, NULL, NULL},
-    {"tlsverify", 0, FLAG_BOOL, GLOBAL(tlsverify), NULL, NULL, NULL},
-    {"tlscacert", 0, FLAG_STRING, GLOBAL(tlscacert), NULL, NULL, NULL},
-    {"tlscert", 0, FLAG_STRING, GLOBAL(tlscert), NULL, NULL, NULL},
-    {"tlskey", 0, FLAG_STRING, GLOBAL(tlskey), NULL, NULL, NULL},
+    {"tls", 0, FLAG_SWITCH, GLOBAL(tls), "Use TLS with a tcp:// daemon; implied by --tlsverify", NULL, NULL},
+    {"tlscacert", 0, FLAG_STRING, GLOBAL(tlscacert),
+     "Trust daemons whose certificate this authority signed (default ~/.docker/ca.pem)", NULL, NULL},
+    {"tlscert", 0, FLAG_STRING, GLOBAL(tlscert), "Our own certificate (default ~/.docker/cert.pem)", NULL, NULL},
+    {"tlskey", 0, FLAG_STRING, GLOBAL(tlskey), "The key of our certificate (default ~/.docker/key.pem)", NULL, NULL},
+    {"tlsverify", 0, FLAG_SWITCH, GLOBAL(tlsverify), "Use TLS, and check the daemon's certificate", NULL, NULL},
     {"version", 'v', FLAG_BOOL, GLOBAL(version), "Print the version and quit", NULL, NULL},
     {.type = FLAG_END},
 };
@@ -314,8 +325,8 @@ static void help_program(struct str *out)
     list_places(out, others);
     str_add(out, "\nGlobal Options:\n");
     usage_flags(out, global_flags, usage_width());
-    str_add(out, "\nThe daemon is the one that -H names, else $GORAE_HOST, else $DOCKER_HOST, else\n"
-                 "unix:///run/gorae.sock.\n"
+    str_add(out, "\nThe daemon is the one that -H or -c names, else $GORAE_HOST, else $DOCKER_HOST, else\n"
+                 "the context that $DOCKER_CONTEXT or `context use` names, else unix:///run/gorae.sock.\n"
                  "\nRun 'gorae COMMAND --help' for more on a command.\n");
 }
 
@@ -424,6 +435,8 @@ static int run(struct cli *cli, const struct command *c, int argc, char **argv)
         code = EXIT_OK;
     } else {
         code = check_count(cli, c, args.n);
+        if (code == EXIT_OK && !c->local && endpoint_connect(cli, &e) < 0)
+            code = cli_fail(cli, &e);
         if (code == EXIT_OK)
             code = c->run(cli, options, &args);
     }
@@ -439,6 +452,8 @@ int command_run(struct cli *cli, const struct args *args)
         return command_help(&(struct args){args->v + 1, args->n - 1});
     if (str_eq(args->v[0], "__complete")) /* for the shell, in no help */
         return complete(cli, &(struct args){args->v + 1, args->n - 1});
+    if (str_eq(args->v[0], "__tie")) /* for ourselves */
+        return tie(args);
     if (!locate(args, &f))
         return unknown(f.group, args->v[f.words - 1]);
     if (!f.place) /* a group alone, or with --help */

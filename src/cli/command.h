@@ -17,14 +17,16 @@ struct command {
     const struct flag *flags; /**< NULL for none */
     size_t options;           /**< size of its options struct */
     size_t least, most;       /**< arguments it takes */
+    bool local;               /**< it needs no daemon */
     bool carries_command;     /**< its first argument ends the flags: what follows belongs to another program */
     int (*run)(struct cli *cli, void *options, const struct args *args);
 };
 
 /** Options that stand before the command. */
 struct global_options {
-    bool debug, version, tls, tlsverify;
-    char *host, *log_level, *explain, *tlscacert, *tlscert, *tlskey;
+    bool debug, version;
+    enum flag_switch tls, tlsverify; /**< unset, they are what the environment says */
+    char *context, *host, *log_level, *explain, *tlscacert, *tlscert, *tlskey;
 };
 extern const struct flag global_flags[];
 
@@ -37,6 +39,10 @@ int command_help(const struct args *args);
 const struct command *command_find(const struct args *args, size_t *ret_words);
 /** Call `each` with the names of commands and groups, or (`group` not NULL) of the group's commands. */
 void command_names(const char *group, const char *typed, void (*each)(const char *name, const char *typed));
+
+/** Become the program args->v[2] with the arguments from v[3] on, tied to the life of our parent, whose pid v[1] is:
+ * for wire/ssh.c. (dial_stdio.c) */
+int tie(const struct args *args);
 
 /** `flags` as the help's block of options, `width` columns wide. (usage.c) */
 void usage_flags(struct str *out, const struct flag *flags, size_t width);
@@ -51,6 +57,9 @@ extern const struct command command_stats, command_update;
 extern const struct command command_history, command_image_inspect, command_images, command_import, command_load,
     command_rmi, command_save, command_tag;
 extern const struct command command_commit, command_cp, command_df, command_diff, command_export;
+extern const struct command command_context_create, command_context_export, command_context_import,
+    command_context_inspect, command_context_ls, command_context_rm, command_context_show, command_context_update,
+    command_context_use, command_dial_stdio;
 extern const struct command command_events, command_info, command_inspect, command_version;
 
 #endif

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "wire/context.h"
+#include "cli/endpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +70,17 @@ static void propose_images(struct cli *cli, const char *typed)
     }
 }
 
+static void propose_contexts(const char *typed)
+{
+    struct err e;
+    size_t i;
+    json_t *meta;
+    autostr bad = STR_INIT;
+    json_auto_t *all = context_list(&bad, &e);
+    propose(CONTEXT_DEFAULT, typed);
+    json_array_foreach(all, i, meta) propose(json_str(meta, "Name", ""), typed);
+}
+
 /* Commands that make no sense but in one state. */
 static int wanted_state(const char *name)
 {
@@ -109,6 +122,8 @@ static void propose_argument(struct cli *cli, const struct command *c, const cha
         propose_containers(cli, wanted_state(name), typed);
     if (any || strstr(word, "IMAGE"))
         propose_images(cli, typed);
+    if (strstr(word, "CONTEXT") && !str_eq(name, "create") && !str_eq(name, "import")) /* these want a new name */
+        propose_contexts(typed);
 }
 
 /* ---- where in the line are we? ---- */
@@ -151,18 +166,21 @@ static void complete_command(struct cli *cli, const struct command *c, const cha
         propose_argument(cli, c, name, count, typed);
 }
 
-/* The line may name a daemon of its own. */
-static void use_host(struct cli *cli, const struct args *a, size_t n)
+/* The line may name a daemon of its own. One that cannot be found proposes nothing. */
+static bool use_daemon(struct cli *cli, const struct args *a, size_t n)
 {
     struct err e;
     struct args rest;
     struct global_options o = {0};
-    if (flag_parse(global_flags, &o, (int)n, a->v, false, &rest, &e) == 0 && o.host) {
-        client_release(&cli->client);
-        client_init(&cli->client, o.host, NULL);
-    }
+    const struct global_options *own = cli->global;
+    bool found = flag_parse(global_flags, &o, (int)n, a->v, false, &rest, &e) == 0;
+    if (found && (o.host || o.context))
+        cli->global = &o;
+    found = found && endpoint_connect(cli, &e) == 0;
+    cli->global = own;
     free(rest.v);
     flag_release(global_flags, &o);
+    return found;
 }
 
 int complete(struct cli *cli, const struct args *a)
@@ -172,8 +190,11 @@ int complete(struct cli *cli, const struct args *a)
     size_t last = a->n - 1, at = next_argument(global_flags, a, 0, last);
     const char *typed = a->v[last];
     if (at == last) {
-        if (last > 0 && wants_value(global_flags, a->v[last - 1]))
+        if (last > 0 && wants_value(global_flags, a->v[last - 1])) {
+            if (str_eq(a->v[last - 1], "--context") || str_eq(a->v[last - 1], "-c"))
+                propose_contexts(typed);
             return EXIT_OK;
+        }
         if (typed[0] == '-')
             propose_flags(global_flags, typed);
         else
@@ -181,9 +202,10 @@ int complete(struct cli *cli, const struct args *a)
         return EXIT_OK;
     }
     size_t words;
-    use_host(cli, a, at);
     const char *name = a->v[at];
     const struct command *c = command_find(&(struct args){a->v + at, last - at}, &words);
+    if (c && !c->local && !use_daemon(cli, a, at))
+        return EXIT_OK;
     if (c)
         complete_command(cli, c, a->v[at + words - 1], a, at + words);
     else if (at + 1 == last)

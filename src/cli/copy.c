@@ -4,9 +4,10 @@
  * archive). What `cp` means, which is what `cp -r` means, is decided here, for both directions by one function: where
  * does the thing go, and what is it called there?
  *
- *     the destination is a folder       into it, under its own name; a source that ends in "/." brings its contents
- * only it is something else              it is replaced; by a folder never it is not there                   the thing
- * gets its name; its folder must be there
+ *     the destination is a folder       into it, under its own name; a source that ends in "/." brings its
+ *                                       contents only
+ *     it is something else              it is replaced; by a folder never
+ *     it is not there                   the thing gets its name; its folder must be there
  *
  * How it fails: what was unpacked before an error stays, as with cp. Read next: tar_extract.c for what a hostile
  * archive may do here, tar_write.c for the other way. */

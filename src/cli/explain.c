@@ -1,7 +1,9 @@
 /* --explain: recording, collecting, and putting in order. See explain.h.
  *
  * All spans carry CLOCK_MONOTONIC times of one machine, so merging is sorting. With a daemon on another machine the
- * clocks differ; its spans are then left out, since a story in the wrong order would teach the wrong thing.
+ * clocks differ by days. Its spans are then moved, all by the same time, to where they must have been: the daemon
+ * cannot have read the first request before it was sent. What they took is right; how long the bytes travelled is not
+ * known, and the story says so.
  *
  * How it fails: quietly. The command has done its work and said its exit code; a story that cannot be told is one line
  * on standard error, never a different exit code. Read next: explain_text.c, explain_dot.c. */
@@ -47,13 +49,14 @@ static int set_output_aside(struct explain *x, struct err *e)
 static char *command_line(int argc, char **argv)
 {
     struct str line = STR_INIT;
-    bool command = false;
+    bool told = false; /* the first --explain is ours, since there is a story; another may be the container's */
     for (int i = 0; i < argc; i++) {
         bool plain = *argv[i] && !strpbrk(argv[i], " \t\n'\"\\$&|;<>(){}*?");
         const char *slash = strrchr(argv[i], '/');
-        command = command || (i > 0 && argv[i][0] != '-');
-        if (!command && str_starts(argv[i], "--explain"))
+        if (!told && str_starts(argv[i], "--explain")) {
+            told = true;
             continue;
+        }
         str_add(&line, i ? " " : "");
         if (i == 0)
             str_add(&line, slash ? slash + 1 : argv[0]);
@@ -134,6 +137,36 @@ static bool add_daemons(json_t *spans, struct cli *cli, const char *id)
     return json_array_size(spans) > before;
 }
 
+/* ---- one clock ---- */
+
+/* The start or the end of the first span called `what` from the `at`th on; 0 where there is none. */
+static int64_t time_of_first(const json_t *spans, size_t at, const char *what, const char *edge)
+{
+    for (; at < json_array_size(spans); at++)
+        if (str_eq(json_str(json_array_get(spans, at), "what", ""), what))
+            return json_int(json_array_get(spans, at), edge, 0);
+    return 0;
+}
+
+/* The spans from the `own`th on are the daemon's. @return by how much they were moved, ns; 0 for one machine */
+static int64_t fit_clocks(json_t *spans, size_t own)
+{
+    int64_t sent = time_of_first(spans, 0, "send the request", "start"), last = sent;
+    int64_t heard = time_of_first(spans, own, "parse the request", "start");
+    for (size_t i = 0; i < own; i++)
+        if (str_eq(json_str(json_array_get(spans, i), "what", ""), "receive the response"))
+            last = json_int(json_array_get(spans, i), "end", 0);
+    if (!sent || !heard || (heard >= sent && heard <= last))
+        return 0;
+    int64_t shift = time_of_first(spans, 0, "send the request", "end") - heard;
+    for (size_t i = own; i < json_array_size(spans); i++) {
+        json_t *span = json_array_get(spans, i);
+        json_object_set_new(span, "start", json_integer(json_int(span, "start", 0) + shift));
+        json_object_set_new(span, "end", json_integer(json_int(span, "end", 0) + shift));
+    }
+    return shift;
+}
+
 static int by_start(const void *a, const void *b)
 {
     json_t *const *x = a, *const *y = b;
@@ -187,8 +220,10 @@ void explain_end(struct explain *x, struct cli *cli, int code)
     json_auto_t *spans = json_array();
     add_own(spans, x->sink);
     struct story s = {.code = code};
+    size_t own = json_array_size(spans);
     /* Where no answer came at all there is nobody to ask. */
     s.traced = *cli->client.version && add_daemons(spans, cli, x->id);
+    s.shift = fit_clocks(spans, own);
     s.spans = sorted(spans);
     size_t i;
     json_t *span;

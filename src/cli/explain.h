@@ -53,6 +53,7 @@ void explain_end(struct explain *x, struct cli *cli, int code);
 struct story {
     json_t *spans; /**< array, in order of `start` */
     bool traced;   /**< the daemon's half is in it */
+    int64_t shift; /**< ns added to the times of a daemon on another machine; 0: one clock */
     int code;      /**< the command's exit code */
     int64_t start; /**< of the first span */
     int64_t end;   /**< of the last */

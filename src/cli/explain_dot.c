@@ -3,6 +3,8 @@
  *     person ──1──▶ gorae ──2──▶ goraed ──3──▶ gorae-shim ──3──▶ gorae-runtime ──3──▶ the container's process
  *            ◀──4──       ◀──4──        (only the programs that took part)
  *
+ * With TLS a gorae-tlspipe stands on either side of the network, between gorae and goraed.
+ *
  * The programs stand below each other, because every arrow carries lines of text: side by side they would not fit the
  * width of a page. Between two programs there is one arrow in each direction, however many requests went over it; they
  * are the lines of its label, in order. So the figure stays a chain and cannot tangle.
@@ -22,6 +24,7 @@
 #define ID_DIGITS  64
 #define LINES_MAX  40
 #define COPY       "copy the container's streams"
+#define TLS        "shake hands (TLS)"
 
 struct drawing {
     const struct story *s;
@@ -89,8 +92,11 @@ static int64_t time_of(const struct story *s, const char *what)
     int64_t total = 0;
     size_t i;
     json_t *span;
-    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""), what)) total +=
-        json_int(span, "end", 0) - json_int(span, "start", 0);
+    json_array_foreach(s->spans, i, span)
+    {
+        if (str_eq(json_str(span, "what", ""), what))
+            total += json_int(span, "end", 0) - json_int(span, "start", 0);
+    }
     return total;
 }
 
@@ -130,19 +136,23 @@ static const json_t *first_by(const struct story *s, const struct actor *a)
 {
     size_t i;
     json_t *span;
-    json_array_foreach(s->spans, i, span) if (is_by(a, span)) return span;
+    json_array_foreach(s->spans, i, span)
+    {
+        if (is_by(a, span))
+            return span;
+    }
     return NULL;
 }
 
-/* What it did in step 3. */
-static void add_work(struct str *label, const struct drawing *d, const struct actor *a)
+/* What it did in a step. */
+static void add_work(struct str *label, const struct drawing *d, const struct actor *a, int step)
 {
     size_t i, lines = 0;
     json_t *span;
     autofree char *last = NULL;
     json_array_foreach(d->s->spans, i, span)
     {
-        if (!is_by(a, span) || story_step(span) != 3)
+        if (!is_by(a, span) || story_step(span) != step)
             continue;
         if (lines++ == LINES_MAX) {
             str_add(label, "…\\l");
@@ -161,8 +171,9 @@ static void box(const struct drawing *d, const char *name, const char *title, co
     str_reset(&lines);
     str_add(&label, title);
     if (span && !d->shape)
-        str_addf(&label, " (pid %lld)", (long long)json_int(span, "pid", 0));
-    add_work(&lines, d, a);
+        str_addf(&label, "\\npid %lld", (long long)json_int(span, "pid", 0));
+    bool pipe = str_starts(a->prog, "tlspipe"); /* it has a part in steps 2 and 4, and no work of its own */
+    add_work(&lines, d, a, pipe ? 2 : 3);
     if (lines.len > 0)
         str_addf(&label, "\\n\\n%s%s", str_eq(name, "daemon") ? "3  does the work:\\l" : "", lines.s);
     fprintf(d->out, "    %s [label=\"%s\"%s];\n", name, label.s, span ? "" : ", style=dashed");
@@ -180,7 +191,7 @@ static void arrow(const struct drawing *d, const char *from, const char *to, int
             str_add(&lines, "     ");
     }
     /* what only tells of output may not pull its ends together */
-    bool stream = str_eq(from, "shim") && str_eq(to, "gorae");
+    bool stream = str_eq(from, "shim") && !str_eq(to, "runtime");
     fprintf(d->out, "    %s -> %s [label=\"%s\"%s];\n", from, to, lines.s, stream ? ", constraint=false" : "");
 }
 
@@ -199,17 +210,90 @@ static void draw_person(const struct drawing *d)
     arrow(d, "gorae", "person", 4, shown.s);
 }
 
+/* What both ends of TLS say of it: all but the client's address and port, which differ each time. */
+static void add_session(struct str *label, const struct drawing *d)
+{
+    size_t i;
+    json_t *span;
+    autofree char *last = NULL;
+    json_array_foreach(d->s->spans, i, span)
+    {
+        if (!str_eq(json_str(span, "what", ""), TLS) || !str_eq(json_str(span, "prog", ""), "tlspipe"))
+            continue;
+        for (const char *line = json_str(span, "detail", ""); *line;) {
+            size_t n = strcspn(line, "\n");
+            autofree char *text = mem_strndup(line, n);
+            add_line(label, text, d->shape, &last);
+            line += n + (line[n] == '\n');
+        }
+        break; /* each connection has its own, and they are alike */
+    }
+}
+
+/* 2 and 4 with TLS: a tlspipe at each end, plain bytes outside of them. A daemon that keeps no trace shows none. */
+static void draw_tls(const struct drawing *d, const char *sent, const char *received)
+{
+    autostr session = STR_INIT;
+    /* each connection has a process of its own; one tells it all */
+    const json_t *one = first_by(d->s, &(struct actor){"tlspipe", 0, 0});
+    const struct actor near = {"tlspipe", json_int(one, "pid", 0), 0}, far = {"tlspiped", 0, 0};
+    bool both = first_by(d->s, &far) != NULL;
+    str_reset(&session);
+    str_add(&session, "encrypted, over TCP:\\l");
+    add_session(&session, d);
+    add_time(&session, d, time_of(d->s, TLS));
+    box(d, "near", "gorae-tlspipe, the client's", &near);
+    if (both)
+        box(d, "far", "gorae-tlspipe, the daemon's", &far);
+    arrow(d, "gorae", "near", 2, sent);
+    arrow(d, "near", both ? "far" : "daemon", 2, session.s);
+    if (both) {
+        arrow(d, "far", "daemon", 2, "the same bytes, plain again\\l");
+        arrow(d, "daemon", "far", 4, received);
+    }
+    arrow(d, both ? "far" : "daemon", "near", 4, "the answer, encrypted\\l");
+    arrow(d, "near", "gorae", 4, both ? "the same bytes, plain again\\l" : received);
+}
+
+/* The first span called `what`, or NULL. */
+static const json_t *first_called(const struct story *s, const char *what)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(s->spans, i, span)
+    {
+        if (str_eq(json_str(span, "what", ""), what))
+            return span;
+    }
+    return NULL;
+}
+
+/* Figure 2.68 says "through the unix socket"; another address is another way. */
+static const char *way(const struct story *s)
+{
+    const char *address = json_str(first_called(s, "connect to the socket"), "detail", "");
+    if (first_by(s, &(struct actor){"tlspipe", 0, 0}))
+        return "plain, through a socket pair:";
+    return str_starts(address, "unix://") ? "through the unix socket:" : "over the network:";
+}
+
 /* 2 and 4: between the client and the daemon. */
 static void draw_daemon(const struct drawing *d)
 {
     autostr sent = STR_INIT, received = STR_INIT;
     str_reset(&sent);
     str_reset(&received);
+    str_addf(&sent, "%s\\l", way(d->s));
     add_first_lines(&sent, d, "send the request");
     add_time(&sent, d, time_of(d->s, "send the request"));
     add_first_lines(&received, d, "receive the response");
     add_time(&received, d, time_of(d->s, "receive the response"));
-    box(d, "daemon", d->s->traced ? "goraed" : "the daemon (keeps no trace)", &(struct actor){"goraed", 0, 0});
+    box(d, "daemon", d->s->traced ? "the daemon, goraed" : "the daemon (keeps no trace)",
+        &(struct actor){"goraed", 0, 0});
+    if (first_by(d->s, &(struct actor){"tlspipe", 0, 0})) {
+        draw_tls(d, sent.s, received.s);
+        return;
+    }
     arrow(d, "gorae", "daemon", 2, sent.s);
     arrow(d, "daemon", "gorae", 4, received.s);
 }
@@ -217,11 +301,7 @@ static void draw_daemon(const struct drawing *d)
 /* The pid of the process that became the container's, as it saw itself; 0 where none did. */
 static int64_t container_pid(const struct story *s)
 {
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span) if (str_eq(json_str(span, "what", ""),
-                                                     "exec the container's program")) return json_int(span, "pid", 0);
-    return 0;
+    return json_int(first_called(s, "exec the container's program"), "pid", 0);
 }
 
 /* 3: the programs behind the daemon, each started by the one before; 4: the container's output, which does not pass
@@ -232,10 +312,10 @@ static void draw_container(const struct drawing *d)
     const struct actor shim = {"shim", 0, 0}, runtime = {"runtime", 0, pid}, process = {"runtime", pid, 0};
     if (!first_by(d->s, &shim))
         return;
-    box(d, "shim", "gorae-shim", &shim);
+    box(d, "shim", "the monitor, gorae-shim", &shim);
     arrow(d, "daemon", "shim", 3, "start it; it stays as long as the container\\l");
     if (first_by(d->s, &runtime)) {
-        box(d, "runtime", "gorae-runtime", &runtime);
+        box(d, "runtime", "the OCI runtime, gorae-runtime", &runtime);
         arrow(d, "shim", "runtime", 3, "run it: create, then start\\l");
     }
     if (pid) {
@@ -247,7 +327,7 @@ static void draw_container(const struct drawing *d)
     str_add(&label, "what the container writes\\l");
     add_time(&label, d, copied);
     if (copied > 0)
-        arrow(d, "shim", "gorae", 4, label.s);
+        arrow(d, "shim", first_by(d->s, &(struct actor){"tlspiped", 0, 0}) ? "far" : "gorae", 4, label.s);
 }
 
 void story_dot(const struct story *s, bool shape, FILE *out)
@@ -261,7 +341,7 @@ void story_dot(const struct story *s, bool shape, FILE *out)
             "    edge [fontname=\"Courier,monospace\", fontsize=9];\n",
             shape ? "dot-shape" : "dot");
     draw_person(&d);
-    box(&d, "gorae", "gorae", &(struct actor){"gorae", 0, 0});
+    box(&d, "gorae", "the client, gorae", &(struct actor){"gorae", 0, 0});
     draw_daemon(&d);
     draw_container(&d);
     fprintf(out, "}\n");

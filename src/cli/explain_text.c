@@ -104,7 +104,11 @@ static void print_step(FILE *out, const struct story *s, int step)
     fprintf(out, "\n%d  %-60s %s\n", step, titles[step], outside ? "" : took);
     if (outside)
         print_outside(out, s);
-    json_array_foreach(s->spans, i, span) if (story_step(span) == step) print_span(out, s, span);
+    json_array_foreach(s->spans, i, span)
+    {
+        if (story_step(span) == step)
+            print_span(out, s, span);
+    }
 }
 
 /* Each process once, in the order of appearance, with what it is. */
@@ -116,6 +120,8 @@ static void print_processes(FILE *out, const struct story *s)
         {"shim", "gorae-shim, the container's monitor: holds its streams, keeps its exit code"},
         {"runtime", "gorae-runtime, the OCI runtime; with pid 1 it is the container's own first process, before it "
                     "runs the program"},
+        {"tlspipe", "gorae-tlspipe client: our end of TLS, between us and the network"},
+        {"tlspiped", "gorae-tlspipe server: the daemon's end of TLS, without privileges"},
         {"archive", "gorae-archive: packs and unpacks archives, without privileges"},
     };
     autostr seen = STR_INIT;
@@ -151,4 +157,8 @@ void story_text(const struct story *s, FILE *out)
         fprintf(out, "%s %d: %s", step > 1 ? "," : "", step, step == 3 && !s->traced ? "?" : took);
     }
     fprintf(out, ".\nSteps overlap where programs work at the same time.\n");
+    if (s->shift)
+        fprintf(out, "The daemon is on another machine, with a clock of its own: its times are moved so that it hears "
+                     "the first\nrequest when it was sent. What took how long is right; how long the bytes travelled "
+                     "is not known.\n");
 }

@@ -3,9 +3,13 @@
  * The text is walked once. Outside {{ }} it is kept, except that "{{- " and " -}}" eat the white space beside them.
  * Inside, a hand-written recursive descent reads one action:
  *
- *     action   = if PIPE | with PIPE | range [vars] PIPE | else [if PIPE | with PIPE] | end | break | continue | [vars]
- * PIPE vars     = $a [, $b] := | $a = PIPE     = CALL { "|" CALL } CALL     = OPERAND { OPERAND } OPERAND  = ( "(" PIPE
- * ")" | "." | .Field | $var | word | "string" | `raw` | number | true | false | nil ) { .Field }
+ *     action   = if PIPE | with PIPE | range [vars] PIPE | else [if PIPE | with PIPE] | end | break | continue
+ *              | [vars] PIPE
+ *     vars     = $a [, $b] := | $a =
+ *     PIPE     = CALL { "|" CALL }
+ *     CALL     = OPERAND { OPERAND }
+ *     OPERAND  = ( "(" PIPE ")" | "." | .Field | $var | word | "string" | `raw` | number | true | false | nil )
+ *                { .Field }
  *
  * Blocks nest by recursion: block() reads nodes until an else or end that belongs to it. FORMAT_NEST_MAX bounds both
  * recursions, so the stack cannot be exhausted by "((((…".

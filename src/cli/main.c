@@ -27,18 +27,16 @@ static int wrong(const char *why)
     return EXIT_USAGE;
 }
 
-/* A daemon must be named, and the command found, before anything is told about it. */
 static int run(const struct global_options *o, const struct args *args, int64_t started, int argc, char **argv)
 {
-    struct cli cli = {.out_tty = isatty(STDOUT_FILENO)};
+    struct endpoint daemon = {0};
+    struct cli cli = {.global = o, .daemon = &daemon, .out_tty = isatty(STDOUT_FILENO)};
     struct explain story = EXPLAIN_INIT;
-    struct endpoint daemon;
     struct err e;
-    if (endpoint_find(o, &daemon, &e) < 0)
-        return wrong(e.msg);
-    endpoint_client(&daemon, &cli.client);
     int code = EXIT_USAGE;
-    if (explain_begin(&story, &cli, o->explain, started, argc, argv, &e) < 0) {
+    if (endpoint_check(o, &e) < 0) {
+        wrong(e.msg);
+    } else if (explain_begin(&story, &cli, o->explain, started, argc, argv, &e) < 0) {
         wrong(e.msg);
     } else {
         code = command_run(&cli, args);

@@ -2,7 +2,7 @@
  *
  * Reading: both sides of -p may be ranges. Ranges of the same length are paired; a range on the host for one port of
  * the container means "any free one of these" and is handed to the daemon as a range. Everything else is refused here,
- * with the text as typed, before anything is created. Read next: run_body.c, which calls it; container_list.c, which
+ * with the text as typed, before anything is created. Read next: create_net.c, which calls it; container_list.c, which
  * shows the result. */
 #include "cli/ports.h"
 #include "base/json.h"

@@ -14,7 +14,8 @@
  *
  * How it fails: what docker itself could not do is exit code 125; 126 and 127 are read out of the daemon's sentence,
  * where the runtime's "permission denied" and "executable file not found" end up, because the API has no field for
- * them. Read next: session.c for step 6, create_body.c for step 1. */
+ * them. Read next: session.c for step 6, create_body.c for step 1; or, with the bytes through
+ * the socket to the daemon, wire/http_head.c. */
 #include "cli/command.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -5,7 +5,7 @@
  *   1. Standard input is read only when what was read before has been sent. So a container that does not read makes us
  *      stop reading (the shell's `yes | …` blocks, as with a pipe), and memory stays bounded.
  *   2. The connection is non-blocking for writing: while the container is busy writing to us and not reading, a
- * blocking write would wait for it, it would wait for us, and nothing would move any more.
+ *      blocking write would wait for it, it would wait for us, and nothing would move any more.
  *   3. Standard output may be a pipe that nobody reads (a pager). Each write there is of at most PIPE_BUF bytes, after
  *      poll said that it will not block, so that Ctrl-C is handed on even then.
  *
@@ -248,6 +248,14 @@ int session_print(struct session *s, const void *p, size_t n, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
+/* A read or write of the connection has failed, errno says how. */
+static int broken(const struct session *s, const char *what, struct err *e)
+{
+    if (client_is_lost(errno))
+        return err_sys(e, "lost the connection to the daemon at %s", s->cli->client.host);
+    return err_sys(e, "cannot %s the container", what);
+}
+
 /* @return 0, also when the other side has ended (then the connection is closed), or -1 */
 static int from_container(struct session *s, struct err *e)
 {
@@ -258,7 +266,7 @@ static int from_container(struct session *s, struct err *e)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0 && errno != ECONNRESET)
-        return err_sys(e, "cannot read from the container");
+        return broken(s, "read from", e);
     hang_up(s);
     return 0;
 }
@@ -294,7 +302,7 @@ static int to_container(struct session *s, struct err *e)
     ssize_t n = send(s->hijack.fd, s->out + s->out_pos, s->out_len - s->out_pos, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         if (errno != EPIPE && errno != ECONNRESET)
-            return err_sys(e, "cannot write to the container");
+            return broken(s, "write to", e);
         /* It closed its standard input; it may go on writing. */
         s->out_pos = s->out_len;
         s->in = -1;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/endpoint.h"
 #include "cli/list.h"
 #include "cli/table.h"
 #include "cli/value.h"
@@ -38,9 +39,9 @@ static json_t *client_version(const struct cli *cli)
     struct utsname u;
     const char *machine = uname(&u) == 0 ? u.machine : "unknown";
     const char *spoken = *cli->client.version ? cli->client.version : CLIENT_API_MAX;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Version", GORAE_VERSION, "ApiVersion", spoken,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Version", GORAE_VERSION, "ApiVersion", spoken,
                      "DefaultAPIVersion", CLIENT_API_MAX, "GitCommit", GORAE_COMMIT, "Os", "linux", "Arch",
-                     architecture(machine));
+                     architecture(machine), "Context", cli->daemon->context);
 }
 
 static void line(const char *indent, const char *name, const char *value)
@@ -59,6 +60,7 @@ static void print_client(const json_t *c)
     line(" ", "API version:", api);
     line(" ", "Git commit:", json_str(c, "GitCommit", ""));
     line(" ", "OS/Arch:", arch);
+    line(" ", "Context:", json_str(c, "Context", ""));
 }
 
 static void print_component(const json_t *c)

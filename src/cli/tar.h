@@ -1,5 +1,6 @@
 /** @file
- * Tar archives on the client's side of `cp`: read as they arrive, written as they are sent.
+ * Tar archives on the client's side (`cp`, and the small ones of `context`): read as they arrive, written as they are
+ * sent.
  *
  * The client links no archive library (a millisecond to start is worth more), and needs little: ustar headers, and the
  * extensions that say what ustar cannot (pax records, GNU long names, base-256 numbers). POSIX.1-2017, pax, "ustar
@@ -14,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -37,8 +39,9 @@ struct tar_reader {
     tar_source *source;
     void *arg;
     struct tar_entry entry;
-    int64_t left; /**< bytes of the entry's content not yet read, */
-    int64_t pad;  /**< and of the filling after it */
+    int64_t left;  /**< bytes of the entry's content not yet read, */
+    int64_t pad;   /**< and of the filling after it */
+    bool open_end; /**< it may end after any content: docker's `context export` writes neither filling nor end there */
 };
 /** The next entry. @return 1, 0 at the end, -1 */
 int tar_next(struct tar_reader *t, struct err *e);
@@ -65,5 +68,11 @@ ssize_t tar_write(void *writer, void *p, size_t n, struct err *e);
 /** Bytes of content so far. */
 int64_t tar_writer_bytes(const struct tar_writer *w);
 void tar_writer_free(struct tar_writer *w);
+
+/** Append to an archive that is made in memory: a file, or (by `mode`) a folder; owned by root, of 1970. Names of up to
+ * 100 bytes. */
+void tar_add(struct str *out, const char *name, mode_t mode, const void *p, size_t n);
+/** Append the end. */
+void tar_end(struct str *out);
 
 #endif

@@ -24,20 +24,26 @@ enum {
 
 static int broken(struct err *e, const char *why)
 {
-    return err_set(e, ERR_INVALID, "the daemon sent an archive that is not sound: %s", why);
+    return err_set(e, ERR_INVALID, "the archive is not sound: %s", why);
 }
 
-static int read_full(struct tar_reader *t, void *p, size_t n, struct err *e)
+/* @return 1; 0 where the archive ends before the first byte, and may; -1 */
+static int read_unless_end(struct tar_reader *t, bool may_end, void *p, size_t n, struct err *e)
 {
     for (size_t got = 0; got < n;) {
         ssize_t k = t->source(t->arg, (char *)p + got, n - got, e);
         if (k < 0)
             return -1;
         if (k == 0)
-            return broken(e, "it ends in the middle");
+            return may_end && got == 0 ? 0 : broken(e, "it ends in the middle");
         got += (size_t)k;
     }
-    return 0;
+    return 1;
+}
+
+static int read_full(struct tar_reader *t, void *p, size_t n, struct err *e)
+{
+    return read_unless_end(t, false, p, n, e) < 0 ? -1 : 0;
 }
 
 static int skip(struct tar_reader *t, int64_t n, struct err *e)
@@ -173,12 +179,14 @@ int tar_next(struct tar_reader *t, struct err *e)
 {
     unsigned char h[TAR_BLOCK];
     unsigned given = 0;
-    if (skip(t, t->left, e) < 0 || skip(t, t->pad, e) < 0)
+    if (skip(t, t->left, e) < 0)
         return -1;
+    int more = read_unless_end(t, t->open_end, h, (size_t)t->pad, e);
     t->left = t->pad = 0;
-    for (;;) {
-        if (read_full(t, h, sizeof(h), e) < 0)
-            return -1;
+    while (more > 0) {
+        more = read_unless_end(t, t->open_end && given == 0, h, sizeof(h), e);
+        if (more <= 0)
+            break;
         if (h[0] == '\0' && number(h + SUM, 8) == 0) /* a block of zeros is the end */
             return 0;
         if (!sum_fits(h))
@@ -191,6 +199,7 @@ int tar_next(struct tar_reader *t, struct err *e)
         if (extension(t, (char)h[TYPE], size, &given, e) < 0)
             return -1;
     }
+    return more;
 }
 
 ssize_t tar_read(struct tar_reader *t, void *p, size_t n, struct err *e)

@@ -74,7 +74,7 @@ static void octal(char *field, size_t n, int64_t v)
     snprintf(field, n, "%0*llo", (int)n - 1, (unsigned long long)v);
 }
 
-static void add_header(struct tar_writer *w, const char *name, char type, const struct stat *st, int64_t size,
+static void add_header(struct str *out, const char *name, char type, const struct stat *st, int64_t size,
                        const char *link)
 {
     static const char magic[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'}; /* and the version, "00" */
@@ -95,7 +95,7 @@ static void add_header(struct tar_writer *w, const char *name, char type, const 
     for (size_t i = 0; i < TAR_BLOCK; i++)
         sum += (unsigned char)h[i];
     snprintf(h + 148, 8, "%06o", sum);
-    str_addn(&w->head, h, TAR_BLOCK);
+    str_addn(out, h, TAR_BLOCK);
 }
 
 /* "LENGTH KEY=VALUE\n", where the length counts its own digits. */
@@ -132,11 +132,25 @@ static void start_entry(struct tar_writer *w, const char *name, char type, const
     add_number(&extra, "uid", st->st_uid, 07777777);
     add_number(&extra, "gid", st->st_gid, 07777777);
     if (extra.len > 0) {
-        add_header(w, "pax", 'x', &plain, (int64_t)extra.len, "");
+        add_header(&w->head, "pax", 'x', &plain, (int64_t)extra.len, "");
         str_addn(&w->head, extra.s, extra.len);
         add_padding(&w->head);
     }
-    add_header(w, name, type, st, size, link);
+    add_header(&w->head, name, type, st, size, link);
+}
+
+void tar_add(struct str *out, const char *name, mode_t mode, const void *p, size_t n)
+{
+    const struct stat st = {.st_mode = mode};
+    add_header(out, name, S_ISDIR(mode) ? '5' : '0', &st, (int64_t)n, "");
+    str_addn(out, p ? p : "", n);
+    add_padding(out);
+}
+
+void tar_end(struct str *out)
+{
+    static const char end[2 * TAR_BLOCK];
+    str_addn(out, end, sizeof(end));
 }
 
 /* ---- the walk ---- */
@@ -213,12 +227,11 @@ static int add_entry(struct tar_writer *w, int at, const char *file, const char 
 
 static int step(struct tar_writer *w, struct err *e)
 {
-    static const char end[2 * TAR_BLOCK];
     str_reset(&w->head);
     w->at = 0;
     if (w->depth == 0) {
         w->ended = true;
-        str_addn(&w->head, end, sizeof(end));
+        tar_end(&w->head);
         return 0;
     }
     struct level *l = &w->level[w->depth - 1];

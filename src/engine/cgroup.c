@@ -7,7 +7,9 @@
  * Source: the kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst. Read next: pause.c, stats.c. */
 #include "engine/model.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,8 +17,59 @@
 #include <unistd.h>
 
 #define CGROUP_FILE_MAX (1u << 20)
+#define BUNDLE_MAX      (16u << 20)
 
 const char *cgroup_root = "/sys/fs/cgroup";
+
+/* ---- where it is ---- */
+
+int engine_check_cgroup_parent(const char *parent, bool systemd, struct err *e)
+{
+    autofree char *folder = systemd && *parent ? slice_path(parent, e) : NULL, *fenced = str_printf("/%s/", parent);
+    if (systemd)
+        return *parent && !folder ? -1 : 0;
+    if (strstr(fenced, "/../") || strchr(parent, ':') || strpbrk(parent, "\n"))
+        return err_set(e, ERR_INVALID, "\"%.100s\" is not a path below the root of the control groups", parent);
+    return 0;
+}
+
+char *cgroup_place(struct engine *en, const struct container *c)
+{
+    const char *parent = json_str(c->host, "CgroupParent", "");
+    if (!*parent)
+        parent = en->opt.cgroup_parent;
+    return en->opt.systemd_cgroup ? str_printf("%s:gorae:%s", parent, c->id)
+                                  : str_printf("%s%s/%s", *parent == '/' ? "" : "/", parent, c->id);
+}
+
+char *container_cgroup(struct engine *en, struct container *c)
+{
+    struct err ignored; /* checked when the settings and the container were made */
+    pthread_mutex_lock(&en->lock);
+    autofree char *place = c->place ? mem_strdup(c->place) : NULL;
+    pthread_mutex_unlock(&en->lock);
+    if (!place)
+        place = cgroup_place(en, c);
+    if (*place == '/')
+        return take_ptr(&place);
+    place[strcspn(place, ":")] = '\0'; /* SLICE:gorae:ID */
+    autofree char *folder = slice_path(place, &ignored);
+    return str_printf("%s/gorae-%s.scope", folder ? folder : "", c->id);
+}
+
+/* The daemon may have another driver or parent now than when the container was started. */
+void cgroup_recover(struct engine *en, struct container *c)
+{
+    struct err ignored;
+    size_t n;
+    autofree char *path = container_run_path(en, c, "bundle/config.json");
+    autofree char *text = file_read(AT_FDCWD, path, BUNDLE_MAX, &n, &ignored);
+    json_auto_t *spec = text ? json_parse(text, n, &ignored) : NULL;
+    const char *place = json_str(spec, "linux.cgroupsPath", NULL);
+    c->place = place ? mem_strdup(place) : NULL;
+}
+
+/* ---- what is in it ---- */
 
 bool cgroup_is_v2(void)
 {

@@ -6,7 +6,9 @@
  *   4. make the folders, then the record, durably: the record makes the container exist
  *   5. put it into the table, tell the listeners
  *
- * Killed before the record is renamed into place, a folder without a record stays, which recovery removes. */
+ * Killed before the record is renamed into place, a folder without a record stays, which recovery removes.
+ *
+ * Read next: record.c for what is on disk, start.c for what is made of it. */
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/health.h"
@@ -145,10 +147,13 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
 {
     enum net_kind net;
     const char *runtime = json_str(host, "Runtime", "");
-    if (*runtime == '\0')
-        json_object_set_new(host, "Runtime", json_string(en->opt.default_runtime));
-    else if (!runtime_path(en, runtime))
-        return err_set(e, ERR_INVALID, "Unknown runtime specified %s", runtime);
+    autofree char *own = *runtime ? NULL : runtime_default(en);
+    if (own)
+        json_object_set_new(host, "Runtime", json_string(own));
+    else if (runtime_check(en, runtime, e) < 0)
+        return -1;
+    if (engine_check_cgroup_parent(json_str(host, "CgroupParent", ""), en->opt.systemd_cgroup, e) < 0)
+        return err_wrap(e, "CgroupParent");
     /* The host's cgroup namespace where cgroup v1 is mounted, as Docker: its tools expect to see the whole tree. */
     if (!*json_str(host, "CgroupnsMode", ""))
         json_object_set_new(host, "CgroupnsMode",

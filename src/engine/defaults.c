@@ -106,14 +106,15 @@ void defaults_apply(struct engine *en, const json_t *body, json_t *host)
 void engine_reload(struct engine *en, const struct engine_options *opt)
 {
     pthread_mutex_lock(&en->lock);
-    json_t *old[] = {en->opt.labels, en->opt.host_defaults, en->opt.registries};
+    json_t *old[] = {en->opt.labels, en->opt.host_defaults, en->opt.registries, en->opt.runtimes};
     en->opt.labels = json_incref(opt->labels);
     en->opt.host_defaults = json_incref(opt->host_defaults);
     en->opt.registries = json_incref(opt->registries);
+    en->opt.runtimes = json_incref(opt->runtimes);
     en->opt.debug = opt->debug;
     en->opt.live_restore = opt->live_restore;
     pthread_mutex_unlock(&en->lock);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
         json_decref(old[i]);
     event_daemon(en, "reload", json_copy((json_t *)opt->settings));
 }

@@ -52,6 +52,7 @@ static void container_free(struct container *c)
     free(c->image);
     free(c->error);
     free(c->trace);
+    free(c->place);
     free(c);
 }
 
@@ -260,8 +261,12 @@ static int open_in(struct engine *en, struct err *e)
     char host[256] = "";
     gethostname(host, sizeof(host) - 1);
     en->hostname = mem_strdup(host);
-    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0 || make_folders(en, e) < 0 ||
-        load_daemon_id(en, e) < 0)
+    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0)
+        return -1;
+    if (overlay_probe(en->opt.data_root, e) < 0)
+        return err_wrap(e, "data root %s, on %s, cannot hold containers", en->opt.data_root,
+                        backing_name(en->opt.data_root));
+    if (make_folders(en, e) < 0 || load_daemon_id(en, e) < 0)
         return -1;
     en->images = image_store_open(images, en->quarantine, &hooks, e);
     if (!en->images)
@@ -272,6 +277,18 @@ static int open_in(struct engine *en, struct err *e)
     return r;
 }
 
+/* Of a folder that is about to be made: the topmost that is not there yet. @return the caller's; NULL where all are */
+static char *first_missing(const char *path)
+{
+    for (const char *end = path; *end;) {
+        end = strchrnul(end + 1, '/');
+        autofree char *part = mem_strndup(path, (size_t)(end - path));
+        if (access(part, F_OK) < 0)
+            return take_ptr(&part);
+    }
+    return NULL;
+}
+
 struct engine *engine_open(const struct engine_options *opt, struct err *e)
 {
     struct engine *en = mem_alloc(sizeof(*en));
@@ -280,6 +297,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     json_incref(en->opt.labels);
     json_incref(en->opt.host_defaults);
     json_incref(en->opt.registries);
+    json_incref(en->opt.runtimes);
     en->lock_fd = -1;
     pthread_mutex_init(&en->lock, NULL);
     pthread_condattr_t at;
@@ -294,7 +312,14 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     en->quarantine = str_printf("%s/quarantine", opt->data_root);
     en->run_dir = str_printf("%s/containers", opt->exec_root);
     en->trace_dir = str_printf("%s/trace", opt->exec_root);
+    autofree char *data = first_missing(opt->data_root), *run = first_missing(opt->exec_root);
     if (open_in(en, e) < 0) {
+        /* Nothing is left of a start that failed; a conflict: then it is another's. */
+        struct err ignored;
+        if (data && e->kind != ERR_CONFLICT)
+            tree_remove(AT_FDCWD, data, &ignored);
+        if (run && e->kind != ERR_CONFLICT)
+            tree_remove(AT_FDCWD, run, &ignored);
         engine_close(en);
         return NULL;
     }
@@ -326,6 +351,7 @@ void engine_close(struct engine *en)
     json_decref(en->opt.labels);
     json_decref(en->opt.host_defaults);
     json_decref(en->opt.registries);
+    json_decref(en->opt.runtimes);
     fd_close(en->lock_fd);
     free(en->containers_dir);
     free(en->quarantine);
@@ -339,9 +365,12 @@ void engine_close(struct engine *en)
     free(en);
 }
 
-/* One folder for v2, one a hierarchy for v1. rmdir(2) refuses while a container is in it, which is as it should be. */
+/* One folder for v2, one a hierarchy for v1. rmdir(2) refuses while a container is in it, which is as it should be. A
+ * slice is systemd's, which removes it when it is empty. */
 void engine_tidy_cgroups(struct engine *en)
 {
+    if (en->opt.systemd_cgroup)
+        return;
     autofree char *v2 = str_printf("/sys/fs/cgroup%s", en->opt.cgroup_parent);
     rmdir(v2);
     autoclosedir DIR *d = opendir("/sys/fs/cgroup");
@@ -360,14 +389,4 @@ struct image_store *engine_images(struct engine *en)
 const struct engine_options *engine_config(const struct engine *en)
 {
     return &en->opt;
-}
-
-const char *runtime_path(struct engine *en, const char *name)
-{
-    if (str_empty(name))
-        name = en->opt.default_runtime;
-    for (size_t i = 0; i < en->opt.nruntimes; i++)
-        if (str_eq(en->opt.runtimes[i].name, name))
-            return en->opt.runtimes[i].path;
-    return NULL;
 }

@@ -18,19 +18,12 @@
 
 struct engine;
 
-/** An OCI runtime by name, as given by `--add-runtime NAME=PATH`. */
-struct engine_runtime {
-    char *name;
-    char *path;
-};
-
 struct engine_options {
-    const char *data_root;           /**< absolute; made if missing, mode 0710 */
-    const char *exec_root;           /**< absolute; made if missing, mode 0711 */
-    struct engine_runtime *runtimes; /**< borrowed for the engine's life; the first is ours, "gorae" */
-    size_t nruntimes;
-    const char *default_runtime;
+    const char *data_root; /**< absolute; made if missing, mode 0710 */
+    const char *exec_root; /**< absolute; made if missing, mode 0711 */
+    json_t *runtimes;      /**< OCI runtimes: {"Default":NAME,"Known":{NAME:{"path","runtimeArgs"}}}; "gorae" is ours */
     const char *cgroup_parent; /**< where containers' cgroups go unless they say otherwise, e.g. "/gorae" */
+    bool systemd_cgroup;       /**< the cgroup driver: systemd makes them, and cgroup_parent is a slice */
     json_t *labels;            /**< the daemon's own labels ["k=v"]; may be NULL */
     json_t *host_defaults;     /**< HostConfig for what a create leaves unsaid; may be NULL */
     json_t *registries;        /**< {"Mirrors","InsecureRegistries"}, for info; may be NULL */
@@ -43,12 +36,20 @@ struct engine_options {
 struct engine *engine_open(const struct engine_options *opt, struct err *e);
 /** Does the engine accept these defaults? @return -1 naming the one that it does not */
 int engine_check_defaults(const json_t *host, struct err *e);
-/** Other labels, defaults, registries, from now on; of the rest nothing is read. */
+/** A cgroup parent, of the daemon or of a container: a path, or a slice where systemd is the driver. */
+int engine_check_cgroup_parent(const char *parent, bool systemd, struct err *e);
+/** Other labels, defaults, registries, runtimes, from now on; of the rest nothing is read. */
 void engine_reload(struct engine *en, const struct engine_options *opt);
 /** Start those that a restart policy wants: call once, when the daemon can serve. Returns at once. */
 void engine_autostart(struct engine *en);
-/** Stop every running container with its own signal and timeout, all at once; at most `timeout_s` seconds in all. */
+/** Stop every running container with its own signal and timeout, all at once; from here on none can be started. Gives
+ * up on those that are still there after `timeout_s` seconds, or 5 s after the longest of their own timeouts, whichever
+ * is later; -1 in any of these is no limit (spec 8.4). */
 void engine_stop_all(struct engine *en, int timeout_s);
+/** While engine_stop_all() waits: kill what it waits for. */
+void engine_hurry(struct engine *en);
+/** Log who holds the engine's lock and the containers' operations, by thread id. Does not wait for any of them. */
+void engine_dump_locks(struct engine *en);
 /** Remove the daemon's cgroup where nothing is left in it. */
 void engine_tidy_cgroups(struct engine *en);
 /** Release everything in memory. Containers that still run go on; a later daemon adopts them. */
@@ -207,6 +208,9 @@ json_t *engine_top(struct engine *en, const char *name, const char *args, struct
  * NULL for none */
 json_t *engine_stats(struct engine *en, const char *name, const json_t *before, struct err *e);
 json_t *engine_info(struct engine *en);
+/** Counts for /metrics: {"States","Docker","Health","Images","Events","EventCount","Listeners"}; those of many values
+ * are objects, their keys labels as Prometheus writes them. */
+json_t *engine_metrics(struct engine *en);
 json_t *engine_version(void);
 /** The state machine as a graphviz digraph, from the table that the engine itself runs on. @return the caller's */
 char *engine_machine_dot(void);

@@ -20,12 +20,15 @@ struct event_bus {
     pthread_mutex_t lock;
     pthread_cond_t more;
     json_t *ring[RING];
-    uint64_t next; /* number of the next event; event n is in ring[n % RING] */
+    uint64_t next;  /* number of the next event; event n is in ring[n % RING] */
+    json_t *counts; /* by type and action, as /metrics labels them → how often */
+    unsigned listeners;
 };
 
 struct event_bus *bus_new(void)
 {
     struct event_bus *b = mem_alloc(sizeof(*b));
+    b->counts = json_object();
     pthread_condattr_t at;
     pthread_mutex_init(&b->lock, NULL);
     pthread_condattr_init(&at);
@@ -39,6 +42,7 @@ void bus_free(struct event_bus *b)
 {
     for (size_t i = 0; i < RING; i++)
         json_decref(b->ring[i]);
+    json_decref(b->counts);
     pthread_cond_destroy(&b->more);
     pthread_mutex_destroy(&b->lock);
     free(b);
@@ -55,6 +59,9 @@ static void publish(struct event_bus *b, const char *type, const char *action, c
     json_object_set_new(ev, "id", json_string(id));
     if (str_eq(type, "container"))
         json_object_set_new(ev, "from", json_string(json_str(attributes, "image", "")));
+    /* what stands behind a colon is a detail */
+    autofree char *kind = str_printf("type=\"%s\",action=\"%.*s\"", type, (int)strcspn(action, ":"), action);
+    json_object_set_new(b->counts, kind, json_integer(json_integer_value(json_object_get(b->counts, kind)) + 1));
     json_t **slot = &b->ring[b->next % RING];
     json_decref(*slot);
     *slot = ev;
@@ -99,6 +106,15 @@ void event_daemon(struct engine *en, const char *action, json_t *attributes)
     }
     json_decref(attributes);
     publish(en->bus, "daemon", action, en->daemon_id, texts);
+}
+
+json_t *event_counts(struct engine *en)
+{
+    pthread_mutex_lock(&en->bus->lock);
+    json_t *out = json_pack("{s:o, s:I, s:i}", "Events", json_copy(en->bus->counts), "EventCount",
+                            (json_int_t)en->bus->next, "Listeners", (int)en->bus->listeners);
+    pthread_mutex_unlock(&en->bus->lock);
+    return out;
 }
 
 /* ---- which events a listener wants ---- */
@@ -215,15 +231,20 @@ int engine_events(struct engine *en, const struct event_query *q, engine_event_s
     pthread_mutex_lock(&b->lock);
     bool replay = q->since || q->until;
     uint64_t at = !replay ? b->next : b->next > RING ? b->next - RING : 0;
+    b->listeners++;
     pthread_mutex_unlock(&b->lock);
     for (;;) {
         json_auto_t *ev = next_event(b, &at, q->until);
         int64_t when = json_int(ev, "timeNano", 0);
         if (q->until && (ev ? when > q->until : clock_real() >= q->until))
-            return 0;
+            break;
         if (ev && (when < q->since || !wanted(q->filters, ev)))
             continue;
         if (sink(arg, ev))
-            return 0;
+            break;
     }
+    pthread_mutex_lock(&b->lock);
+    b->listeners--;
+    pthread_mutex_unlock(&b->lock);
+    return 0;
 }

@@ -17,6 +17,7 @@
 #include "engine/exec.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -47,16 +48,16 @@ static int put(const char *dir, const char *name, const json_t *j, struct err *e
 static int write_files(struct engine *en, struct exec *x, const char *dir, struct err *e)
 {
     struct span s = trace_begin(3, "write the exec's process");
-    autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
     autofree char *process_path = str_printf("%s/process.json", dir), *exit_path = str_printf("%s/exit.json", dir);
     json_auto_t *process = exec_process(en, x->c, x->config, x->size, e);
     if (!process || dir_make_all(dir, 0700, e) < 0 || put(dir, "process.json", process, e) < 0)
         return -1;
     bool in = json_is(x->config, "AttachStdin");
-    json_auto_t *task = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:O}", "id", x->c->id, "process",
-                                  process_path, "runtime", runtime_path(en, json_str(x->c->host, "Runtime", "")),
-                                  "runtime_root", root, "exit", exit_path, "ephemeral", 1, "tty",
-                                  json_is(x->config, "Tty"), "stdin", in, "stdin_once", in, "config", x->config);
+    json_auto_t *task = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:O}", "id", x->c->id, "process", process_path,
+                                  "exit", exit_path, "ephemeral", 1, "tty", json_is(x->config, "Tty"), "stdin", in,
+                                  "stdin_once", in, "config", x->config);
+    if (runtime_task(en, x->c, task, e) < 0)
+        return -1;
     if (json_integer_value(json_array_get(x->size, 0)) > 0)
         json_object_set(task, "console_size", x->size);
     if (put(dir, "shim.json", task, e) < 0)
@@ -232,6 +233,8 @@ static void *follow_main(void *arg)
 {
     struct follower *f = arg;
     struct exec *x = f->x;
+    autodoing d = {0};
+    doing_begin(&d, "follows exec %.12s to its end", x->id);
     trace_to_file(x->trace);
     struct pollfd p = {.fd = x->link.fd, .events = POLLIN};
     do

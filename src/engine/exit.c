@@ -28,15 +28,18 @@
  * @return its pid; 0 where there is nothing to delete */
 static pid_t begin_delete(struct engine *en, struct container *c)
 {
-    const char *path = runtime_path(en, json_str(c->host, "Runtime", ""));
-    autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *state = str_printf("%s/%s", root, c->id);
+    autofree char *state = str_printf("%s/runtime/%s", en->opt.exec_root, c->id);
+    autostrv argv = {NULL, 0};
     struct err e = {0};
     struct stat st;
-    if (!path || stat(state, &st) < 0)
+    if (stat(state, &st) < 0)
         return 0; /* never created, or already deleted */
-    char *const argv[] = {(char *)path, "--root", root, "delete", "--force", c->id, NULL};
-    struct spawn sp = {.path = path, .argv = argv, .in = -1, .out = -1, .error = -1};
-    pid_t pid = spawn_start(&sp, &e);
+    int r = runtime_argv(en, c, &argv, &e);
+    strv_add(&argv, "delete");
+    strv_add(&argv, "--force");
+    strv_add(&argv, c->id);
+    struct spawn sp = {.path = argv.v[0], .argv = argv.v, .in = -1, .out = -1, .error = -1};
+    pid_t pid = r < 0 ? -1 : spawn_start(&sp, &e);
     if (pid < 0)
         log_warn("container %.12s: %s", c->id, e.msg);
     return pid;

@@ -4,8 +4,9 @@
  * conclusions:
  *
  *     starting ──success──▶ healthy ◀──success── unhealthy
- *         └──── `retries` failures in a row ────────▲  (from healthy, too; during the start period failures do not
- * count)
+ *         └──── `retries` failures in a row ────────▲
+ *
+ * From healthy, too. During the start period failures do not count.
  *
  * The first check comes after one interval. A check that takes longer than its timeout is killed and has failed. A
  * paused container is not checked. What the last five said is kept for `inspect`. When the run ends the thread ends,
@@ -17,6 +18,7 @@
  * Read next: exec.c. */
 #include "engine/health.h"
 #include "base/clock.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -317,6 +319,8 @@ static bool is_paused(struct watcher *w)
 static void *watch(void *arg)
 {
     struct watcher *w = arg;
+    autodoing d = {0};
+    doing_begin(&d, "checks the health of container %.12s", w->c->id);
     while (wait_for_turn(w))
         if (!is_paused(w))
             check_once(w->en, w->c, w->run);

@@ -1,4 +1,5 @@
 /* version and info: what this daemon is, and what this machine can do (spec 4.5, 4.6). */
+#include "engine/health.h"
 #include "engine/model.h"
 #include "engine/logging.h"
 #include "base/clock.h"
@@ -52,7 +53,7 @@ static char *os_name(void)
 }
 
 /* The file system below the data root, by the magic numbers of statfs(2). */
-static const char *backing(const char *path)
+const char *backing_name(const char *path)
 {
     static const struct {
         unsigned long magic;
@@ -80,21 +81,50 @@ static int count_fds(void)
     return n > 3 ? n - 3 : 0; /* ".", ".." and the folder itself */
 }
 
-static json_t *runtimes(struct engine *en)
+#define HEALTHS (HEALTH_BAD + 1)
+
+static int count(struct engine *en, int n[STATE_COUNT], int healths[HEALTHS])
 {
-    json_t *out = json_object();
-    for (size_t i = 0; i < en->opt.nruntimes; i++)
-        json_object_set_new(out, en->opt.runtimes[i].name, json_pack("{s:s}", "path", en->opt.runtimes[i].path));
+    int all = 0;
+    pthread_mutex_lock(&en->lock);
+    for (struct container *c = en->containers; c; c = c->next, all++) {
+        n[c->state]++;
+        if (state_up(c->state))
+            healths[c->health]++;
+    }
+    pthread_mutex_unlock(&en->lock);
+    return all;
+}
+
+static void put_count(json_t *out, const char *label, const char *value, int n)
+{
+    autofree char *key = str_printf("%s=\"%s\"", label, value);
+    json_object_set_new(out, key, json_integer(n));
+}
+
+json_t *engine_metrics(struct engine *en)
+{
+    int n[STATE_COUNT] = {0}, healths[HEALTHS] = {0}, all = count(en, n, healths);
+    json_t *out = event_counts(en), *states = json_object(), *health = json_object(), *docker = json_object();
+    for (int i = 0; i < STATE_COUNT; i++)
+        put_count(states, "state", state_name((enum state)i), n[i]);
+    for (int i = 0; i < HEALTHS; i++)
+        put_count(health, "health", health_name((enum health)i), healths[i]);
+    put_count(docker, "state", "running", n[STATE_RUNNING]);
+    put_count(docker, "state", "paused", n[STATE_PAUSED]);
+    put_count(docker, "state", "stopped", all - n[STATE_RUNNING] - n[STATE_PAUSED]);
+    json_object_set_new(out, "States", states);
+    json_object_set_new(out, "Health", health);
+    json_object_set_new(out, "Docker", docker);
+    json_object_set_new(out, "Images", json_integer((json_int_t)image_count(en->images)));
     return out;
 }
 
 static void count_states(struct engine *en, json_t *out)
 {
-    int n[STATE_COUNT] = {0}, all = 0;
-    pthread_mutex_lock(&en->lock);
-    for (struct container *c = en->containers; c; c = c->next, all++)
-        n[c->state]++;
-    pthread_mutex_unlock(&en->lock);
+    int n[STATE_COUNT] = {0}, healths[HEALTHS] = {0}, all = count(en, n, healths);
+    json_auto_t *events = event_counts(en);
+    json_object_set(out, "NEventsListener", json_object_get(events, "Listeners"));
     json_object_set_new(out, "Containers", json_integer(all));
     json_object_set_new(out, "ContainersRunning", json_integer(n[STATE_RUNNING]));
     json_object_set_new(out, "ContainersPaused", json_integer(n[STATE_PAUSED]));
@@ -160,34 +190,57 @@ static void add_insecure(json_t *registry, const json_t *names)
     }
 }
 
+/* As Docker words it: what containers get unless they say otherwise. */
+static json_t *security(const json_t *defaults, bool v2)
+{
+    const char *profile = "builtin";
+    bool closed = false;
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(defaults, "SecurityOpt"), i, v)
+    {
+        const char *opt = json_string_value(v);
+        if (str_starts(opt, "seccomp="))
+            profile = str_eq(opt, "seccomp=unconfined") ? "unconfined" : "custom";
+        closed = closed || str_eq(opt, "no-new-privileges");
+    }
+    autofree char *seccomp = str_printf("name=seccomp,profile=%s", profile);
+    json_t *out = json_pack("[s]", seccomp);
+    if (closed)
+        json_array_append_new(out, json_string("name=no-new-privileges"));
+    if (str_eq(json_str(defaults, "CgroupnsMode", v2 ? "private" : "host"), "private"))
+        json_array_append_new(out, json_string("name=cgroupns"));
+    return out;
+}
+
 json_t *engine_info(struct engine *en)
 {
     struct span s = trace_begin(3, "ask the machine and the tables");
     pthread_mutex_lock(&en->lock);
     json_auto_t *labels = json_incref(en->opt.labels), *defaults = json_incref(en->opt.host_defaults),
-                *registries = json_incref(en->opt.registries);
+                *registries = json_incref(en->opt.registries), *runtimes = json_incref(en->opt.runtimes);
     pthread_mutex_unlock(&en->lock);
     bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    json_t *out = json_pack(
-        "{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:i, s:s, s:s, s:s}", "ID", en->daemon_id,
-        "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus", "Backing Filesystem",
-        backing(en->opt.data_root), "Plugins", "Volume", "local", "Network", "host", "null", "Authorization", "Log",
-        logging_drivers(), "Debug", en->opt.debug, "NEventsListener", 0, "LoggingDriver",
-        json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver", "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:[[s,s]], s:{s:[s], s:[s,s], s:n, s:o}, s:b, s:s, s:s, s:s}", "ID", en->daemon_id,
+                  "Images", (json_int_t)image_count(en->images), "Driver", "overlay2", "DriverStatus",
+                  "Backing Filesystem", backing_name(en->opt.data_root), "Plugins", "Volume", "local", "Network",
+                  "host", "null", "Authorization", "Log", logging_drivers(), "Debug", en->opt.debug, "LoggingDriver",
+                  json_str(defaults, "LogConfig.Type", "json-file"), "CgroupDriver",
+                  en->opt.systemd_cgroup ? "systemd" : "cgroupfs", "CgroupVersion", v2 ? "2" : "1");
     json_t *more =
-        json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:o, s:s}", "IndexServerAddress",
+        json_pack("{s:s, s:{s:[s], s:{}, s:[]}, s:[], s:s, s:s, s:s, s:O, s:b, s:s, s:O, s:s}", "IndexServerAddress",
                   "https://index.docker.io/v1/", "RegistryConfig", "InsecureRegistryCIDRs", "127.0.0.0/8",
                   "IndexConfigs", "Mirrors", "GenericResources", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "",
                   "Labels", labels ? labels : json_null(), "ExperimentalBuild", 0, "ServerVersion", GORAE_VERSION,
-                  "Runtimes", runtimes(en), "DefaultRuntime", en->opt.default_runtime);
-    json_t *tail =
-        json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
-                  "s:s}, s:[s], s:[], s:[]}",
-                  "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0, "Error",
-                  "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "", "InitBinary",
-                  "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit", "ID", GORAE_COMMIT,
-                  "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT,
-                  "SecurityOptions", "name=seccomp,profile=builtin", "CDISpecDirs", "Warnings");
+                  "Runtimes", json_object_get(runtimes, "Known"), "DefaultRuntime", json_str(runtimes, "Default", ""));
+    json_t *tail = json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
+                             "s:s}, s:o, s:[], s:[]}",
+                             "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0,
+                             "Error", "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "",
+                             "InitBinary", "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit",
+                             "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected",
+                             GORAE_COMMIT, "SecurityOptions", security(defaults, v2), "CDISpecDirs", "Warnings");
     json_t *registry = json_object_get(more, "RegistryConfig");
     if (json_array_size(json_object_get(registries, "Mirrors")) > 0)
         json_object_set(registry, "Mirrors", json_object_get(registries, "Mirrors"));

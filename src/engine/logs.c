@@ -114,9 +114,10 @@ static int deliver(struct reader *r)
 {
     const struct jsonlog_record *rec = &r->record;
     const struct logs_options *o = r->opt;
-    if ((rec->stream == JSONLOG_STDOUT && !o->out) || (rec->stream == JSONLOG_STDERR && !o->err))
-        return 0;
-    if (rec->time < o->since || (o->until && rec->time > o->until))
+    if (o->until && rec->time > o->until)
+        return 1; /* records are in order of time: no later one is wanted */
+    if (rec->time < o->since || (rec->stream == JSONLOG_STDOUT && !o->out) ||
+        (rec->stream == JSONLOG_STDERR && !o->err))
         return 0;
     r->records++;
     r->bytes += rec->len;
@@ -174,14 +175,15 @@ static int follow(struct reader *r, struct waiter *w, const char *folder, struct
     struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = engine_wait_fd(w), .events = POLLIN}};
     for (;;) {
         char news[4096];
+        int64_t left = r->opt->until ? r->opt->until - clock_real() : ATTENTION_MS * NS_PER_MS;
         int got = read_on(r, e); /* what was written before the watch began, or what it told of */
         if (got != 0)
             return got;
         if (r->sink(r->arg, JSONLOG_STDOUT, "", 0))
             return 1;
-        if (p[1].revents & POLLIN)
-            return 0; /* it had ended before that last reading */
-        int n = poll(p, 2, ATTENTION_MS);
+        if (p[1].revents & POLLIN || left <= 0)
+            return 0; /* it had ended, or the time was over, before that last reading */
+        int n = poll(p, 2, left < ATTENTION_MS * NS_PER_MS ? (int)(left / NS_PER_MS) + 1 : ATTENTION_MS);
         if (n < 0 && errno != EINTR)
             return err_sys(e, "wait for the log");
         while (n > 0 && read(watch, news, sizeof(news)) > 0)

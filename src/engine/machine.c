@@ -55,14 +55,15 @@ int machine_next(enum state from, enum trigger on)
 char *engine_machine_dot(void)
 {
     autostr b = STR_INIT;
-    str_add(&b,
-            "digraph \"state machine\" {\n"
-            "  rankdir=LR; node [shape=box, style=rounded, fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\", "
-            "fontsize=11];\n"
-            "  nothing [shape=point]; gone [shape=doublecircle, label=\"\", width=0.15];\n"
-            "  nothing -> created [label=\"create\\n(create.c)\"];\n");
+    str_add(
+        &b,
+        "digraph \"state machine\" {\n"
+        "  rankdir=TB; nodesep=0.6; ranksep=0.65; edge [fontname=\"Helvetica,sans-serif\", fontsize=9];\n"
+        "  node [shape=box, style=rounded, fontname=\"Helvetica,sans-serif\", fontsize=11, width=1.1, height=0.4];\n"
+        "  nothing [shape=point, width=0.06]; gone [shape=doublecircle, label=\"\", width=0.15, height=0.15];\n"
+        "  nothing -> created [label=\"  create\\l  (create.c)\\l\"];\n");
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        str_addf(&b, "  %s -> %s [label=\"%s\\n(%s)\"];\n", state_names[steps[i].from],
+        str_addf(&b, "  %s -> %s [label=\"  %s\\l  (%s)\\l\"];\n", state_names[steps[i].from],
                  steps[i].to == GONE ? "gone" : state_names[steps[i].to], steps[i].words, steps[i].where);
     str_add(&b, "}\n");
     return str_take(&b);

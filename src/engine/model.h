@@ -85,6 +85,7 @@ struct container {
     pthread_mutex_t saving; /**< one writer of the record at a time, so that none writes older facts over newer */
     struct shim_link link;
     int64_t started_by_shim; /**< what the shim said of the start's time */
+    char *place;             /**< [lock] where this run's cgroup is, as cgroup_place() said when it began; or NULL */
     int joined[SHARE_KINDS]; /**< during a start: pids of those whose namespaces it joins; 0 for none */
     char *trace;             /**< trace file of the request that started it, or NULL */
 
@@ -105,7 +106,8 @@ struct engine {
     struct event_bus *bus;
     bool recovering;       /**< ends that are found now are of the past: no policy restarts anything yet */
     bool stopping;         /**< [lock] the daemon ends: what stops now was not stopped by hand, and stays stopped */
-    pthread_cond_t policy; /**< [lock] something that waits for its restart need not wait any longer */
+    pthread_cond_t policy; /**< [lock] something that waits for its restart, or for all to stop, may look again */
+    unsigned stoppers;     /**< [lock] containers that engine_stop_all() waits for */
     bool pruning;          /**< [lock] one at a time */
     int lock_fd;           /**< flock on <data-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
@@ -173,9 +175,22 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
 json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, struct err *e);
 /** Who the process runs as (user.c): fills the OCI "user" object and the home folder, from the image's own files. */
 json_t *user_resolve(int rootfd, const char *user, const json_t *group_add, char **ret_home, struct err *e);
-/** The container's cgroup, below each hierarchy: "/gorae/<id>". @return the caller's */
-char *container_cgroup(struct engine *en, const struct container *c);
-const char *runtime_path(struct engine *en, const char *name);
+/** The container's cgroup as its OCI configuration names it, by the present settings: "/gorae/<id>", or for systemd
+ * "system.slice:gorae:<id>" (cgroup.c). @return the caller's */
+char *cgroup_place(struct engine *en, const struct container *c);
+/** Where that is, below each hierarchy: of the present run, or of the next. @return the caller's */
+char *container_cgroup(struct engine *en, struct container *c);
+/** An adopted container: read from its bundle where the daemon that started it had put it. */
+void cgroup_recover(struct engine *en, struct container *c);
+/** The default OCI runtime's name. @return the caller's */
+char *runtime_default(struct engine *en);
+/** An OCI runtime's program, its own arguments and ours, up to the verb (runtime.c). ERR_SYSTEM where no runtime of the
+ * container's is known to this daemon. */
+int runtime_argv(struct engine *en, const struct container *c, struct strv *ret, struct err *e);
+/** The same for a shim's task: "runtime", "runtime_args", "runtime_root". */
+int runtime_task(struct engine *en, const struct container *c, json_t *task, struct err *e);
+/** ERR_INVALID where there is none of that name. */
+int runtime_check(struct engine *en, const char *name, struct err *e);
 /** Docker's exit code for a program that could not be started: 127 no such program, 126 it cannot be run, 128
  * anything else (spec 6.4). */
 int failure_code(const char *why);
@@ -332,11 +347,16 @@ void bus_free(struct event_bus *b);
 /** Publish a container event. `extra` (may be NULL) is consumed and joins the attributes. */
 void event_container(struct engine *en, struct container *c, const char *action, json_t *extra);
 void event_image(struct engine *en, const char *action, const char *id, const char *name);
+/** {"Events":{"type=…,action=…":N},"EventCount","Listeners"} since the start (metrics.c of the API says why). @return
+ * new */
+json_t *event_counts(struct engine *en);
 /** Something about the daemon itself. `attributes` is consumed; what is no text is written as JSON. */
 void event_daemon(struct engine *en, const char *action, json_t *attributes);
 /** A prune of objects of one type has ended and freed so many bytes. */
 void event_prune(struct engine *en, const char *type, int64_t reclaimed);
 
+/** The kind of file system at `path`, by its usual name (info.c). */
+const char *backing_name(const char *path);
 /** Bring back what an earlier daemon left (recover.c). */
 int recover(struct engine *en, struct err *e);
 

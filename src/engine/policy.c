@@ -17,6 +17,7 @@
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/doing.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -111,6 +112,8 @@ void policy_follow(struct engine *en, struct container *c)
 static void *autostart(void *arg)
 {
     struct engine *en = arg;
+    autodoing d = {0};
+    doing_begin(&d, "starts what restart policies want");
     autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {
         struct container *c = all[i];

@@ -44,6 +44,7 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     c->starttime = (uint64_t)json_int(hello, "starttime", 0);
     c->started = json_int(hello, "at", c->started);
     c->oom_killed = json_is(hello, "oom");
+    cgroup_recover(en, c);
     update_finish(en, c);
     log_info("container %.12s (%s) runs on, pid %d", c->id, c->name, c->pid);
     commit_recover(en, c);

@@ -17,6 +17,63 @@
 
 #define RUNTIME_LOG_MAX (256u << 10)
 
+/* ---- which, and with what arguments ---- */
+
+/* A copy: a reload may replace them all while we read. @return new {"path","runtimeArgs"}, or NULL */
+static json_t *known(struct engine *en, const char *name)
+{
+    pthread_mutex_lock(&en->lock);
+    json_t *r = json_deep_copy(json_object_get(json_object_get(en->opt.runtimes, "Known"), name));
+    pthread_mutex_unlock(&en->lock);
+    return r;
+}
+
+char *runtime_default(struct engine *en)
+{
+    pthread_mutex_lock(&en->lock);
+    char *name = mem_strdup(json_str(en->opt.runtimes, "Default", "gorae"));
+    pthread_mutex_unlock(&en->lock);
+    return name;
+}
+
+int runtime_check(struct engine *en, const char *name, struct err *e)
+{
+    json_auto_t *r = known(en, name);
+    return r ? 0 : err_set(e, ERR_INVALID, "Unknown runtime specified %s", name);
+}
+
+int runtime_task(struct engine *en, const struct container *c, json_t *task, struct err *e)
+{
+    const char *name = json_str(c->host, "Runtime", "");
+    json_auto_t *r = known(en, *name ? name : "gorae");
+    autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
+    if (!r)
+        return err_set(e, ERR_SYSTEM, "runtime %s of container %.12s is not known to this daemon", name, c->id);
+    json_t *args = json_object_get(r, "runtimeArgs") ? json_copy(json_object_get(r, "runtimeArgs")) : json_array();
+    if (en->opt.systemd_cgroup)
+        json_array_append_new(args, json_string("--systemd-cgroup"));
+    json_object_set_new(task, "runtime", json_string(json_str(r, "path", "")));
+    json_object_set_new(task, "runtime_args", args);
+    json_object_set_new(task, "runtime_root", json_string(root));
+    return 0;
+}
+
+int runtime_argv(struct engine *en, const struct container *c, struct strv *ret, struct err *e)
+{
+    json_auto_t *task = json_object();
+    size_t i;
+    json_t *v;
+    if (runtime_task(en, c, task, e) < 0)
+        return -1;
+    strv_add(ret, json_str(task, "runtime", ""));
+    json_array_foreach(json_object_get(task, "runtime_args"), i, v) strv_add(ret, json_string_value(v));
+    strv_add(ret, "--root");
+    strv_add(ret, json_str(task, "runtime_root", ""));
+    return 0;
+}
+
+/* ---- calls ---- */
+
 static void one_line(const char *line, size_t n, json_t *warnings, struct err *e)
 {
     struct err ignored; /* what is no JSON is no message for us */
@@ -42,13 +99,10 @@ static void read_log(const char *path, json_t *warnings, struct err *e)
 
 static pid_t begin(struct engine *en, struct container *c, const char *const words[5], const char *log, struct err *e)
 {
-    autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
-    const char *path = runtime_path(en, json_str(c->host, "Runtime", ""));
     autostrv argv = {NULL, 0}, env = {NULL, 0};
-    if (!path)
-        return err_set(e, ERR_SYSTEM, "runtime %s of container %.12s is not known to this daemon",
-                       json_str(c->host, "Runtime", ""), c->id);
-    const char *const head[] = {path, "--root", root, "--log", log, "--log-format", "json"};
+    if (runtime_argv(en, c, &argv, e) < 0)
+        return -1;
+    const char *const head[] = {"--log", log, "--log-format", "json"};
     for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
         strv_add(&argv, head[i]);
     for (size_t i = 0; i < 5 && words[i]; i++)
@@ -57,7 +111,7 @@ static pid_t begin(struct engine *en, struct container *c, const char *const wor
     if (trace_path())
         strv_addf(&env, TRACE_ENV "=%s", trace_path());
     struct spawn sp = SPAWN_INIT;
-    sp.path = path;
+    sp.path = argv.v[0];
     sp.argv = argv.v;
     sp.env = env.v;
     return spawn_start(&sp, e);

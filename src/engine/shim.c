@@ -11,6 +11,7 @@
 #include "engine/model.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/doing.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -47,13 +48,14 @@ static char *oom_file(struct engine *en, struct container *c)
 static int write_task(struct engine *en, struct container *c, const char *dir, struct err *e)
 {
     autofree char *bundle = str_printf("%s/bundle", dir), *path = str_printf("%s/shim.json", dir);
-    autofree char *root = str_printf("%s/runtime", en->opt.exec_root), *exit_path = container_path(en, c, "exit.json");
+    autofree char *exit_path = container_path(en, c, "exit.json");
     autofree char *oom = oom_file(en, c);
-    json_auto_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s}", "id", c->id, "bundle", bundle,
-                               "runtime", runtime_path(en, json_str(c->host, "Runtime", "")), "runtime_root", root,
-                               "exit", exit_path, "ephemeral", container_ephemeral(c), "tty", json_is(c->config, "Tty"),
+    json_auto_t *j = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s}", "id", c->id, "bundle", bundle, "exit",
+                               exit_path, "ephemeral", container_ephemeral(c), "tty", json_is(c->config, "Tty"),
                                "stdin", json_is(c->config, "OpenStdin"), "stdin_once", json_is(c->config, "StdinOnce"),
                                "cgroup_memory_events", oom);
+    if (runtime_task(en, c, j, e) < 0)
+        return -1;
     logging_task(en, c, j);
     const json_t *size = json_object_get(c->host, "ConsoleSize");
     if (json_integer_value(json_array_get(size, 0)) > 0)
@@ -313,6 +315,8 @@ static void follow(struct engine *en, struct container *c)
 static void *monitor_main(void *arg)
 {
     struct monitor *m = arg;
+    autodoing d = {0};
+    doing_begin(&d, "follows container %.12s to its end", m->c->id);
     trace_to_file(m->c->trace);
     follow(m->en, m->c);
     container_auto_remove(m->en, m->c);

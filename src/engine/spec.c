@@ -4,7 +4,9 @@
  * side the Engine API's Config and HostConfig, on the other the OCI runtime specification. Any OCI runtime can take the
  * result, which is how `--runtime runc` works.
  *
- * Source: OCI runtime-spec 1.0.2, config.md and config-linux.md; spec/security section 3 for the values. */
+ * Source: OCI runtime-spec 1.0.2, config.md and config-linux.md; spec/security section 3 for the values.
+ *
+ * Read next: who calls the runtime with it, shim/main.c. */
 #include "engine/spec.h"
 #include "engine/capability.h"
 #include "engine/share.h"
@@ -172,14 +174,6 @@ static json_t *sysctls(const json_t *host, bool host_net)
     return s;
 }
 
-char *container_cgroup(struct engine *en, const struct container *c)
-{
-    const char *parent = json_str(c->host, "CgroupParent", "");
-    if (!*parent)
-        parent = en->opt.cgroup_parent;
-    return str_printf("%s%s/%s", *parent == '/' ? "" : "/", parent, c->id);
-}
-
 static json_t *linux_part(struct engine *en, struct container *c, const json_t *caps, const json_t *mounts,
                           struct err *e)
 {
@@ -193,7 +187,11 @@ static json_t *linux_part(struct engine *en, struct container *c, const json_t *
         json_decref(seccomp);
         return NULL;
     }
-    autofree char *cgroup = container_cgroup(en, c);
+    autofree char *cgroup = cgroup_place(en, c);
+    pthread_mutex_lock(&en->lock);
+    free(c->place);
+    c->place = mem_strdup(cgroup);
+    pthread_mutex_unlock(&en->lock);
     json_t *lin = json_pack("{s:s, s:o, s:o, s:o, s:s}", "cgroupsPath", cgroup, "namespaces",
                             namespaces(c, net == NET_HOST), "resources", spec_resources(c->host), "sysctl",
                             sysctls(c->host, net == NET_HOST), "rootfsPropagation", propagation);

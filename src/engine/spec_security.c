@@ -8,12 +8,29 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+#define APPARMOR_ON "/sys/kernel/security/apparmor"
+#define SELINUX_ON  "/sys/fs/selinux/enforce"
 
 /* "key=value" or the older "key:value". @return the value, or NULL where the option is another one */
 static const char *value_of(const char *opt, const char *key)
 {
     size_t n = strlen(key);
     return strncmp(opt, key, n) == 0 && (opt[n] == '=' || opt[n] == ':') ? opt + n + 1 : NULL;
+}
+
+/* Profiles and labels are not applied. Passing one over where the kernel has none loses nothing; where it has, somebody
+ * would count on protection that is not there. @return 1 if `opt` is one and may be, 0 if it is another option */
+static int check_profile(const char *opt, struct err *e)
+{
+    const char *armor = value_of(opt, "apparmor"), *label = value_of(opt, "label");
+    if (!armor && !label)
+        return 0;
+    if (str_eq(armor, "unconfined") || str_eq(label, "disable") || access(armor ? APPARMOR_ON : SELINUX_ON, F_OK) < 0)
+        return 1;
+    return err_set(e, ERR_INVALID, "invalid --security-opt: %.200s: gorae applies no such profiles, only %s", opt,
+                   armor ? "apparmor=unconfined" : "label=disable");
 }
 
 int spec_no_new_privileges(const json_t *host, struct err *e)
@@ -24,15 +41,16 @@ int spec_no_new_privileges(const json_t *host, struct err *e)
     json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
     {
         const char *opt = json_string_value(v), *set = value_of(opt, "no-new-privileges");
+        int known = check_profile(opt, e);
+        if (known < 0)
+            return -1;
         if (str_eq(opt, "no-new-privileges") || str_eq(set, "true"))
             value = 1;
         else if (str_eq(set, "false"))
             value = 0;
         else if (set)
             return err_set(e, ERR_INVALID, "invalid --security-opt: %s: true or false is expected", opt);
-        else if (value_of(opt, "apparmor") || value_of(opt, "label"))
-            continue; /* neither AppArmor nor SELinux labels are applied; asking for them is checked by the runtime */
-        else if (!value_of(opt, "seccomp") && !str_eq(opt, "systempaths=unconfined"))
+        else if (!value_of(opt, "seccomp") && !str_eq(opt, "systempaths=unconfined") && !known)
             return err_set(e, ERR_INVALID, "invalid --security-opt 2: \"%.200s\"", opt);
     }
     return value;

@@ -9,7 +9,9 @@
  *
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
  * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
- * before step 5 and undoes the rest; recovery does what is left. */
+ * before step 5 and undoes the rest; recovery does what is left.
+ *
+ * Read next: spec.c for step 2, shim.c for step 3. */
 #include "engine/health.h"
 #include "engine/share.h"
 #include "base/clock.h"
@@ -110,8 +112,10 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
 {
     pthread_mutex_lock(&en->lock);
     enum state was = c->state;
-    bool gone = c->removing || !c->in_table;
+    bool gone = c->removing || !c->in_table, late = en->stopping;
     pthread_mutex_unlock(&en->lock);
+    if (late) /* engine_stop_all() waits for starts that came before, and for none that comes after */
+        return err_set(e, ERR_UNAVAILABLE, "container %.12s cannot be started: the daemon is stopping", c->id);
     if (was == STATE_RUNNING || (was == STATE_RESTARTING && !by_policy))
         return err_set(e, ERR_UNMODIFIED, "container %.12s is already running", c->id);
     if (was == STATE_PAUSED)

@@ -5,6 +5,8 @@
  * (container_signal), never to a bare number. */
 #include "engine/model.h"
 #include "base/clock.h"
+#include "base/doing.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -100,6 +102,7 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
     mark_stopped_by_hand(en, c);
     if (container_signal(en, c, signal, &why) == 0)
         event_kill(en, c, signal);
+    FAULT("stop.signalled");
     thaw(en, c);
     int64_t ms = (int64_t)timeout_s * 1000;
     if (!waiter_block(w, timeout_s < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms)) {
@@ -185,46 +188,91 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
 
 /* ---- all at once, when the daemon stops ---- */
 
+#define GRACE_S 5 /* beyond the longest patience, for SIGKILL to do its work */
+
 struct stopper {
     struct engine *en;
-    char id[ID_LENGTH + 1];
-    int timeout_s;
-    pthread_t thread;
-    bool started;
+    struct container *c;
 };
 
 static void *stopper_main(void *arg)
 {
     struct stopper *s = arg;
     struct err e = {0};
-    if (engine_stop(s->en, s->id, 0, s->timeout_s, &e) < 0 && e.kind != ERR_UNMODIFIED && e.kind != ERR_NOT_FOUND)
+    autodoing d = {0};
+    doing_begin(&d, "stops container %.12s", s->c->id);
+    if (engine_stop(s->en, s->c->id, 0, ENGINE_TIMEOUT_DEFAULT, &e) < 0 && e.kind != ERR_UNMODIFIED &&
+        e.kind != ERR_NOT_FOUND)
         log_error("%s", e.msg);
+    container_put(s->en, s->c);
+    pthread_mutex_lock(&s->en->lock);
+    s->en->stoppers--;
+    pthread_cond_broadcast(&s->en->policy);
+    pthread_mutex_unlock(&s->en->lock);
+    free(s);
     return NULL;
+}
+
+/* Is there anything to stop, or about to be? A start that is under way holds `op`; it is waited for. */
+static bool may_run(struct container *c)
+{
+    bool busy = pthread_mutex_trylock(&c->op) != 0;
+    if (!busy)
+        pthread_mutex_unlock(&c->op);
+    return busy || state_alive(c->state);
+}
+
+/* @param patience_s in: what the daemon has; out: the longest that one of them needs, if that is more; -1 for no limit
+ * @return NULL-terminated, with a reference each; the array is the caller's */
+static struct container **whom_to_stop(struct engine *en, int64_t *patience_s)
+{
+    int64_t most = *patience_s;
+    pthread_mutex_lock(&en->lock);
+    en->stopping = true;
+    pthread_cond_broadcast(&en->policy);
+    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
+    for (struct container *c = en->containers; c; c = c->next) {
+        if (!may_run(c))
+            continue;
+        int64_t own = json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
+        most = most < 0 || own < 0 ? -1 : own + GRACE_S > most ? own + GRACE_S : most;
+        c->refs++;
+        v[en->stoppers++] = c;
+    }
+    pthread_mutex_unlock(&en->lock);
+    *patience_s = most;
+    return v;
 }
 
 void engine_stop_all(struct engine *en, int timeout_s)
 {
-    pthread_mutex_lock(&en->lock);
-    en->stopping = true;
-    pthread_cond_broadcast(&en->policy);
-    size_t n = 0, room = en->ncontainers;
-    autofree struct stopper *s = mem_alloc((room + 1) * sizeof(*s));
-    for (struct container *c = en->containers; c && n < room; c = c->next) {
-        if (!state_alive(c->state))
-            continue;
-        int own = (int)json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
-        s[n].en = en;
-        memcpy(s[n].id, c->id, sizeof(c->id));
-        s[n].timeout_s = timeout_s >= 0 && (own < 0 || own > timeout_s) ? timeout_s : own;
-        n++;
+    int64_t patience = timeout_s;
+    autofree struct container **all = whom_to_stop(en, &patience);
+    int64_t until = clock_mono() + (patience < 0 ? 365 * 86400LL : patience) * NS_PER_S;
+    const struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+    for (size_t i = 0; all[i]; i++) {
+        struct stopper *s = mem_alloc(sizeof(*s));
+        struct err ignored; /* then one after the other */
+        *s = (struct stopper){en, all[i]};
+        if (thread_start(stopper_main, s, &ignored) < 0)
+            stopper_main(s);
     }
+    pthread_mutex_lock(&en->lock);
+    while (en->stoppers > 0 && pthread_cond_timedwait(&en->policy, &en->lock, &at) == 0)
+        ;
+    unsigned late = en->stoppers;
     pthread_mutex_unlock(&en->lock);
-    for (size_t i = 0; i < n; i++)
-        s[i].started = pthread_create(&s[i].thread, NULL, stopper_main, &s[i]) == 0;
-    for (size_t i = 0; i < n; i++) {
-        if (s[i].started)
-            pthread_join(s[i].thread, NULL);
-        else
-            stopper_main(&s[i]);
+    if (late > 0)
+        log_error("%u containers could not be stopped in time: they are left to the next daemon", late);
+}
+
+void engine_hurry(struct engine *en)
+{
+    autofree struct container **all = container_all(en);
+    for (size_t i = 0; all[i]; i++) {
+        struct err ignored; /* it has ended by itself */
+        if (container_signal(en, all[i], SIGKILL, &ignored) == 0)
+            event_kill(en, all[i], SIGKILL);
+        container_put(en, all[i]);
     }
 }

@@ -168,5 +168,7 @@ int overlay_mount(char *const *lower, size_t n, const char *upper, const char *w
 int overlay_unmount(const char *target, struct err *e);
 /** True where `path` is a mount point. */
 bool overlay_mounted(const char *path);
+/** Try whether the file system of `dir` can hold writable layers. @return -1 with the kernel's reason */
+int overlay_probe(const char *dir, struct err *e);
 
 #endif

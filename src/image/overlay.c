@@ -12,6 +12,7 @@
  *
  * Needs CAP_SYS_ADMIN. A folder in use as upper of another mount fails with EBUSY or warns in the kernel's log. */
 #include "image/image.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/trace.h"
 
@@ -171,4 +172,27 @@ int overlay_unmount(const char *target, struct err *e)
         }
     }
     return err_set(e, ERR_SYSTEM, "unmount %s: more than %d mounts are stacked there", target, STACKED_MAX);
+}
+
+/* Whether a file system can hold the upper folder shows only when one tries: it must know extended attributes, the
+ * types of directory entries, and renames that leave a whiteout. An earlier try may have been cut short. */
+int overlay_probe(const char *dir, struct err *e)
+{
+    static const char *const names[] = {"", "/lower", "/upper", "/work", "/root"};
+    char *path[5];
+    struct err ignored;
+    int r = 0;
+    for (size_t i = 0; i < 5; i++)
+        path[i] = str_printf("%s/probe%s", dir, names[i]);
+    overlay_unmount(path[4], &ignored);
+    tree_remove(AT_FDCWD, path[0], &ignored);
+    for (size_t i = 0; r == 0 && i < 5; i++)
+        r = mkdir(path[i], 0700) < 0 ? err_sys(e, "make folder %s", path[i]) : 0;
+    if (r == 0)
+        r = overlay_mount(path + 1, 1, path[2], path[3], path[4], false, e);
+    overlay_unmount(path[4], &ignored);
+    tree_remove(AT_FDCWD, path[0], &ignored);
+    for (size_t i = 0; i < 5; i++)
+        free(path[i]);
+    return r;
 }

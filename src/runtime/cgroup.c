@@ -1,9 +1,10 @@
 /* Control groups, the part that both versions share: finding, making, entering, leaving, ending. See cgroup.h.
  *
- * Two things are slower than they look. Moving a process between version 1 groups stops all forks of the machine for an
- * instant, and after a quiet while the kernel waits a grace period of some milliseconds first (the mount option
- * favordynmods, Linux 6.0, trades that for slower forks). So create.c lets the child prepare its mounts meanwhile. And
- * a group can be removed only when the last zombie has left it, which the kernel does in its own time. */
+ * Two things are slower than they look. Moving another process between version 1 groups (its pid into cgroup.procs)
+ * stops all forks of the machine for an instant, and after a quiet while the kernel first waits a grace period of
+ * several milliseconds for that. A thread that moves itself cannot fork or end meanwhile, and nobody waits (Linux 5.4,
+ * cgroup_procs_write_start()): so the child is handed the open files and writes "0" into each. And a group can be
+ * removed only when the last zombie has left it, which the kernel does in its own time. */
 #include "runtime/cgroup.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -27,11 +28,9 @@
 /* Together about two seconds: 1 ms, 2, 4 … 64, then 64 again and again. */
 #define TRIES_MAX     36
 
-static void pause_ms(int try)
+static void pause_ms(int turn)
 {
-    long ms = try < 6 ? 1L <<
-    try:
-        64;
+    long ms = turn < 6 ? 1L << turn : 64;
     nanosleep(&(struct timespec){0, ms * 1000000}, NULL);
 }
 
@@ -154,17 +153,30 @@ static int find_v2(struct cgroup *cg, const char *want, const char *self, struct
     return 0;
 }
 
-int cgroup_find(struct cgroup *cg, const char *want, const char *id, struct err *e)
+/* @return the scope's folder, or `want`; NULL with an error */
+static const char *find_scope(struct cgroup *cg, bool systemd, const char *want, const char *id, struct err *e)
+{
+    autofree char *own = str_empty(want) ? str_printf(":gorae:%s", id) : NULL;
+    if (systemd)
+        return scope_parse(&cg->scope, own ? own : want, e) < 0 ? err_wrap(e, "linux.cgroupsPath"),
+               NULL                                             : cg->scope.path;
+    if (!own && strchr(want, ':')) {
+        err_set(e, ERR_INVALID, "linux.cgroupsPath \"%.100s\" is one of systemd's: say --systemd-cgroup", want);
+        return NULL;
+    }
+    return own ? id : want;
+}
+
+int cgroup_find(struct cgroup *cg, const struct runtime *rt, const char *want, const char *id, struct err *e)
 {
     struct statfs fs;
     *cg = (struct cgroup){0};
-    want = str_empty(want) ? id : want;
+    want = find_scope(cg, rt->systemd, want, id, e);
+    if (!want)
+        return -1;
     autofree char *fenced = str_printf("/%s/", want);
     if (strstr(fenced, "/../") || strlen(want) > 2048)
         return err_set(e, ERR_INVALID, "linux.cgroupsPath \"%.100s\" climbs with \"..\" or is too long", want);
-    if (strchr(want, ':'))
-        return err_set(e, ERR_INVALID,
-                       "linux.cgroupsPath \"%.100s\" is one of systemd's; --systemd-cgroup is not supported", want);
     if (statfs(CGROUP_ROOT, &fs) < 0)
         return err_sys(e, "find control groups at " CGROUP_ROOT);
     autofree char *self = file_read(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, NULL, e);
@@ -181,6 +193,7 @@ void cgroup_release(struct cgroup *cg)
         free(cg->dir[i].mount);
         free(cg->dir[i].path);
     }
+    scope_release(&cg->scope);
     *cg = (struct cgroup){0};
 }
 
@@ -190,7 +203,8 @@ json_t *cgroup_to_json(const struct cgroup *cg)
     for (size_t i = 0; i < cg->n; i++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "controllers", cg->dir[i].controllers, "mount",
                                               cg->dir[i].mount, "path", cg->dir[i].path));
-    return json_pack("{s:i, s:o}", "version", cg->version, "dirs", list);
+    return json_pack("{s:i, s:o, s:s*, s:s*, s:s*}", "version", cg->version, "dirs", list, "slice", cg->scope.slice,
+                     "unit", cg->scope.unit, "path", cg->scope.path);
 }
 
 int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e)
@@ -199,6 +213,9 @@ int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e)
     *cg = (struct cgroup){.version = (int)json_int(j, "version", 0)};
     if (json_array_size(list) > CGROUP_TREES_MAX)
         return err_set(e, ERR_SYSTEM, "state.json lists more than %d control groups", CGROUP_TREES_MAX);
+    if (json_object_get(j, "unit"))
+        cg->scope = (struct scope){mem_strdup(json_str(j, "slice", "")), mem_strdup(json_str(j, "unit", "")),
+                                   mem_strdup(json_str(j, "path", ""))};
     for (; cg->n < json_array_size(list); cg->n++) {
         const json_t *d = json_array_get(list, cg->n);
         cg->dir[cg->n] = (struct cgroup_dir){mem_strdup(json_str(d, "controllers", "")),
@@ -334,8 +351,21 @@ static int make_group(const struct cgroup *cg, const struct cgroup_dir *d, struc
     return errno == EEXIST ? check_empty(d->path, e) : err_sys(e, "make control group %s", d->path);
 }
 
-int cgroup_create(const struct cgroup *cg, struct err *e)
+/* systemd makes the folders of the trees that it knows; the others of version 1 are ours. */
+static int make_scope(const struct cgroup *cg, const json_t *resources, struct err *e)
 {
+    if (cgroup_scope_start(cg, resources, e) < 0)
+        return -1;
+    for (size_t i = 0; i < cg->n; i++)
+        if (access(cg->dir[i].path, F_OK) < 0 && make_group(cg, &cg->dir[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+int cgroup_create(const struct cgroup *cg, const json_t *resources, struct err *e)
+{
+    if (cg->scope.unit)
+        return make_scope(cg, resources, e);
     for (size_t i = 0; i < cg->n; i++)
         if (make_group(cg, &cg->dir[i], e) < 0)
             return -1;
@@ -350,16 +380,18 @@ int cgroup_birthplace(const struct cgroup *cg, struct err *e)
     return fd >= 0 ? fd : err_sys(e, "open control group %s", cg->dir[0].path);
 }
 
-int cgroup_enter(const struct cgroup *cg, pid_t pid, struct err *e)
+int cgroup_door(const struct cgroup *cg, size_t i, struct err *e)
 {
-    char text[16];
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    for (size_t i = 0; cg->version == 1 && i < cg->n; i++) {
-        autofree char *procs = str_printf("%s/cgroup.procs", cg->dir[i].path);
-        if (file_put(AT_FDCWD, procs, text, e) < 0)
-            return err_wrap(e, "move process %d into control group %s", (int)pid, cg->dir[i].path);
-    }
-    return 0;
+    autofree char *tasks = str_printf("%s/tasks", cg->dir[i].path);
+    int fd = open(tasks, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_sys(e, "open %s", tasks);
+}
+
+int cgroup_enter(int door, struct err *e)
+{
+    if (write(door, "0", 1) == 1)
+        return 0;
+    return err_sys(e, "enter a control group");
 }
 
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e)
@@ -375,6 +407,8 @@ int cgroup_relimit(struct cgroup *cg, const struct runtime *rt, const json_t *re
     cg->journal = &j;
     int r = cgroup_limit(cg, rt, resources, e);
     cg->journal = NULL;
+    if (r == 0 && cg->scope.unit)
+        r = cgroup_scope_update(cg, resources, e);
     for (size_t i = j.n; i-- > 0;) {
         if (r < 0 && file_put(AT_FDCWD, j.entry[i].path, j.entry[i].was, &why) < 0)
             runtime_warn(rt, "a limit could not be put back: %s", why.msg);
@@ -498,6 +532,8 @@ static int remove_one(int at, const char *name, void *arg)
 
 int cgroup_remove(const struct cgroup *cg, struct err *e)
 {
+    if (cg->scope.unit)
+        cgroup_scope_stop(cg);
     for (size_t i = 0; i < cg->n; i++) {
         int try = 0;
         while (unlinkat(AT_FDCWD, cg->dir[i].path, AT_REMOVEDIR) < 0 && errno != ENOENT &&

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "runtime/runtime.h"
+#include "runtime/scope.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -39,20 +40,22 @@ struct cgroup_journal {
 struct cgroup {
     int version;                    /**< 1 or 2; 0: not set */
     struct cgroup_journal *journal; /**< borrowed; NULL where nothing needs to be taken back */
+    struct scope scope;             /**< systemd's, where it makes the groups; else empty */
     size_t n;
     struct cgroup_dir dir[CGROUP_TREES_MAX];
 };
 
 /** Decide on the folders for a container. Makes nothing. @param want "linux.cgroupsPath": absolute (below the trees'
- * roots) or relative (below our own groups); NULL means `id` */
-int cgroup_find(struct cgroup *cg, const char *want, const char *id, struct err *e);
+ * roots) or relative (below our own groups), or SLICE:PREFIX:NAME for systemd; NULL means `id` */
+int cgroup_find(struct cgroup *cg, const struct runtime *rt, const char *want, const char *id, struct err *e);
 void cgroup_release(struct cgroup *cg);
 /** For state.json. @return new reference */
 json_t *cgroup_to_json(const struct cgroup *cg);
 int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e);
 
-/** Make the folders. One that exists and holds processes is ERR_CONFLICT. */
-int cgroup_create(const struct cgroup *cg, struct err *e);
+/** Make the folders. One that exists and holds processes is ERR_CONFLICT. @param resources "linux.resources", which
+ * systemd wants to know before; cgroup_limit() applies them */
+int cgroup_create(const struct cgroup *cg, const json_t *resources, struct err *e);
 /** Apply "linux.resources". A limit whose controller the machine lacks is an error that names it. */
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 /** As cgroup_limit(), but all or nothing: where the kernel refuses one of the limits, those before it are put back.
@@ -60,8 +63,10 @@ int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t
 int cgroup_relimit(struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 /** Version 2: the folder, to be born into with clone3(CLONE_INTO_CGROUP). Version 1: -1 without an error. */
 int cgroup_birthplace(const struct cgroup *cg, struct err *e);
-/** Version 1: move `pid` in. Version 2: nothing to do, it was born there. */
-int cgroup_enter(const struct cgroup *cg, pid_t pid, struct err *e);
+/** Version 1: the file through which a process with one thread enters the group of tree `i`. @return fd or -1 */
+int cgroup_door(const struct cgroup *cg, size_t i, struct err *e);
+/** Go through it: this process is in that group from then on. */
+int cgroup_enter(int door, struct err *e);
 /** Stop or continue all processes, and wait until the kernel says that it is so. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *e);
 bool cgroup_frozen(const struct cgroup *cg);
@@ -82,6 +87,15 @@ int cgroup_put_int(const struct cgroup *cg, const char *controller, const char *
 bool cgroup_has_file(const struct cgroup *cg, const char *controller, const char *file);
 int cgroup_limit_v1(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 int cgroup_limit_v2(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
+/** The weight of version 2 for the shares of version 1: 2 … 262144 to 1 … 10000. */
+int64_t cgroup_weight_of_shares(int64_t shares);
+/** Have systemd make the scope, with a process in it that keeps it (cgroup_scope.c). */
+int cgroup_scope_start(const struct cgroup *cg, const json_t *resources, struct err *e);
+/** The container's process is in it: the keeper can go. */
+void cgroup_scope_settled(void);
+/** Tell systemd of other limits. */
+int cgroup_scope_update(const struct cgroup *cg, const json_t *resources, struct err *e);
+void cgroup_scope_stop(const struct cgroup *cg);
 /** "blockIO.throttle…": a line "major:minor rate" each, into a file of version 1 or a key of io.max. */
 int cgroup_limit_io(const struct cgroup *cg, const json_t *block, struct err *e);
 /** Device rules (cgroup_dev.c): version 1 files, or a BPF program for version 2. */

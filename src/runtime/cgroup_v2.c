@@ -42,13 +42,18 @@ static int limit_memory(const struct cgroup *cg, const struct runtime *rt, const
     return swap != 0 ? put_max(cg, "memory", "memory.swap.max", swap < 0 ? -1 : swap - limit, e) : 0;
 }
 
+int64_t cgroup_weight_of_shares(int64_t shares)
+{
+    return 1 + (shares - 2) * 9999 / 262142;
+}
+
 static int limit_cpu(const struct cgroup *cg, const json_t *cpu, struct err *e)
 {
     int64_t shares = json_int(cpu, "shares", 0), quota = json_int(cpu, "quota", 0), period = json_int(cpu, "period", 0);
     const char *cpus = json_str(cpu, "cpus", ""), *mems = json_str(cpu, "mems", "");
     if (shares < 0 || shares == 1 || shares > 262144)
         return err_set(e, ERR_INVALID, "cpu.shares is not between 2 and 262144");
-    if (shares != 0 && cgroup_put_int(cg, "cpu", "cpu.weight", 1 + (shares - 2) * 9999 / 262142, e) < 0)
+    if (shares != 0 && cgroup_put_int(cg, "cpu", "cpu.weight", cgroup_weight_of_shares(shares), e) < 0)
         return -1;
     if (quota != 0 || period != 0) {
         char most[24] = "max", text[64];

@@ -8,8 +8,8 @@
  *   devices      after mounts, because /dev usually is one of them
  *   console      after mounts: the terminal lives in the container's own devpts
  *   stdio        after devices: /dev/null inside replaces the host's
- *   the parent   now runs hooks that must see the finished mounts. That it has moved us into our control groups is
- *                waited for only where it matters, at the latest here: it works while we mount
+ *   the parent   now runs hooks that must see the finished mounts. It makes our control groups while we mount; we enter
+ *                them where it first matters, at the latest here
  *   work folder  before the root becomes read-only
  *   sysctls      before /proc/sys is covered by a read-only mount
  *   hide         masks last among the mounts, so that none can be mounted over
@@ -18,15 +18,19 @@
  *   names, home  need the container's namespaces and files
  *   privileges   are given up from the least to the most needed: what a step needs must not be gone before it.
  *                no_new_privs, then the bounding set (needs CAP_SETPCAP), the work folder as root, resource limits
- * (raising needs CAP_SYS_RESOURCE), groups and ids (need CAP_SETGID, CAP_SETUID), then capabilities but CAP_SYS_ADMIN,
- * which the filter needs program      is looked for with the user's rights, as execve(2) will sweep        closes every
- * descriptor of the host that is left filter       as late as can be: whatever runs after it must be allowed by it last
- * caps    CAP_SYS_ADMIN goes barrier      then wait to be started, and exec (child_go.c)
+ *                (raising needs CAP_SYS_RESOURCE), groups and ids (need CAP_SETGID, CAP_SETUID), then capabilities
+ *                but CAP_SYS_ADMIN, which the filter needs
+ *   program      is looked for with the user's rights, as execve(2) will
+ *   sweep        closes every descriptor of the host that is left
+ *   filter       as late as can be: whatever runs after it must be allowed by it
+ *   last caps    CAP_SYS_ADMIN goes
+ *   barrier      then wait to be started, and exec (child_go.c)
  *
  * Until exec the process is not dumpable (prctl(2), PR_SET_DUMPABLE), so no one in the container can look into it or
  * trace it. Changing ids resets that flag; it is put back after each change.
  *
- * Read next: the steps, child_root.c first. */
+ * Read next: the steps, child_root.c first; or what a daemon makes of all this when it finds it running,
+ * engine/recover.c. */
 #include "runtime/child.h"
 #include "runtime/hooks.h"
 #include "runtime/sync.h"
@@ -102,19 +106,31 @@ static int step_become_root(struct child *c, struct err *e)
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_sys(e, "stay undumpable") : 0;
 }
 
-static int wait_for_go(struct child *c, struct err *e)
+/* @return the parent's word, GO or GROUP, or -1 */
+static int hear(struct child *c, int *ret_door, struct err *e)
 {
-    int kind = sync_recv(c->sync, NULL, NULL, e);
+    int kind = sync_recv(c->sync, NULL, ret_door, e);
     if (kind == SYNC_END)
         _exit(EXIT_EXHAUSTED); /* the parent was killed: nobody wants this container */
-    return kind < 0 ? -1 : kind == SYNC_GO ? 0 : err_set(e, ERR_SYSTEM, "expected GO from the parent");
+    if (kind < 0 || kind == SYNC_GO || (kind == SYNC_GROUP && ret_door && *ret_door >= 0))
+        return kind;
+    return err_set(e, ERR_SYSTEM, "expected GO from the parent");
 }
 
 int child_wait_placed(struct child *c, struct err *e)
 {
-    if (!c->placed && wait_for_go(c, e) < 0)
-        return -1;
-    c->placed = true;
+    struct span s = {0};
+    for (size_t n = 0; !c->placed; n++) {
+        autoclose int door = -1;
+        int kind = hear(c, &door, e);
+        if (n == 0)
+            s = trace_begin(3, "enter the control groups");
+        if (kind < 0 || (kind == SYNC_GROUP && cgroup_enter(door, e) < 0))
+            return -1;
+        c->placed = kind == SYNC_GO;
+        if (c->placed && n > 0) /* on version 2 it was born in its group */
+            trace_end(&s, "write(\"0\") x %zu", n);
+    }
     return 0;
 }
 
@@ -124,7 +140,7 @@ static int step_wait_for_maps(struct child *c, struct err *e)
 }
 
 /* The root of a cgroup namespace is the group that its maker is in at that moment, hence not by clone3(2), which would
- * make it the parent's; and on version 1 not before the parent has moved us. */
+ * make it the parent's; and on version 1 not before we have entered ours. */
 static int step_cgroup_namespace(struct child *c, struct err *e)
 {
     if (!plan_new(c->plan, NS_CGROUP))
@@ -138,7 +154,7 @@ static int step_meet_parent(struct child *c, struct err *e)
 {
     if (child_wait_placed(c, e) < 0 || sync_send(c->sync, SYNC_PREPARED, NULL, -1, e) < 0)
         return -1;
-    return wait_for_go(c, e);
+    return hear(c, NULL, e);
 }
 
 static int step_hooks(struct child *c, struct err *e)
@@ -196,6 +212,7 @@ static const struct step create_steps[] = {
 };
 
 static const struct step exec_steps[] = {
+    {"wait to be placed", child_wait_placed, "recvmsg"},
     {"join the container's namespaces", step_join, "setns(pidfd)"},
     {"start a session", step_session, "setsid, keyctl(JOIN_SESSION_KEYRING)"},
     {"become root of the user namespace", step_become_root, "setresgid, setresuid"},

@@ -33,7 +33,7 @@ struct child {
     int ns_flags;  /**< exec: the namespaces to join */
     bool user_ns;  /**< a user namespace of its own */
     /* Found on the way. */
-    bool placed;      /**< the parent has said that we are in our control groups */
+    bool placed;      /**< we are in our control groups */
     int root;         /**< O_PATH of the container's root */
     int proc;         /**< a mount of procfs that we made ourselves */
     int pts;          /**< the container's devpts, or -1 */
@@ -54,7 +54,7 @@ void child_run_create(struct child *c) __attribute__((noreturn));
  * @return its pid, here; or -1, and the parent was told */
 pid_t child_go_between(struct child *c);
 
-/** Wait, unless it was said before, until the parent has mapped our ids and moved us into our control groups. */
+/** Wait, unless it is done, until the parent has mapped our ids and made our control groups, and enter them. */
 child_step child_wait_placed;
 /** Tell the parent something that is no failure. */
 void child_warn(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -3,9 +3,10 @@
  *     bounding     no exec, not even of a setuid program, gives more than this
  *     permitted    what the process may use
  *     effective    what it uses now
- *     inheritable  kept over exec by files marked for it. Empty unless asked for: a full one hands capabilities back to
- * a user who should have none, through file capabilities in the image (CVE-2022-24769 and others) ambient      kept
- * over exec by unmarked files
+ *     inheritable  kept over exec by files marked for it. Empty unless asked for: a full one hands capabilities
+ *                  back to a user who should have none, through file capabilities in the image (CVE-2022-24769
+ *                  and others)
+ *     ambient      kept over exec by unmarked files
  *
  * A process of another user than root has its permitted set cleared by exec; that is the kernel's rule, not ours.
  * Source: capabilities(7), "Transformation of capabilities during execve". */

@@ -6,8 +6,8 @@
  *     4. the control group, on version 2: the child is born in it
  *     5. open what the child needs from the host      bind sources, the root, devices: as detached mounts
  *     6. join namespaces that exist, clone with new ones
- *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 move it in.
- * Limits first: a cpuset must be complete before a process can enter. GO
+ *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 let it
+ *        in, after the limits, since a cpuset must be complete before a process can enter. GO
  *     8. the child is prepared: run the prestart and createRuntime hooks; GO
  *     9. the child is ready: limits that need our rights, then record its pid
  *
@@ -125,12 +125,15 @@ static int write_map(pid_t pid, const char *file, const json_t *list, struct err
     return file_put(AT_FDCWD, path, text.s, e) < 0 ? err_wrap(e, "map ids of the user namespace") : 0;
 }
 
-static int make_groups(const struct cgroup *cg, struct err *e)
+static int make_groups(const struct cgroup *cg, const json_t *resources, struct err *e)
 {
     struct span s = trace_begin(3, "make the control groups");
-    if (cgroup_create(cg, e) < 0)
+    if (cgroup_create(cg, resources, e) < 0)
         return -1;
-    trace_end(&s, "mkdir x %zu; version %d", cg->n, cg->version);
+    if (cg->scope.unit)
+        trace_end(&s, "systemd's scope %s; version %d", cg->scope.unit, cg->version);
+    else
+        trace_end(&s, "mkdir x %zu; version %d", cg->n, cg->version);
     FAULT("runtime.cgroups-made");
     return 0;
 }
@@ -153,14 +156,10 @@ static int settle(const struct runtime *rt, const struct child *c, const struct 
     if (plan_new(p, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
                                  write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
         return -1;
-    if ((c->cgroup->version == 1 && make_groups(c->cgroup, e) < 0) ||
+    if ((c->cgroup->version == 1 && make_groups(c->cgroup, json_object_get(lin, "resources"), e) < 0) ||
         limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
-    struct span s = trace_begin(3, "move it into its control groups");
-    if (cgroup_enter(c->cgroup, pid, e) < 0)
-        return -1;
-    trace_end(&s, "write(cgroup.procs) x %zu", c->cgroup->version == 1 ? c->cgroup->n : 0);
-    return sync_send(sock, SYNC_GO, NULL, -1, e);
+    return launch_place(c->cgroup, sock, e);
 }
 
 /* Step 8. */
@@ -182,6 +181,7 @@ static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid
     }
     if (launch_await(rt, sock, SYNC_PREPARED, e) < 0)
         return -1;
+    cgroup_scope_settled(); /* it has entered its groups before it said so */
     FAULT("runtime.prepared");
     if (run_hooks(c, pid, e) < 0 || sync_send(sock, SYNC_GO, NULL, -1, e) < 0 ||
         launch_await(rt, sock, SYNC_READY, e) < 0)
@@ -258,7 +258,7 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
     autofree char *barrier = state_socket_path(s, STATE_BARRIER);
     if (launch_prepare(c, o, e) < 0)
         return -1;
-    int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, e) : 0;
+    int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, json_at(p->config, "linux.resources"), e) : 0;
     if (r == 0)
         r = open_for_child(c, p, e);
     if (r == 0)
@@ -266,6 +266,7 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
     if (r >= 0)
         r = bear(rt, c, p, s, o, e);
     if (r < 0 && e->kind != ERR_CONFLICT) { /* a conflict: somebody else's groups */
+        cgroup_scope_settled();
         cgroup_signal(&s->cgroup, SIGKILL, NULL);
         cgroup_remove(&s->cgroup, NULL);
     }
@@ -277,7 +278,7 @@ static int create_in(const struct runtime *rt, struct plan *p, struct state *s, 
 {
     struct filter filter = {0};
     struct child c;
-    if (cgroup_find(&s->cgroup, p->cgroups_path, s->id, e) < 0)
+    if (cgroup_find(&s->cgroup, rt, p->cgroups_path, s->id, e) < 0)
         return -1;
     state_describe(s, p);
     if (state_save(s, e) < 0)

@@ -122,7 +122,7 @@ static int ns_flags(const struct state *s)
 static int attend(const struct runtime *rt, const struct state *s, const struct child *c, const struct exec_options *o,
                   pid_t pid, int sock, struct err *e)
 {
-    if (cgroup_enter(&s->cgroup, pid, e) < 0) {
+    if (launch_place(&s->cgroup, sock, e) < 0) {
         launch_blame(sock, e);
         return -1;
     }

@@ -46,7 +46,7 @@ int verb_features(struct runtime *rt, int argc, char **argv, struct err *e)
         "{s:s, s:s, s:[s,s,s,s,s,s], s:o, s:{s:o, s:o, s:{s:b,s:b,s:b,s:b}, s:{s:b,s:o,s:o,s:o}, s:{s:b}, s:{s:b}}}",
         "ociVersionMin", "1.0.0", "ociVersionMax", OCI_VERSION, "hooks", "prestart", "createRuntime", "createContainer",
         "startContainer", "poststart", "poststop", "mountOptions", plan_mount_options(), "linux", "namespaces",
-        namespaces(), "capabilities", capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 0, "rdma", 0, "seccomp",
+        namespaces(), "capabilities", capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 1, "rdma", 0, "seccomp",
         "enabled", 1, "actions", filter_words("actions"), "operators", filter_words("operators"), "archs",
         filter_words("archs"), "apparmor", "enabled", 0, "selinux", "enabled", 0);
     autofree char *text = json_dumps(j, JSON_INDENT(2));

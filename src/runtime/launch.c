@@ -133,7 +133,17 @@ int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct
     }
 }
 
-/* A child that has ended makes our own calls fail too (there is no such process to move). Closing our direction ends
+int launch_place(const struct cgroup *cg, int sock, struct err *e)
+{
+    for (size_t i = 0; cg->version == 1 && i < cg->n; i++) {
+        autoclose int door = cgroup_door(cg, i, e);
+        if (door < 0 || sync_send(sock, SYNC_GROUP, NULL, door, e) < 0)
+            return -1;
+    }
+    return sync_send(sock, SYNC_GO, NULL, -1, e);
+}
+
+/* A child that has ended makes our own calls fail too (nobody reads what we send). Closing our direction ends
  * one that still waits for us, so this loop ends. */
 void launch_blame(int sock, struct err *e)
 {

@@ -41,7 +41,8 @@ static const struct {
 static int help(void)
 {
     printf("gorae-runtime: an OCI runtime\n\n"
-           "usage: gorae-runtime [--root DIR] [--log FILE] [--log-format text|json] VERB [options] [ID …]\n\n");
+           "usage: gorae-runtime [--root DIR] [--log FILE] [--log-format text|json] [--systemd-cgroup] VERB [options] "
+           "[ID …]\n\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-10s%s\n", verbs[i].name, verbs[i].about);
     printf("\ndefault --root: " DEFAULT_ROOT "\n");
@@ -89,16 +90,15 @@ static int dispatch(struct runtime *rt, int argc, char **argv, const char **ret_
 {
     const char *log = NULL, *format = "text", *rootless = NULL;
     bool want_help = false, want_version = false;
-    const struct arg table[] = {
-        {"root", 0, ARG_STRING, &rt->root, NULL},
-        {"log", 0, ARG_STRING, &log, NULL},
-        {"log-format", 0, ARG_STRING, &format, NULL},
-        {"debug", 0, ARG_FLAG, &rt->debug, NULL},
-        {"rootless", 0, ARG_STRING, &rootless, NULL},
-        {"systemd-cgroup", 0, ARG_REFUSED, NULL, "control groups are made directly, not by systemd"},
-        {"help", 'h', ARG_FLAG, &want_help, NULL},
-        {"version", 'v', ARG_FLAG, &want_version, NULL},
-        {0}};
+    const struct arg table[] = {{"root", 0, ARG_STRING, &rt->root, NULL},
+                                {"log", 0, ARG_STRING, &log, NULL},
+                                {"log-format", 0, ARG_STRING, &format, NULL},
+                                {"debug", 0, ARG_FLAG, &rt->debug, NULL},
+                                {"rootless", 0, ARG_STRING, &rootless, NULL},
+                                {"systemd-cgroup", 0, ARG_FLAG, &rt->systemd, NULL},
+                                {"help", 'h', ARG_FLAG, &want_help, NULL},
+                                {"version", 'v', ARG_FLAG, &want_version, NULL},
+                                {0}};
     int first = args_parse(table, argc, argv, 0, -1, e);
     if (first < 0)
         return -1;

@@ -21,6 +21,7 @@ struct runtime {
     int log;          /**< fd of --log, or -1 */
     bool log_json;    /**< --log-format json */
     bool debug;
+    bool systemd;      /**< --systemd-cgroup */
     char *const *argv; /**< as main() got it, to start again from a sealed file (seal.h) */
 };
 

@@ -10,7 +10,8 @@
  * ends after the container has ended and everybody attached has got the last of the output. Killed with SIGKILL it
  * takes the container's output with it; the daemon then ends the container.
  *
- * Read next: shim.h for the phases, child.c for how they follow each other. */
+ * Read next: shim.h for the phases, child.c for how they follow each other; or what `runtime create` does inside the
+ * new namespaces, runtime/child.c. */
 #include "shim/shim.h"
 #include "base/mem.h"
 #include "base/shimproto.h"

@@ -34,11 +34,16 @@ static off_t log_size(void)
 
 /* A read-only mount of the program alone, in no namespace: what a container may learn of the program through /proc is
  * then a reference that cannot be written through. runtime/seal.c tells the attack; a runtime started by hand mounts
- * this for itself and executes itself a second time, which takes 0.3 ms longer.
- * @return -1 where the kernel refuses: the runtime sees to it then */
+ * this for itself and executes itself a second time, which takes 0.3 ms longer. A script is started as it is: its
+ * interpreter opens it by name when nothing holds the view any more, and is itself what a container could look back at.
+ * @return -1 for a script, and where the kernel refuses: the runtime sees to it then */
 static int read_only_view(const char *program)
 {
     struct mount_attr a = {.attr_set = MOUNT_ATTR_RDONLY};
+    char head[2] = "";
+    autoclose int file = open(program, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (file < 0 || read(file, head, sizeof(head)) != sizeof(head) || memcmp(head, "#!", 2) == 0)
+        return -1;
     int fd = (int)syscall(SYS_open_tree, AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (fd >= 0 && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &a, sizeof(a)) == 0)
         return fd;

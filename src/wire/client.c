@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "wire/client_parts.h"
+#include "wire/ssh.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,6 +36,7 @@ void client_init(struct client *c, const char *host, const char *version)
 void client_release(struct client *c)
 {
     client_close(c->idle);
+    ssh_end(&c->ssh);
     free(c->host);
     *c = (struct client){0};
 }
@@ -56,15 +58,43 @@ void client_keep(struct client *c, struct http *h)
         c->idle = h;
 }
 
-static struct http *open_new(const struct client *c, struct err *e)
+int client_connect(struct client *c, int *ret_why, struct err *e)
 {
-    struct span span = trace_begin(2, "connect to the socket");
-    int fd = dial(c->host, c->tls, e);
+    bool ssh = str_starts(c->host, "ssh://");
+    struct span span = trace_begin(2, ssh ? "start ssh" : "connect to the socket");
+    *ret_why = -1;
+    int fd = ssh ? ssh_dial(&c->ssh, c->host, e) : dial_with_why(c->host, c->tls, ret_why, e);
     trace_end(&span, "%s%s", c->host, fd < 0 ? ": failed" : "");
+    return fd;
+}
+
+bool client_is_lost(int sys)
+{
+    return sys == ETIMEDOUT || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == ECONNRESET;
+}
+
+void client_explain(const struct client *c, struct http *h, struct err *e)
+{
+    if (e && client_is_lost(e->sys)) {
+        errno = e->sys;
+        err_sys(e, "lost the connection to the daemon at %s", c->host);
+    }
+    if (dial_why(h->why, e))
+        err_wrap(e, h->bytes_in ? "lost the connection to the daemon at %s" : "no answer from the daemon at %s",
+                 c->host);
+    if (h->fd >= 0 && http_peek_peer(h) < 0)
+        ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
+}
+
+static struct http *open_new(struct client *c, struct err *e)
+{
+    int why;
+    int fd = client_connect(c, &why, e);
     if (fd < 0)
         return NULL;
     struct http *h = mem_alloc(sizeof(*h));
     http_init(h, fd);
+    h->why = why;
     return h;
 }
 
@@ -119,7 +149,7 @@ static void request_release(struct request *q)
 static void request_init(struct request *q, const struct client *c, const char *method, const char *path,
                          const struct http_field *fields, const json_t *body)
 {
-    *q = (struct request){.method = method, .authority = dial_authority(c->host)};
+    *q = (struct request){.method = method, .authority = dial_authority(c->host, c->tls)};
     q->target = *c->version ? str_printf("/v%s%s", c->version, path) : mem_strdup(path);
     add(&q->fields, "Host", q->authority);
     add(&q->fields, "User-Agent", "gorae/" GORAE_VERSION " (linux)");
@@ -204,6 +234,7 @@ static struct http *exchange(struct client *c, const struct request *q, bool fre
     }
     h = open_new(c, e);
     if (h && (send_whole(h, q, e) < 0 || receive_head(c, h, q, ret, e) < 0)) {
+        client_explain(c, h, e);
         client_close(h);
         return NULL;
     }
@@ -368,6 +399,8 @@ int client_upload(struct client *c, const char *method, const char *path, const 
         return 0;
     if (r == 0)
         reply_fail(ret, &mine);
+    else
+        client_explain(c, ret->http, &mine);
     reply_release(ret);
     if (e)
         *e = mine;

@@ -46,8 +46,9 @@ struct client {
     const char *trace_id;       /**< borrowed; sent as Gorae-Trace with every request; NULL for none */
     const struct dial_tls *tls; /**< borrowed; NULL: plain text */
     const struct http_field
-        *fields;       /**< borrowed; more headers for every request (HttpHeaders of config.json) or NULL */
-    struct http *idle; /**< private: the connection that waits for the next request, or NULL */
+        *fields;          /**< borrowed; more headers for every request (HttpHeaders of config.json) or NULL */
+    struct ssh_link *ssh; /**< private: the ssh processes behind our connections */
+    struct http *idle;    /**< private: the connection that waits for the next request, or NULL */
 };
 
 /** @param host copied; NULL or "" means DIAL_HOST_DEFAULT @param version fixes the API version, as DOCKER_API_VERSION
@@ -56,9 +57,16 @@ void client_init(struct client *c, const char *host, const char *version);
 /** Close and free; replies still held keep their own connection and are released by themselves. */
 void client_release(struct client *c);
 
+/** A connection that is the caller's, before any request. @param ret_why as dial_with_why() @return fd or -1 */
+int client_connect(struct client *c, int *ret_why, struct err *e);
+
 /** Settle c->version: the smaller of CLIENT_API_MAX and what /_ping says. Does nothing where it is settled. Every call
  * below does this by itself; call it to fail early, or to look at c->version before choosing a path. */
 int client_negotiate(struct client *c, struct err *e);
+
+/** Does this errno value of a read or write mean that the machine at the other end has vanished, and not that the
+ * daemon ended the connection? */
+bool client_is_lost(int sys);
 
 /** Compare two API versions by number, part for part: "1.9" is below "1.10". @return < 0, 0, > 0 */
 int client_version_compare(const char *a, const char *b);

@@ -4,17 +4,17 @@
  * group that may open its socket. Both get a sentence that says what to do, with the kernel's own reason behind it.
  *
  * A name may resolve to several addresses (IPv6 and IPv4); they are tried in the resolver's order, each with a limit of
- * its own, because the kernel's (two minutes of SYN retries) is longer than a person waits. Read next: client.c. */
+ * its own, because the kernel's (two minutes of SYN retries) is longer than a person waits. Read next: dial_tls.c,
+ * client.c. */
 #include "wire/dial.h"
 #include "base/mem.h"
 #include "base/sock.h"
 #include "base/str.h"
+#include "wire/dial_tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,14 +71,12 @@ static int dial_address(const struct addrinfo *a)
     autoclose int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
     if (fd < 0 || connect_in_time(fd, a) < 0)
         return -1;
-    int on = 1; /* a small request must not wait for the answer to the one before; a dead peer must be noticed */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    sock_prepare_tcp(fd);
     return take_fd(&fd);
 }
 
 /* "name", "name:port", "[v6]", "[v6]:port", with nothing behind. @return false on anything else */
-static bool split(const char *s, char **ret_name, char **ret_port)
+static bool split(const char *s, const struct dial_tls *tls, char **ret_name, char **ret_port)
 {
     size_t n;
     const char *after;
@@ -97,19 +95,14 @@ static bool split(const char *s, char **ret_name, char **ret_port)
     if (memchr(s, '/', n) || memchr(s, '@', n) || memchr(s, '%', n))
         return false;
     *ret_name = n > 0 ? mem_strndup(s, n) : mem_strdup("localhost");
-    *ret_port = mem_strdup(*after ? after + 1 : DIAL_PORT_DEFAULT);
+    *ret_port = mem_strdup(*after ? after + 1 : tls && tls->on ? DIAL_PORT_TLS : DIAL_PORT_DEFAULT);
     return true;
 }
 
-static int dial_tcp(const char *host, const char *where, const struct dial_tls *tls, struct err *e)
+static int dial_tcp(const char *host, const char *where, const struct dial_tls *tls, int *ret_why, struct err *e)
 {
     autofree char *name = NULL, *port = NULL;
-    if (tls && tls->on)
-        return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "cannot connect to the daemon at %s: --tls, DOCKER_TLS or DOCKER_TLS_VERIFY asks for TLS, which "
-                       "gorae does not speak yet",
-                       host);
-    if (!split(where, &name, &port))
+    if (!split(where, tls, &name, &port))
         return err_set(e, ERR_INVALID, "invalid daemon address \"%s\": expected tcp://host:port", host);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
     int r = getaddrinfo(name, port, &hints, &list);
@@ -121,26 +114,33 @@ static int dial_tcp(const char *host, const char *where, const struct dial_tls *
     if (fd < 0)
         err_sys(e, "cannot connect to the daemon at %s: is goraed running and listening there?", host);
     freeaddrinfo(list);
-    return fd;
+    return fd >= 0 && tls && tls->on ? dial_tls(fd, host, name, tls, ret_why, e) : fd;
 }
 
 int dial(const char *host, const struct dial_tls *tls, struct err *e)
 {
+    int why, fd = dial_with_why(host, tls, &why, e);
+    fd_close(why);
+    return fd;
+}
+
+int dial_with_why(const char *host, const struct dial_tls *tls, int *ret_why, struct err *e)
+{
+    *ret_why = -1;
     if (str_empty(host) || str_eq(host, "unix://"))
         host = DIAL_HOST_DEFAULT;
     if (str_starts(host, "unix://"))
         return dial_unix(host, host + 7, e);
     if (str_starts(host, "tcp://"))
-        return dial_tcp(host, host + 6, tls, e);
-    if (str_starts(host, "ssh://"))
-        return err_set(e, ERR_NOT_IMPLEMENTED, "cannot connect to the daemon at %s: ssh is not supported yet", host);
-    return err_set(e, ERR_INVALID, "invalid daemon address \"%s\": expected unix:///path or tcp://host:port", host);
+        return dial_tcp(host, host + 6, tls, ret_why, e);
+    return err_set(e, ERR_INVALID,
+                   "invalid daemon address \"%s\": expected unix:///path, tcp://host:port or ssh://user@host", host);
 }
 
-char *dial_authority(const char *host)
+char *dial_authority(const char *host, const struct dial_tls *tls)
 {
     autofree char *name = NULL, *port = NULL;
-    if (!host || !str_starts(host, "tcp://") || !split(host + 6, &name, &port))
+    if (!host || !str_starts(host, "tcp://") || !split(host + 6, tls, &name, &port))
         return mem_strdup("localhost");
     return str_printf(strchr(name, ':') ? "[%s]:%s" : "%s:%s", name, port);
 }

@@ -80,6 +80,7 @@ struct http_tap {
 /** One connection. Zero is not a valid state: use http_init(). */
 struct http {
     int fd;    /**< owned; -1 once taken */
+    int why;   /**< owned; where dial_why() asks; -1 for none */
     char *buf; /**< read and not yet consumed: buf[pos..len); freed while the connection is idle */
     size_t pos, len, cap;
     int head_timeout_ms;  /**< for a whole head, from its first byte; 0 means wait for ever */

@@ -24,12 +24,13 @@
 
 void http_init(struct http *h, int fd)
 {
-    *h = (struct http){.fd = fd, .body_done = true};
+    *h = (struct http){.fd = fd, .why = -1, .body_done = true};
 }
 
 void http_release(struct http *h)
 {
     fd_close(h->fd);
+    fd_close(h->why);
     free(h->buf);
     http_init(h, -1);
 }

@@ -4,12 +4,14 @@
  * tolerance in the old grammar is such a difference. We are tolerant nowhere: each rule of RFC 9112 that says "may
  * accept" is read as "refuse". A head is taken in two steps:
  *
- *   1. scan: byte for byte as they arrive, looking for the empty line. A byte that no head may hold ends it at once, so
- * a TLS client hello, a bare LF or a NUL is answered without waiting for an end that will not come.
+ *   1. scan: byte for byte as they arrive, looking for the empty line. A byte that no head may hold ends it at once,
+ *      so a TLS client hello, a bare LF or a NUL is answered without waiting for an end that will not come.
  *   2. parse: the whole head, copied to memory of its own and cut into strings there.
  *
  * Both judge by position in the stream alone; how the bytes were cut into reads cannot change the result. On failure
- * the connection's framing is lost and it must be closed after the answer. Read next: http_body.c. */
+ * the connection's framing is lost and it must be closed after the answer.
+ *
+ * Read next: http_body.c, or how a whole head finds its function, api/router.c. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"

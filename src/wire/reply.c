@@ -83,7 +83,11 @@ void client_trace_end(struct span *span, const struct http_tap *tap, const char 
 ssize_t reply_read(struct reply *r, void *p, size_t n, struct err *e)
 {
     ssize_t k = http_read_body(r->http, p, n, e);
-    return k < 0 ? err_wrap(e, "the daemon's answer was cut short") : k;
+    if (k < 0) {
+        err_wrap(e, "the daemon's answer was cut short");
+        client_explain(r->client, r->http, e);
+    }
+    return k;
 }
 
 json_t *reply_value(struct reply *r, struct err *e)

@@ -40,8 +40,10 @@ ladder: ## [N=03]: which commands of the stock client work against the chapter's
 ko-check: ## which translations are behind their originals?
 	@$(BOOK)/ko.py check
 
-doctor: ## [N=03]: can this machine do what the chapters need?
-	@$(chapter_or_all)$(BOOK)/doctor.py $(N)
+# Without N both of them: the book's doctor first, for it also tells what is missing to build the other.
+doctor: ## [N=03]: can this machine do what the chapters, and without N what the daemon needs?
+	@$(chapter_or_all)$(if $(N),,echo "For the book:"; )$(BOOK)/doctor.py $(N); book=$$?; $(if $(N),exit $$book, \
+	echo; echo "For the daemon:"; $(MAKE) --no-print-directory -s all && $(BUILD)/bin/goraed --check && exit $$book)
 
 book: deps-book ## the book and the API reference as one site in build/book/html
 	@$(BOOK)/pages.py

@@ -49,9 +49,9 @@ teardown() {
         run docker run busybox sh -c "exit $code"
         [ "$status" = "$code" ]
     done
-    run docker run --rm busybox /no/such
+    run -127 docker run --rm busybox /no/such
     [ "$status" = 127 ]
-    run docker run --rm busybox nosuch
+    run -127 docker run --rm busybox nosuch
     [ "$status" = 127 ]
     run docker run --rm busybox /etc
     [ "$status" = 126 ]
@@ -116,6 +116,55 @@ teardown() {
     tmux -L "h$$" send-keys -t t 'echo again-$((40+2))' Enter
     eventually 30 look2 again-42
     tmux -L "h$$" kill-server
+}
+
+# Both clients against one daemon. What tells of times may turn between the two, so a difference counts when it stays.
+same() {
+    local _
+    for _ in 1 2 3; do
+        docker "$@" >"$T/theirs" 2>"$T/theirs.err" || true
+        gorae "$@" >"$T/ours" 2>"$T/ours.err" || true
+        if cmp -s "$T/theirs" "$T/ours"; then return 0; fi
+    done
+    echo "gorae $*"
+    diff "$T/theirs" "$T/ours"
+}
+
+@test "our client prints what the stock client prints: tables, templates, quiet and untruncated forms" {
+    local f
+    docker run -d --name web --label a=b --label c=d --tmpfs /t busybox sleep 1000 >/dev/null
+    docker run --name done --entrypoint sh busybox -c 'echo hi; exit 3' || true
+    docker create --name made -v "$T:/data" -w /tmp busybox >/dev/null
+    docker tag busybox other/x:v1
+    for f in table 'table {{.ID}}\t{{.Names}}' 'table {{.Names}}\t{{.Label "a"}}\t{{upper .Image}}' '{{.ID}} {{.Names}} {{.Image}} {{.Command}}' \
+        '{{.CreatedAt}} {{.Ports}} {{.State}} {{.Size}} {{.Labels}} {{.Mounts}} {{.Networks}} {{.LocalVolumes}}' '{{.RunningFor}} {{.Status}}' \
+        '{{range split .Labels ","}}{{.}};{{end}}' '{{pad .Names 2 3}}|' '{{truncate .ID 4}}' '{{title .State}}' '{{len .Names}}' \
+        '{{if eq .State "running"}}R{{else}}X{{end}}' '{{printf "%q %5s" .Names .State}}' '{{with .Label "a"}}<{{.}}>{{end}}' '{{println .Names}}' \
+        '{{index (split .Names ",") 0}}' '{{join (split .Labels ",") "+"}}' '{{json .Names}}' '{{lower .Image | upper | printf "%s!"}}' \
+        '{{and .Names .State}} {{or "" "x"}} {{not true}} {{ne 1 2}} {{lt 1 2}}' '{{/* c */}}{{- .Names -}} x'; do
+        same ps -a --format "$f"
+    done
+    for f in table 'table {{.Repository}}:{{.Tag}}' '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedAt}} {{.Size}} {{.Containers}} {{.SharedSize}}'; do
+        same images --format "$f"
+    done
+    for f in 'ps' 'ps -aq' 'ps -a --no-trunc' 'ps -as' 'ps -n 1' 'images' 'images -q' 'images --digests' 'images --no-trunc' 'images other/x' \
+        'history busybox' 'history -q busybox' 'history --no-trunc busybox' 'inspect web' 'inspect busybox' 'inspect web busybox' 'inspect nosuch' \
+        'container ls -a --format {{.Names}}' 'port web' 'diff web' 'logs done' 'wait done' 'top made' 'system df' 'image ls -q' 'ps -f name=web -q'; do
+        # shellcheck disable=SC2086 # the words of a command
+        same $f
+    done
+    for f in '{{.State.Status}} {{.Config.WorkingDir}}' '{{range $k,$v := .Config.Labels}}{{$k}}={{$v}} {{end}}' '{{json .HostConfig.Binds}}' \
+        '{{index .Config.Labels "a"}}' '{{.Config.Env}}' '{{len .Mounts}}' '{{range .Mounts}}{{.Source}}:{{.Destination}}{{end}}' \
+        '{{.HostConfig.Memory}} {{.RestartCount}} {{.State.Running}}' '{{join .Config.Cmd "|"}}' '{{.Id}}' '{{json .State.Error}}'; do
+        same inspect -f "$f" web
+        same inspect -f "$f" made
+    done
+    same version -f '{{.Server.Version}} {{.Server.Os}}'
+    same info -f '{{.Driver}} {{.NCPU}} {{.ServerVersion}} {{json .Runtimes}}'
+    same events --since 1h --until 0s --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
+    for f in ps images inspect; do same $f --no-such-flag; done
+    never same info --format '{{json .ClientInfo}}' # and a difference is seen
+    docker rmi other/x:v1 >/dev/null
 }
 
 @test "run -d, logs, logs -f, ps, stop, start, restart of the same container, rm" {
@@ -217,7 +266,7 @@ teardown() {
     [ "$(docker run --rm busybox echo ours)" = ours ]
     run docker run --rm --runtime runc busybox sh -c 'exit 6'
     [ "$status" = 6 ]
-    run docker run --rm --runtime runc busybox nosuch
+    run -127 docker run --rm --runtime runc busybox nosuch
     [ "$status" = 127 ]
     docker run -d --name r1 --runtime runc busybox sleep 100
     docker stop -t 0 r1

@@ -84,6 +84,107 @@ message() { jq -r .message <<<"$BODY"; }
     [ "$BODY" = "[]" ]
 }
 
+# The list of routes in the API document, section 1: each is served, or says what it will be, or is none. What is asked for
+# does not exist here, so a route that is served answers 404 or 400 with a sentence of its own.
+@test "every route of the document answers, with and without a version, and only those" {
+    while read -r method path status words; do
+        for v in '' /v1.44; do
+            case "$method" in
+            HEAD) STATUS=$(curl -sI -o "$T/head" -w '%{http_code}' --unix-socket "$SOCK" "http://d$v$path") BODY='{}' ;;
+            *) api "$method" "$v$path" ;;
+            esac
+            [ "$STATUS" = "$status" ] || { echo "$method $v$path: $STATUS, not $status: $BODY"; false; }
+            [ "$method" = HEAD ] || [ "$status" -lt 400 ] || grep -qE -- "$words" <<<"$BODY" || { echo "$method $v$path: $BODY"; false; }
+        done
+    done <<'EOF'
+HEAD /_ping 200
+GET /_ping 200
+GET /version 200
+GET /info 200
+GET /events?until=1 200
+GET /system/df 200
+POST /auth 501 registries
+GET /distribution/x/json 501 registries
+POST /session 404 page.not.found
+POST /grpc 404 page.not.found
+GET /debug/pprof 404 page.not.found
+GET /containers/json 200
+POST /containers/create 400 no.body
+GET /containers/nosuch/json 404 No.such.container
+POST /containers/nosuch/start 404 No.such.container
+POST /containers/nosuch/stop 404 No.such.container
+POST /containers/nosuch/restart 404 No.such.container
+POST /containers/nosuch/kill 404 No.such.container
+POST /containers/nosuch/pause 404 No.such.container
+POST /containers/nosuch/unpause 404 No.such.container
+POST /containers/nosuch/wait 404 No.such.container
+POST /containers/nosuch/attach?stream=1 404 No.such.container
+GET /containers/nosuch/attach/ws 501 WebSocket
+POST /containers/nosuch/resize?h=1&w=1 404 No.such.container
+GET /containers/nosuch/logs?stdout=1 404 No.such.container
+GET /containers/nosuch/stats 404 No.such.container
+GET /containers/nosuch/top 404 No.such.container
+GET /containers/nosuch/changes 404 No.such.container
+GET /containers/nosuch/export 404 No.such.container
+HEAD /containers/nosuch/archive?path=/ 404
+GET /containers/nosuch/archive?path=/ 404 No.such.container
+PUT /containers/nosuch/archive?path=/ 411 Content-Length
+POST /containers/nosuch/exec 400 no.body
+POST /exec/nosuch/start 404 No.such.exec
+POST /exec/nosuch/resize?h=1&w=1 404 No.such.exec
+GET /exec/nosuch/json 404 No.such.exec
+POST /containers/nosuch/rename?name=other 404 No.such.container
+POST /containers/nosuch/update 400 no.body
+DELETE /containers/nosuch 404 No.such.container
+POST /containers/prune 200
+POST /commit?container=nosuch 404 No.such.container
+GET /containers/nosuch/checkpoints 404 page.not.found
+GET /images/json 200
+GET /images/no/such/json 404 No.such.image
+GET /images/no/such/history 404 No.such.image
+POST /images/create?fromImage=nosuch 501 registries
+POST /images/create?fromSrc=http://x/y 501 an.address
+POST /images/no/such/push 501 registries
+POST /images/no/such/tag?repo=x 404 No.such.image
+DELETE /images/no/such 404 No.such.image
+GET /images/get 400 at.least.one
+GET /images/no/such/get 404 No.such.image
+POST /images/prune 200
+GET /images/search 501 registries
+POST /build 501 builds
+POST /build/prune 200
+POST /build/cancel 501 builds
+GET /networks 501 networks
+GET /networks/bridge 501 networks
+GET /networks/nosuch 404 nosuch.not.found
+POST /networks/create 501 networks
+POST /networks/nosuch/connect 501 networks
+POST /networks/nosuch/disconnect 501 networks
+DELETE /networks/nosuch 501 networks
+POST /networks/prune 200
+GET /volumes 501 volumes
+GET /volumes/nosuch 404 no.such.volume
+POST /volumes/create 501 volumes
+PUT /volumes/nosuch 503 swarm
+DELETE /volumes/nosuch 501 volumes
+POST /volumes/prune 200
+GET /swarm 503 swarm
+POST /swarm/init 503 swarm
+GET /services 503 swarm
+GET /tasks/x 503 swarm
+GET /nodes 503 swarm
+GET /secrets 503 swarm
+POST /configs/create 503 swarm
+GET /plugins 200
+GET /plugins/nosuch/json 404 page.not.found
+POST /plugins/pull 501 plugins
+DELETE /plugins/nosuch 501 plugins
+GET /containerss 404 page.not.found
+GET /swarmy 404 page.not.found
+DELETE /containers/json/x 404 page.not.found
+EOF
+}
+
 @test "version and info have every field that the document lists" {
     api GET /version
     jq -e '.ApiVersion=="1.44" and .MinAPIVersion=="1.24" and .Os=="linux" and (.Components[0].Details|map_values(type)|to_entries|all(.value=="string"))' <<<"$BODY"
@@ -147,7 +248,8 @@ message() { jq -r .message <<<"$BODY"; }
 "Cmd":[],"Entrypoint":[""]
 EOF
     json POST /containers/create '{"Image":"busybox","HostConfig":{"NetworkMode":"nosuchnet"}}'
-    [ "$STATUS" = 404 ]
+    [ "$STATUS" = 400 ] # 404 would make clients pull the image
+    [[ $(message) == *"network nosuchnet not found"* ]]
     for later in '"PortBindings":{"80/tcp":[{"HostPort":"80"}]}' '"Binds":["vol:/data"]'; do
         json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
         [ "$STATUS" = 501 ] || { echo "$later: $STATUS"; false; }
@@ -291,12 +393,23 @@ EOF
     api POST "/containers/$ID/start"
     wait $waiter
     jq -e '.StatusCode==5 and .Error==null' "$T/body"
+    # clients before 1.30 know no condition, and get the head with the end
+    api POST "/v1.29/containers/$ID/wait?condition=nonsense"
+    jq -e '.StatusCode==5' <<<"$BODY"
+    create w0 '"Cmd":["sh","-c","sleep 0.4; exit 6"]'
+    api POST "/containers/$ID/start"
+    curl -sN -D "$T/head" -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/v1.29/containers/$ID/wait" &
+    waiter=$!
+    sleep 0.2
+    [ ! -s "$T/head" ]
+    wait $waiter
+    jq -e '.StatusCode==6' "$T/body"
     curl -sN -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=removed" &
     waiter=$!
     sleep 0.2
     api DELETE "/containers/$ID"
     wait $waiter
-    jq -e '.StatusCode==5' "$T/body"
+    jq -e '.StatusCode==6' "$T/body"
 }
 
 @test "a client that gives up waiting leaves no thread behind" {
@@ -357,10 +470,11 @@ EOF
     create one '"Cmd":["sleep","100"],"Labels":{"a":"1","b":"2"},"ExposedPorts":{"80/tcp":{}}'
     one=$ID
     api POST "/containers/one/start"
-    create two '"Cmd":["sh","-c","exit 3"],"Labels":{"a":"2"}'
+    create two "\"Cmd\":[\"sh\",\"-c\",\"exit 3\"],\"Labels\":{\"a\":\"2\"},\"HostConfig\":{\"Binds\":[\"$T/vol:/data\"]}"
     api POST /containers/two/start
     api POST /containers/two/wait
-    create three
+    create three '"HostConfig":{"NetworkMode":"none"}'
+    image=$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)
     names() { jq -r '[.[].Names[0]|ltrimstr("/")]|join(" ")' <<<"$BODY"; }
     filter() { api GET "/containers/json?all=1&filters=$(jq -rn --arg f "$1" '$f|@uri')"; }
     api GET /containers/json
@@ -389,14 +503,33 @@ EOF
 {"ancestor":["busybox"]} three two one
 {"expose":["80"]} one
 {"expose":["79-81/tcp"]} one
-{"network":["bridge"]} three two one
+{"network":["bridge"]} two one
 {"health":["none"]} three two one
+{"health":["healthy"]}
+{"publish":["80"]}
+{"volume":["/data"]} two
+{"volume":["$T/vol"]} two
+{"volume":["/dat"]}
+{"is-task":["false"]} three two one
+{"is-task":["true"]}
+{"isolation":["default"]} three two one
+{"isolation":["hyperv"]}
+{"network":["host","none"]} three
+{"ancestor":["$image"]} three two one
+{"ancestor":["nosuch"]}
+{"status":["paused","restarting","removing","dead"]}
+{"name":["one"],"label":["a"]} one
+{"name":["one"],"label":["a=2"]}
 EOF
     filter '{"nonsense":["x"]}'
     [ "$STATUS" = 400 ]
     [[ $(message) == "invalid filter 'nonsense'" ]]
-    filter '{"status":["nonsense"]}'
-    [ "$STATUS" = 400 ]
+    for f in '{"status":["nonsense"]}' '{"health":["nonsense"]}' '{"exited":["x"]}' '[]' '{"name":1}' '{"name":[1]}'; do
+        filter "$f"
+        [ "$STATUS" = 400 ] || { echo "$f: $STATUS $BODY"; false; }
+    done
+    filter '{"before":["nosuch"]}'
+    [ "$STATUS" = 404 ]
     filter 'not json'
     [ "$STATUS" = 400 ]
     api GET '/containers/json?all=1&filters=%7B%22name%22%3A%5B%22one%22%5D%7D'
@@ -410,7 +543,7 @@ EOF
     api POST "/containers/$ID/wait"
     api GET "/containers/$ID/logs"
     [ "$STATUS" = 400 ]
-    logs() { curl -s --unix-socket "$SOCK" "http://d/containers/$ID/logs?$1" | python3 -c '
+    logs() { curl -s --max-time 20 --unix-socket "$SOCK" "http://d/containers/$ID/logs?$1" | python3 -c '
 import sys
 d = sys.stdin.buffer.read()
 while d:
@@ -423,6 +556,24 @@ while d:
     logs 'stdout=1&timestamps=1' | grep -qE '^1:[0-9-]{10}T[0-9:]{8}\.[0-9]{9}Z out1$'
     [ "$(logs "stdout=1&since=$(($(date +%s) + 100))" | wc -l)" = 0 ]
     [ "$(logs "stdout=1&until=100" | wc -l)" = 0 ]
+    # since and until are of the nanosecond, each with its own record still in
+    create clock '"Cmd":["sh","-c","for i in 1 2 3 4 5; do echo out$i; sleep 0.02; done"]'
+    api POST "/containers/$ID/start"
+    api POST "/containers/$ID/wait"
+    third=$(logs 'stdout=1&timestamps=1' | sed -n '3s/^1:\([^ ]*\) .*/\1/p')
+    [ "$(logs "stdout=1&since=$third" | tr '\n' ' ')" = "1:out3 1:out4 1:out5 " ]
+    [ "$(logs "stdout=1&until=$third" | tr '\n' ' ')" = "1:out1 1:out2 1:out3 " ]
+    [ "$(logs "stdout=1&since=$third&until=$third" | tr '\n' ' ')" = "1:out3 " ]
+    api GET "/containers/$ID/logs?stdout=1&since=yesterday"
+    [ "$STATUS" = 400 ]
+    # a follower ends with its `until`, whether or not the container goes on, and whether or not it says something
+    create endless '"Cmd":["sh","-c","echo first; sleep 1; while echo more; do sleep 0.1; done"]'
+    api POST "/containers/$ID/start"
+    local began=$SECONDS
+    [ "$(logs "stdout=1&follow=1&until=$(date -d '+0.5 seconds' +%s.%N)")" = "1:first" ]
+    [[ $(logs "stdout=1&follow=1&until=$(date -d '+1.5 seconds' +%s.%N)") == *more* ]]
+    [ $((SECONDS - began)) -lt 10 ]
+    api DELETE "/containers/$ID?force=1"
     create follow '"Cmd":["sh","-c","for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done"]'
     api POST "/containers/$ID/start"
     [ "$(logs 'stdout=1&follow=1' | tr -d '\n')" = "1:11:21:31:41:51:6" ]

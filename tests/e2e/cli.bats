@@ -171,9 +171,9 @@ ended() {
     run gorae qqqqqq
     [ "$status" = 1 ]
     [[ $output != *"Did you mean"* ]]
-    run gorae --tlsverify ps
+    run gorae --tlsverify=perhaps ps
     [ "$status" = 125 ]
-    [[ $output == *TLS* ]]
+    [[ $output == *tlsverify*perhaps* ]]
 }
 
 @test "which daemon: -H before GORAE_HOST before DOCKER_HOST; nobody there is exit 1 and says so" {

@@ -40,8 +40,9 @@ lacks() { [[ " $(proposals "$1") " != *" $2 "* ]] || { echo "$1: $(proposals "$1
     is "gorae logs --fol" --follow
     # after the image the words belong to the container's program
     is "gorae run busybox --" ""
+    has "gorae --tls" --tlscacert; has "gorae --tls" --tlsverify
     # a hidden flag is not proposed
-    lacks "gorae --" --tlscert
+    lacks "gorae run --" --disable-content-trust
 }
 
 @test "live names, each where it makes sense" {

@@ -135,3 +135,150 @@ teardown() {
     grep -q "newer gorae" "$T/log"
     [ -d "$T/data/quarantine/container-$id" ]
 }
+
+# fails SENTENCE options…: exit code 1 and that sentence, and the machine as it was
+fails() {
+    local want=$1 before
+    shift
+    before=$(find "$T" -path "$T/out" -prune -o -print | sort)
+    run timeout 20 goraed -H "unix://$SOCK" --data-root "$T/disk/a/data" --exec-root "$T/run/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" "$@"
+    [ "$status" = 1 ] && [[ $output == *"goraed: "*"$want"* ]] || { echo "$status: $output" >&2; return 1; }
+    [ "$(find "$T" -path "$T/out" -prune -o -print | sort)" = "$before" ] || { find "$T" >&2; return 1; }
+}
+
+@test "a disk that is full, read-only, or cannot hold an overlay is named, and a start that fails leaves nothing" {
+    mkdir "$T/disk"
+    mount -t tmpfs -o size=64k none "$T/disk"
+    head -c 100k /dev/zero >"$T/disk/fill" 2>/dev/null || true
+    fails "$T/disk/a/data/lock: no space left on device"
+    umount "$T/disk"
+    mount -t tmpfs -o nr_inodes=6 none "$T/disk"
+    fails "data root $T/disk/a/data, on tmpfs, cannot hold containers: make folder"
+    umount "$T/disk"
+    mount -t tmpfs -o ro none "$T/disk"
+    fails "make folder $T/disk/a: read-only file system"
+    fails "open pid file $T/disk/pid: read-only file system" --pidfile "$T/disk/pid"
+    fails "make folder $T/disk/run: read-only file system" --data-root "$T/new/data" --exec-root "$T/disk/run"
+    umount "$T/disk"
+    mkdir "$T/lower" "$T/upper" "$T/work"
+    mount -t overlay -o "lowerdir=$T/lower,upperdir=$T/upper,workdir=$T/work" none "$T/disk"
+    fails "data root $T/disk/a/data, on overlayfs, cannot hold containers: mount overlay at"
+    umount "$T/disk"
+    # and where the data root was there already, with something in it, that stays
+    mkdir -p "$T/disk/a/data"
+    echo precious >"$T/disk/a/data/other"
+    fails "open pid file $T/nosuch/pid" --pidfile "$T/nosuch/pid"
+    [ "$(cat "$T/disk/a/data/other")" = precious ]
+}
+
+@test "a port that is taken, a path too long, a group that is not there: named, and nothing is left" {
+    python3 -c '
+import socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+open(sys.argv[1], "w").write(str(s.getsockname()[1])); __import__("time").sleep(30)' "$T/port" 3>&- &
+    local other=$!
+    eventually 50 test -s "$T/port"
+    fails "listen on tcp://127.0.0.1:$(cat "$T/port"): address already in use" -H "tcp://127.0.0.1:$(cat "$T/port")"
+    kill "$other"
+    fails "too long" -H "unix://$T/$(printf 'x%.0s' $(seq 120))"
+    fails "--group nosuch: no such group" --group nosuch
+    echo file >"$T/file"
+    fails "make folder $T/file/x: not a directory" --data-root "$T/file/x"
+    fails "open pid file $T/file/x: not a directory" --pidfile "$T/file/x"
+}
+
+@test "a pid file whose pid is another program's now, and a lock file likewise, are no obstacle; the program lives on" {
+    sleep 100 3>&- &
+    local other=$!
+    mkdir -p "$T/data"
+    echo "$other" >"$T/pid"
+    echo "$other" >"$T/data/lock"
+    daemon_start
+    [ "$(cat "$T/pid")" = "$DAEMON" ]
+    [ "$(cat "$T/data/lock")" = "$DAEMON" ]
+    daemon_stop
+    kill -0 "$other"
+    kill "$other"
+    # a daemon that was killed leaves all three behind
+    daemon_start
+    daemon_kill
+    [ -S "$SOCK" ]
+    [ -s "$T/pid" ]
+    daemon_start
+    api GET /_ping
+    [ "$STATUS" = 200 ]
+}
+
+@test "an image's record, the references: set aside and named; the other images and their containers are up" {
+    daemon_start
+    import_busybox
+    printf 'x' >"$T/file"
+    tar -C "$T" -cf - file | gorae import - other:1 >/dev/null
+    gorae create --name web busybox true >/dev/null
+    local bad
+    bad=$(gorae image inspect -f '{{.Id}}' other:1)
+    daemon_stop
+    cp "$T/data/images/refs.json" "$T/refs"
+    truncate -s 20 "$T/data/images/records/${bad#sha256:}.json"
+    daemon_start
+    grep -q "records/${bad#sha256:}.json cannot be read and was moved to $T/data/quarantine/image-${bad#sha256:}" "$T/log"
+    [ "$(gorae images --format '{{.Repository}}:{{.Tag}}')" = busybox:latest ]
+    gorae start -a web
+    daemon_stop
+    for damage in 'truncate -s 20' 'rm -f' 'sh -c "rm \$0; mkfifo \$0"'; do
+        cp "$T/refs" "$T/data/images/refs.json"
+        eval "$damage" "$T/data/images/refs.json"
+        daemon_start
+        [ "$(gorae images -q | wc -l)" = 1 ]
+        gorae start -a web
+        daemon_stop
+        rm -f "$T/data/images/refs.json"
+    done
+    grep -q "refs.json cannot be read and was moved to $T/data/quarantine/image-refs.json" "$T/log"
+}
+
+@test "ready within 100 ms with 100 stopped containers" {
+    daemon_start
+    import_busybox
+    gorae create --name web busybox true >/dev/null
+    local id i
+    id=$(gorae inspect -f '{{.Id}}' web)
+    daemon_stop
+    for i in $(seq 100 199); do
+        cp -a "$T/data/containers/$id" "$T/data/containers/$i${id:3}"
+        sed -i "s/$id/$i${id:3}/g; s/\"web\"/\"web$i\"/" "$T/data/containers/$i${id:3}/config.json"
+    done
+    # The best of five. On a machine that is busy otherwise the clock measures the others; then the daemon's own CPU time counts.
+    local best
+    best=$(for i in 1 2 3 4 5; do
+        python3 - "$SOCK" goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" <<'P'
+import os, socket, subprocess, sys, time
+began = time.monotonic()
+daemon = subprocess.Popen(sys.argv[2:], stderr=subprocess.DEVNULL)
+while True:
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        break
+    except OSError:
+        time.sleep(0.0002)
+s.send(b"GET /containers/json?all=1 HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n")
+answer = b""
+first = 0
+while True:
+    part = s.recv(1 << 20)
+    first = first or time.monotonic()
+    if not part:
+        break
+    answer += part
+assert answer.count(b'"Names":') == 101, answer[:300]
+used = int(open("/proc/%d/schedstat" % daemon.pid).read().split()[0]) / 1e9  # of its first thread, which does all of the start
+busy = os.getloadavg()[0] > os.cpu_count()
+print(round((used if busy else first - began) * 1000))
+daemon.terminate()
+daemon.wait()
+P
+    done | sort -n | head -1)
+    echo "ready after $best ms"
+    [ "$best" -le 100 ]
+}

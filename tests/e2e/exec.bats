@@ -341,10 +341,10 @@ PY
 
 @test "the daemon is killed: the stream goes on, the next daemon knows the exit code, and leaves nothing" {
     # both ends of the stream outlive the daemon: the client asks for the code only at the end
-    mkfifo "$T/word"
-    gorae exec -i cc sh -c 'echo up; read x; echo "got $x"; exit 21' >"$T/up" <"$T/word" 3>&- &
+    mkfifo "$T/typed"
+    gorae exec -i cc sh -c 'echo up; read x; echo "got $x"; exit 21' >"$T/up" <"$T/typed" 3>&- &
     client=$!
-    exec 8>"$T/word"
+    exec 7>"$T/typed"
     eventually 50 grep -q up "$T/up"
     gorae exec -d cc sh -c 'sleep 1; exit 5'
     ended=$(gorae inspect -f '{{index .ExecIDs 1}}' cc)
@@ -355,8 +355,8 @@ PY
     api GET "/exec/$ended/json"
     [ "$(jq -c '[.Running, .ExitCode]' <<<"$BODY")" = '[false,5]' ]
     [ "$(exec_folders | wc -l)" = 1 ]
-    echo word >&8
-    exec 8>&-
+    echo word >&7
+    exec 7>&-
     code=0
     wait "$client" || code=$?
     [ "$code" = 21 ]

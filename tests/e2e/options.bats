@@ -53,12 +53,50 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     refuses '{"log-opts": {"max-size": "big"}}' '"big" is not a size'
     refuses '{"default-ulimits": {"nosuch": {"Soft": 1, "Hard": 1}}}' "nosuch"
     refuses '{"seccomp-profile": "/nosuch/profile"}' "/nosuch/profile"
-    refuses '{"exec-opts": ["native.cgroupdriver=systemd"]}' "only the driver cgroupfs"
+    refuses '{"exec-opts": ["native.cgroupdriver=openrc"]}' "native.cgroupdriver=cgroupfs or systemd is expected"
     refuses '{"runtimes": {"x": {"path": "relative"}}}' 'the runtime x needs an absolute "path"'
     refuses '{"registry-mirrors": ["mirror"]}' "--registry-mirror mirror"
     refuses '{}' "--debug=maybe: true or false is expected" --debug=maybe
     run goraed --log-opt nothing
     [[ $output == *"--log-opt nothing: KEY=VALUE is expected"* ]]
+}
+
+@test "a file that was written for dockerd: what is so anyway is taken, what cannot be had is refused by name" {
+    config '{"storage-driver": "overlay2", "iptables": false, "ip6tables": false, "bridge": "none", "userland-proxy": false, "experimental": false,
+        "features": {"buildkit": false}, "containerd": "/run/containerd.sock", "selinux-enabled": false, "raw-logs": false,
+        "authorization-plugins": [], "userns-remap": "", "max-concurrent-uploads": 5, "max-download-attempts": 5, "live-restore": true}'
+    validate
+    [ "$output" = "configuration OK" ]
+    validate --ipv6=false --ip-masq=false
+    [ "$output" = "configuration OK" ]
+    config '{}'
+    validate -s overlay2 --feature containerd-snapshotter=false --experimental=false
+    [ "$output" = "configuration OK" ]
+    refuses '{"storage-driver": "zfs"}' "--storage-driver zfs: it can only be overlay2"
+    refuses '{"iptables": true}' "--iptables true: it can only be false: Networks come with a later step"
+    refuses '{"bridge": "br0"}' "--bridge br0: it can only be none"
+    refuses '{"features": {"buildkit": false, "containerd-snapshotter": true}}' '--feature {"buildkit":false,"containerd-snapshotter":true}: it can only be false'
+    refuses '{"authorization-plugins": ["x"]}' '--authorization-plugin ["x"]: it can only be empty'
+    refuses '{"userns-remap": "default"}' "--userns-remap default"
+    refuses '{"max-download-attempts": 0}' "--max-download-attempts 0"
+    refuses '{}' "--experimental true: it can only be false" --experimental
+    refuses '{}' '--feature x=true: it can only be false' --feature x=true
+    refuses '{"bip": "10.0.0.1/8", "mtu": 1400}' "don't match any configuration option: bip, mtu"
+}
+
+@test "every option of the issue is in the help, and each of the help is taken from a file by its key" {
+    goraed --help >"$T/help"
+    for option in host data-root exec-root group config-file log-level log-format debug default-runtime add-runtime default-ulimit log-driver \
+        log-opt label init no-new-privileges seccomp-profile default-shm-size exec-opt cgroup-parent registry-mirror insecure-registry \
+        max-concurrent-downloads metrics-addr pidfile shutdown-timeout live-restore validate version; do
+        grep -Eq "^ +(-[a-zA-Z], )?--$option( |\$)" "$T/help" || { echo "--$option is not in the help" >&2; return 1; }
+    done
+    # a key that the table lacks would be refused as unknown; a value of the wrong type is refused as such, or for its value
+    for key in hosts data-root exec-root group log-level log-format debug default-runtime runtimes default-ulimits log-driver log-opts labels init \
+        no-new-privileges seccomp-profile default-shm-size exec-opts cgroup-parent registry-mirrors insecure-registries max-concurrent-downloads \
+        metrics-addr pidfile shutdown-timeout live-restore; do
+        refuses "{\"$key\": null}" "\"$key\" must be"
+    done
 }
 
 @test "what containers get that do not say otherwise" {
@@ -79,6 +117,35 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     gorae rm plain own
 }
 
+@test "info shows what was set, to our client and to the stock one; the socket belongs to the group" {
+    printf '{"defaultAction": "SCMP_ACT_ALLOW"}' >"$T/profile"
+    getent group daemon >/dev/null
+    daemon_start --group daemon --label room=9 --log-driver local --no-new-privileges --seccomp-profile "$T/profile" --default-cgroupns-mode private \
+        --live-restore --debug --registry-mirror https://mirror.example --insecure-registry here:5000 --insecure-registry 10.0.0.0/8 \
+        --add-runtime "other=$(command -v gorae-runtime)" --default-runtime other
+    [ "$(stat -c '%G %a' "$SOCK")" = "daemon 660" ]
+    cat >"$T/format" <<'F'
+{{range .SecurityOptions}}{{println .}}{{end}}{{.LoggingDriver}} {{.CgroupDriver}} {{.LiveRestoreEnabled}} {{.Debug}}
+{{.DefaultRuntime}} {{json .Runtimes}}
+{{json .Labels}} {{json .RegistryConfig.Mirrors}} {{json .RegistryConfig.IndexConfigs}} {{json .RegistryConfig.InsecureRegistryCIDRs}}
+F
+    shows() {
+        "$@" --format "$(cat "$T/format")" >"$T/info"
+        grep -qx 'name=seccomp,profile=custom' "$T/info"
+        grep -qx 'name=no-new-privileges' "$T/info"
+        grep -qx 'name=cgroupns' "$T/info"
+        grep -qx 'local cgroupfs true true' "$T/info"
+        grep -q '^other .*"other":{"path":"/' "$T/info"
+        grep -q '^\["room=9"\] \["https://mirror.example/*"\] .*here:5000.*10.0.0.0/8' "$T/info"
+    }
+    shows gorae info
+    if command -v docker >/dev/null; then DOCKER_HOST=$GORAE_HOST shows docker info; fi
+    daemon_stop
+    daemon_start --seccomp-profile unconfined
+    [ "$(gorae info --format '{{json .SecurityOptions}}')" = '["name=seccomp,profile=unconfined"]' ] ||
+        [ "$(gorae info --format '{{json .SecurityOptions}}')" = '["name=seccomp,profile=unconfined","name=cgroupns"]' ]
+}
+
 @test "SIGHUP: what can change changes, the rest is named, and a broken file changes nothing" {
     config '{"labels": ["a=1"], "data-root": "'"$T"'/data", "shutdown-timeout": 5}'
     "${GORAED:-goraed}" -H "unix://$SOCK" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" --config-file "$T/daemon.json" 2>"$T/log" 3>&- &
@@ -86,18 +153,36 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     [ "$(gorae info --format '{{json .Labels}}')" = '["a=1"]' ]
     local since
     since=$(date +%s.%N)
-    config '{"labels": ["a=2"], "debug": true, "data-root": "/elsewhere"}'
+    printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v gorae-runtime)" >"$T/other"
+    chmod +x "$T/other"
+    config '{"labels": ["a=2"], "debug": true, "data-root": "/elsewhere", "default-runtime": "other",
+        "runtimes": {"other": {"path": "'"$T"'/other", "runtimeArgs": ["--debug"]}}}'
     kill -HUP "$(cat "$T/pid")"
     logged "reloaded; changed: .*labels.*; changed at the next start only: data-root"
     [ "$(gorae info --format '{{json .Labels}} {{.Debug}}')" = '["a=2"] true' ]
     [ "$(gorae info --format '{{.DockerRootDir}}')" = "$T/data" ]
-    gorae events --since "$since" --until "$(date +%s.%N)" --filter type=daemon --format '{{.Action}}' | grep -qx reload
+    gorae events --since "$since" --until "$(date +%s.%N)" --filter type=daemon --format '{{.Action}} {{json .Actor.Attributes}}' >"$T/events"
+    sed -n 's/^reload //p' "$T/events" | jq -e '."default-runtime" == "other" and .labels == "[\"a=2\"]" and (.name | length) > 0'
+    # a runtime that the reload brought, as the default, with its arguments; and one that it takes away
+    [ "$(gorae info --format '{{.DefaultRuntime}} {{.Runtimes.other.path}} {{json .Runtimes.other.runtimeArgs}}')" = "other $T/other [\"--debug\"]" ]
+    import_busybox
+    gorae run --name web busybox true
+    [ "$(gorae inspect -f '{{.HostConfig.Runtime}}' web)" = other ]
+    config '{"labels": ["a=2"], "debug": true, "data-root": "/elsewhere"}'
+    : >"$T/log"
+    kill -HUP "$(cat "$T/pid")"
+    logged "reloaded; changed: .*default-runtime, runtimes"
+    run gorae start web
+    [[ $output == *"runtime other of container "*" is not known to this daemon"* ]]
+    run gorae create --runtime other busybox true
+    [[ $output == *"Unknown runtime specified other"* ]]
+    gorae rm web >/dev/null
     config '{"labels": ["a=3"], "debug": tru'
     kill -HUP "$(cat "$T/pid")"
     logged "reload: configuration file .*line 1 column.*the old settings stay"
     [ "$(gorae info --format '{{json .Labels}}')" = '["a=2"]' ]
     kill -USR1 "$(cat "$T/pid")"
-    logged "thread $(cat "$T/pid"): system call"
+    logged "thread $(cat "$T/pid"): .*system call"
 }
 
 @test "the daemon's log as JSON" {
@@ -183,6 +268,12 @@ P
     NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 daemon_start
     eventually 40 grep -q WATCHDOG=1 "$T/told"
     [ "$(head -1 "$T/told")" = READY=1 ]
+    # and under constant traffic, too: 2 s of requests are ten halves of the watchdog's time
+    local before until
+    before=$(grep -c WATCHDOG=1 "$T/told")
+    until=$((SECONDS + 2))
+    while [ "$SECONDS" -le "$until" ]; do gorae version >/dev/null; done
+    [ "$(grep -c WATCHDOG=1 "$T/told")" -ge $((before + 4)) ]
     daemon_stop
     eventually 40 grep -qx STOPPING=1 "$T/told"
     kill "$manager"

@@ -121,6 +121,35 @@ is() { [ "$(state)" = "$1" ] || { echo "$(state), not $1" >&2; return 1; }; }
     eventually 50 sh -c '[ "$(gorae inspect -f "{{.State.Status}}" other)" = restarting ]'
 }
 
+@test "a reboot: nothing runs, nothing of /run is left, and those come back that were up and shall be" {
+    for policy in always unless-stopped on-failure no; do
+        gorae run -d --name "up-$policy" --restart "$policy" busybox sleep 1000 >/dev/null
+        gorae run -d --name "stopped-$policy" --restart "$policy" busybox sleep 1000 >/dev/null
+        gorae stop -t 0 "stopped-$policy" >/dev/null
+        gorae create --name "new-$policy" --restart "$policy" busybox sleep 1000 >/dev/null
+    done
+    gorae run -d --rm --name gone busybox sleep 1000 >/dev/null
+    # what a power cut does: every process, every mount, every control group, and /run
+    local pids
+    pids=$(for c in $(gorae ps -q); do
+        pid=$(gorae inspect -f '{{.State.Pid}}' "$c")
+        ps -o ppid= -p "$pid"
+        echo "$pid"
+    done)
+    daemon_kill
+    kill -KILL $pids
+    for m in $(grep -F "$T" /proc/self/mounts | cut -d' ' -f2 | sort -r); do eventually 50 umount "$m"; done
+    eventually 50 sh -c "find /sys/fs/cgroup -depth -type d -path '*$CGROUP*' -exec rmdir {} + ; ! find /sys/fs/cgroup -type d -path '*$CGROUP*' | grep -q ."
+    rm -rf "$T/exec" "$SOCK" "$T/pid"
+    daemon_start
+    eventually 80 sh -c '[ "$(gorae ps --format "{{.Names}}" | sort | paste -sd " ")" = "stopped-always stopped-on-failure up-always up-on-failure up-unless-stopped" ]'
+    sleep 0.3
+    [ "$(gorae ps --format '{{.Names}}' | sort | paste -sd ' ')" = "stopped-always stopped-on-failure up-always up-on-failure up-unless-stopped" ]
+    [ "$(gorae inspect -f '{{.State.Status}} {{.State.ExitCode}}' up-no)" = "exited 255" ]
+    never gorae inspect gone
+    gorae rm -f $(gorae ps -aq) >/dev/null
+}
+
 @test "a restart that cannot start is not repeated, and says why" {
     mkdir "$T/bind"
     gorae run -d --name web --restart always --mount "type=bind,src=$T/bind,dst=/b" busybox sh -c 'sleep 0.5; exit 1' >/dev/null

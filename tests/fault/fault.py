@@ -402,7 +402,7 @@ def points():
     found = set()
     for f in glob.glob(REPO + "/src/*/*.c"):
         with open(f) as src:
-            found.update(re.findall(r'FAULT\("([a-z.-]+)"\)', src.read()))
+            found.update(re.findall(r'FAULT\("([^"]+)"\)', src.read()))
     return sorted(found)
 
 

@@ -11,11 +11,11 @@ breach() { echo "law: $*"; bad=1; }
 declare -A may=(
     [base]="" [wire]="base" [cli]="base wire" [api]="base wire engine build image net" [engine]="base image net"
     [image]="base" [build]="base engine image" [net]="base" [shim]="base wire" [runtime]="base" [archive]="base"
-    [init]=""
+    [tlspipe]="base" [init]="" [doctor]="base"
 )
 while IFS=: read -r file line text; do
     from=${file#src/}; from=${from%%/*}
-    to=$(sed -E 's/.*"([a-z]+)\/.*/\1/' <<<"$text")
+    to=${text#*\"}; to=${to%%/*}
     [ "$to" = "$from" ] && continue
     if [ -z "${may[$from]+x}" ]; then breach "$file: module $from is not in the house"; continue; fi
     case " ${may[$from]} " in *" $to "*) ;; *) breach "$file:$line: $from may not include $to" ;; esac
@@ -34,7 +34,7 @@ done < <(find src chapters exercises \( -name '*.c' -o -name '*.h' \) -print0 2>
 whole() { cat "$@" 2>/dev/null | wc -l; }
 total=$(whole src/{api,engine,image,net,build,base}/*.[ch] src/wire/{http,frame}*.[ch])
 [ "$total" -le 25000 ] || breach "src: the daemon's modules have $total lines; the engine whole has at most 25,000"
-for module in cli runtime shim archive init; do
+for module in cli runtime shim archive init doctor tlspipe; do
     n=$(whole src/$module/*.[ch])
     [ "$n" -le 12000 ] || breach "src/$module: $n lines; a program's own module has at most 12,000"
 done
@@ -75,12 +75,39 @@ forbid 'strcpy\(' 'strcpy is banned' 'src/base/clock\.c'
 forbid 'SYS_openat2|openat2\(' 'openat2 has one door, base/rootpath' 'src/base/rootpath\.c'
 forbid '(fork|vfork|setns|chroot)\(' 'only the runtime and the archive worker fork, enter namespaces or change root' \
     'src/(base/spawn\.c|init/main\.c|runtime/[a-z_]*\.[ch]|archive/[a-z_]*\.[ch])'
-forbid 'exit\(' 'library code never exits' 'src/(api|cli|shim|init|runtime|archive)/[a-z_]*\.[ch]'
+forbid 'exit\(' 'library code never exits' 'src/(api|cli|shim|init|runtime|archive|tlspipe)/[a-z_]*\.[ch]'
 # A state of a container changes in one place, which asks the machine; and where it is read from disk.
-forbid 'c->state = ' 'ask machine_next()' 'src/(engine/(record|engine)\.c|(api|cli|image|shim|runtime|archive|wire|base)/[a-z_]*\.[ch])'
-while IFS= read -r -d '' file; do
-    head -c 2 "$file" | grep -q '/\*' || breach "$file: a file opens with what it is"
-done < <(find src \( -name '*.c' -o -name '*.h' \) -print0)
+forbid 'c->state = ' 'ask machine_next()' 'src/(engine/(record|engine)\.c|(api|cli|image|shim|runtime|archive|wire|base|tlspipe)/[a-z_]*\.[ch])'
+while read -r file; do
+    breach "$file: a file opens with what it is"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | xargs -0 awk 'FNR == 1 && !/^\/\*/ { print FILENAME }')
+
+# --- what to read next ----------------------------------------------------------------------------------------------
+# A file that an essay sends its reader to is there.
+while read -r file next; do
+    case "$next" in */*) path=src/$next ;; *) path=${file%/*}/$next ;; esac
+    [ -e "$path" ] || breach "$file: read next: there is no $next"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
+    FNR == 1 { on = 0 }
+    /Read next/ { on = 1; sub(/^.*Read next/, "") }
+    on {
+        end = /\*\//
+        sub(/\*\/.*$/, "")
+        while (match($0, /[a-z0-9_]+(\/[a-z0-9_]+)?\.[ch]/)) {
+            print FILENAME, substr($0, RSTART, RLENGTH)
+            $0 = substr($0, RSTART + RLENGTH)
+        }
+        if (end) on = 0
+    }')
+# The reading order of the README: the essay of each file names the next, so that nobody has to go back to the list.
+before=
+while read -r file; do
+    name=${file#src/}
+    [ "${file%/*}" != "${before%/*}" ] || name=${file##*/}
+    [ -z "$before" ] || sed '/\*\//q' "$before" | grep -qE "(^|[^a-z_/])$name([^a-z_]|\$)" ||
+        breach "$before: the README goes on with $file, its essay does not"
+    before=$file
+done < <(grep -oE '^\| [0-9]+ \| `src/[a-z_/]+\.c`' README.md 2>/dev/null | grep -oE 'src/[a-z_/]+\.c')
 
 # --- top level ------------------------------------------------------------------------------------------------------
 for x in *; do

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 2
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 bad=0
-fresh() { rm -rf "${copy:?}"/*; mkdir "$copy/src"; cp -r src/. "$copy/src/"; }
+fresh() { rm -rf "${copy:?}"/*; mkdir "$copy/src"; cp -r src/. "$copy/src/"; cp README.md "$copy/"; }
 expect() { # what, text that must be reported
     tests/lint/laws.sh "$copy" 2>&1 | grep -qF -- "$2" || { echo "laws_test: not seen: $1"; bad=1; }
 }
@@ -19,6 +19,8 @@ fresh; printf '/* x */\nvoid f(void)\n{\n    exit(1);\n}\n' >"$copy/src/engine/f
 fresh; printf '/* x */\nint f(void)\n{\n    return fork();\n}\n' >"$copy/src/engine/f.c"; expect "a fork in the daemon" "only the runtime"
 fresh; echo 'int x;' >"$copy/src/base/f.c"; expect "a file that does not say what it is" "opens with what it is"
 fresh; printf '/* x */\nvoid f(struct container *c)\n{\n    c->state = STATE_DEAD;\n}\n' >"$copy/src/engine/f.c"; expect "a state set by hand" "ask machine_next"
+fresh; sed -i '1s,^/\*,/* Read next: nowhere.c. */ /*,' "$copy/src/base/err.c"; expect "a way that leads nowhere" "there is no nowhere.c"
+fresh; sed -i 's,src/engine/start.c,src/engine/stop.c,' "$copy/README.md"; expect "a reading order that the essays do not follow" "goes on with src/engine/stop.c"
 fresh; touch "$copy/junk"; expect "a stranger at the top" "does not belong at the top"
 # and the rows of known attacks (rows.sh): one without a test, one without a control
 mkdir "$copy/tests" && cp -r tests/e2e "$copy/tests/"

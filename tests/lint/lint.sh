@@ -39,7 +39,7 @@ tidy() {
 
 part format clang-format-14 --dry-run --Werror "${all[@]}"
 part laws tests/lint/laws.sh
-part "shell scripts" shellcheck -S warning tests/*.sh tests/*/*.sh .ci/run
+part "shell scripts" shellcheck -S warning tests/*.sh tests/*/*.sh tests/vm/guest/*.sh .ci/run
 part "gcc -Werror" warnings gcc
 part "clang -Werror" warnings clang-14
 part cppcheck check_cppcheck

@@ -584,14 +584,14 @@ START_TEST(story)
     json_array_append_new(spans, span("goraed", 20, 3, "start the shim", 35, 60, ""));
     json_array_append_new(spans,
                           span("gorae", 10, 4, "receive the response", 70, 80, "HTTP/1.1 204 No Content\r\n\r\n"));
-    struct story s = {spans, true, 0, 0, 80};
+    struct story s = {.spans = spans, .traced = true, .end = 80};
     ck_assert_int_eq(story_time(&s, 2), 20);
     ck_assert_int_eq(story_time(&s, 3), 40); /* 20 to 60: what overlaps counts once */
     ck_assert_int_eq(story_time(&s, 0), 70); /* nothing from 60 to 70 */
     autofree char *dot = drawn(&s, false), *shape = drawn(&s, true);
-    ck_assert_ptr_nonnull(strstr(dot, "gorae (pid 10)"));
+    ck_assert_ptr_nonnull(strstr(dot, "the client, gorae\\npid 10"));
     ck_assert_ptr_nonnull(
-        strstr(dot, "goraed (pid 20)\\n\\n3  does the work:\\lparse the request\\lstart the shim\\l"));
+        strstr(dot, "the daemon, goraed\\npid 20\\n\\n3  does the work:\\lparse the request\\lstart the shim\\l"));
     ck_assert_ptr_nonnull(strstr(dot, "POST /v1.44/containers/0123456789ab/start\\l     0.00 ms"));
     ck_assert_ptr_nonnull(strstr(dot, "gorae start \\\"x\\\"\\l"));
     ck_assert_ptr_nonnull(strstr(shape, "POST /v1.44/containers/ID/start\\l\"]"));

@@ -270,8 +270,8 @@ START_TEST(cgroup_paths)
     struct cgroup cg, again;
     static const char *const bad[] = {"/a/../b", "../x", "/..", "a/..", "system.slice:gorae:x"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        ck_assert_msg(cgroup_find(&cg, bad[i], "id", &e) == -1, "%s was taken", bad[i]);
-    if (cgroup_find(&cg, "/gorae-unit/..x", "id", &e) < 0)
+        ck_assert_msg(cgroup_find(&cg, &rt, bad[i], "id", &e) == -1, "%s was taken", bad[i]);
+    if (cgroup_find(&cg, &rt, "/gorae-unit/..x", "id", &e) < 0)
         return; /* no control groups here */
     for (size_t i = 0; i < cg.n; i++) {
         ck_assert(str_starts(cg.dir[i].path, cg.dir[i].mount));
@@ -283,8 +283,37 @@ START_TEST(cgroup_paths)
     ck_assert_str_eq(again.dir[0].path, cg.dir[0].path);
     cgroup_release(&again);
     cgroup_release(&cg);
-    ck_assert_int_eq(cgroup_find(&cg, NULL, "theid", &e), 0);
+    ck_assert_int_eq(cgroup_find(&cg, &rt, NULL, "theid", &e), 0);
     ck_assert(str_ends(cg.dir[0].path, "/theid"));
+    cgroup_release(&cg);
+}
+END_TEST
+
+START_TEST(cgroup_scopes)
+{
+    const struct runtime systemd = {.log = -1, .systemd = true};
+    struct err e = {0};
+    struct cgroup cg, again;
+    static const char *const bad[] = {"/gorae/x",       "a.slice:b",     "a.slice:b:c:d",     "a:b:c",
+                                      "a--b.slice:c:d", "a.slice/x:b:c", "a.slice:b:../../c", "a.slice:b:"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_msg(cgroup_find(&cg, &systemd, bad[i], "id", &e) == -1, "%s was taken", bad[i]);
+    if (cgroup_find(&cg, &systemd, "lab-room9.slice:gorae:x", "id", &e) < 0)
+        return; /* no control groups here */
+    ck_assert_str_eq(cg.scope.unit, "gorae-x.scope");
+    ck_assert_str_eq(cg.scope.slice, "lab-room9.slice");
+    for (size_t i = 0; i < cg.n; i++)
+        ck_assert(str_ends(cg.dir[i].path, "/lab.slice/lab-room9.slice/gorae-x.scope"));
+    json_auto_t *j = cgroup_to_json(&cg);
+    ck_assert_int_eq(cgroup_from_json(&again, j, &e), 0);
+    ck_assert_str_eq(again.scope.unit, "gorae-x.scope");
+    cgroup_release(&again);
+    cgroup_release(&cg);
+    ck_assert_int_eq(cgroup_find(&cg, &systemd, NULL, "theid", &e), 0);
+    ck_assert(str_ends(cg.dir[0].path, "/system.slice/gorae-theid.scope"));
+    cgroup_release(&cg);
+    ck_assert_int_eq(cgroup_find(&cg, &systemd, "-.slice::x", "theid", &e), 0);
+    ck_assert_str_eq(cg.scope.path, "/x.scope");
     cgroup_release(&cg);
 }
 END_TEST
@@ -508,6 +537,7 @@ int main(void)
     tcase_add_test(c, plan_sysctls);
     tcase_add_test(c, plan_limits);
     tcase_add_test(c, cgroup_paths);
+    tcase_add_test(c, cgroup_scopes);
     tcase_add_test(c, limit_without_controller);
     tcase_add_test(c, limits_of_version_2);
     tcase_add_test(c, changing_limits_is_all_or_nothing);

@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# The stock clients at the desk of a fleet: docker with contexts that gorae made, and docker-compose against a machine that
+# is not this one.
+load ../e2e/lib
+load ../e2e/fleet
+
+setup_file() {
+    fleet_start
+    local i
+    for i in 1 2 3; do gorae context create "lab$i" --docker "host=tcp://$(address $i):$FLEET_PORT"; done
+}
+teardown_file() { fleet_stop; }
+
+@test "the stock client goes round the same contexts" {
+    need docker
+    local c
+    for c in $(docker context ls -q | grep ^lab); do
+        run at_desk docker -c "$c" run --rm -i busybox sh -c 'cat; exit 4' <<<"$c"
+        [ "$status" = 4 ]
+        [ "$output" = "$c" ]
+    done
+    [ "$c" = lab3 ]
+}
+
+@test "docker-compose up, ps, logs, down, on another machine" {
+    need docker-compose
+    mkdir "$BASE/project"
+    cat >"$BASE/project/docker-compose.yml" <<'YAML'
+version: "2.4"
+services:
+  one:
+    image: busybox
+    network_mode: none
+    command: sh -c "echo from one; sleep 1000"
+    stop_grace_period: 1s
+  two:
+    image: busybox
+    network_mode: none
+    command: sleep 1000
+    stop_grace_period: 1s
+    depends_on: [one]
+YAML
+    cd "$BASE/project"
+    DOCKER_HOST=tcp://$(address 2):$FLEET_PORT
+    export DOCKER_HOST
+    at_desk docker-compose --no-ansi up -d
+    [ "$(at_desk gorae -H "$DOCKER_HOST" ps --format '{{.Names}}' | sort | xargs)" = "project_one_1 project_two_1" ]
+    [ -z "$(at_desk gorae -c lab1 ps -q)" ]
+    eventually 50 sh -c 'nsenter --net="/run/netns/$1" docker-compose --no-ansi logs one | grep -q "from one"' - "$(ns desk)"
+    at_desk docker-compose --no-ansi down
+    [ -z "$(at_desk gorae -H "$DOCKER_HOST" ps -aq)" ]
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# ssh:// through a real sshd on loopback, private in all it has: key, port, authorized_keys. Both clients, ours and the
+# stock one; each way in which a login can fail.
+load ../e2e/lib
+
+setup_file() {
+    command -v sshd >/dev/null || return 0
+    daemon_dirs
+    daemon_start
+    import_busybox
+    unset GORAE_HOST
+    mkdir "$T/ssh" "$T/bin"
+    made_run=
+    [ -d /run/sshd ] || { mkdir -m 755 /run/sshd; made_run=yes; }
+    export made_run
+    ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
+    ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/key"
+    ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/other"
+    cp "$T/ssh/key.pub" "$T/ssh/authorized"
+    ln -s "$GORAE_BUILD/bin/gorae" "$T/bin/docker" # what the stock client runs at the far end
+    PORT=$(free_port)
+    export PORT
+    sshd_start "$GORAE_BUILD/bin:$T/bin:/usr/bin:/bin"
+    # A real ssh, but not with root's own configuration: that would leave a host's key in root's known_hosts.
+    cat >"$T/bin/ssh" <<'SSH'
+#!/bin/sh
+exec /usr/bin/ssh -F "$T/ssh/client" "$@"
+SSH
+    chmod +x "$T/bin/ssh"
+    client_config "$T/ssh/key"
+    echo "[127.0.0.1]:$PORT $(cat "$T/ssh/host.pub")" >"$T/ssh/known"
+    export FAR=ssh://root@127.0.0.1:$PORT$SOCK
+    export PATH=$T/bin:$PATH
+}
+teardown_file() {
+    [ -n "$T" ] || return 0
+    sshd_stop
+    [ -z "$made_run" ] || rmdir /run/sshd
+    daemon_stop
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+setup() { need sshd; }
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+sshd_start() { # the PATH of a login
+    cat >"$T/ssh/sshd" <<CONF
+Port $PORT
+ListenAddress 127.0.0.1
+HostKey $T/ssh/host
+PidFile $T/ssh/pid
+AuthorizedKeysFile $T/ssh/authorized
+PermitRootLogin yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+StrictModes no
+PrintMotd no
+PrintLastLog no
+SetEnv PATH=$1
+CONF
+    /usr/sbin/sshd -f "$T/ssh/sshd" -E "$T/ssh/log" 3>&-
+    eventually 50 test -s "$T/ssh/pid"
+}
+sshd_stop() {
+    kill "$(cat "$T/ssh/pid")"
+    eventually 50 never test -e "$T/ssh/pid"
+}
+client_config() { # the key
+    cat >"$T/ssh/client" <<CONF
+IdentityFile $1
+IdentitiesOnly yes
+UserKnownHostsFile $T/ssh/known
+GlobalKnownHostsFile /dev/null
+CONF
+}
+fails_with() { # words of the sentence, command…
+    local want=$1
+    shift
+    run "$@"
+    [ "$status" -ne 0 ]
+    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
+}
+no_ssh_left() { never pgrep -f "$T/ssh/client"; }
+
+@test "ours: ps, run -i with its end of input and exit code, exec, and no ssh afterwards" {
+    gorae -H "$FAR" run -d --name far busybox sh -c 'echo one; sleep 1000'
+    [ "$(gorae -H "$FAR" ps --format '{{.Names}}')" = far ]
+    run gorae -H "$FAR" run --rm -i busybox sh -c 'cat; exit 7' <<<hello
+    [ "$status" = 7 ]
+    [ "$output" = hello ]
+    [ "$(echo x | gorae -H "$FAR" exec -i far cat)" = x ]
+    no_ssh_left
+}
+
+@test "the stock client, whose far end is 'docker system dial-stdio'" {
+    need docker
+    [ "$(docker -H "$FAR" ps --format '{{.Names}}')" = far ]
+    run docker -H "$FAR" run --rm -i busybox sh -c 'cat; exit 7' <<<hello
+    [ "$status" = 7 ]
+    [ "$output" = hello ]
+}
+
+@test "a context with ssh://, made by one client and used by the other" {
+    need docker
+    gorae context create mine --docker "host=$FAR"
+    [ "$(docker -c mine ps --format '{{.Names}}')" = far ]
+    docker context create theirs --docker "host=$FAR"
+    [ "$(gorae -c theirs ps --format '{{.Names}}')" = far ]
+}
+
+@test "a client that is killed leaves neither ssh nor what ran at the far end" {
+    gorae -H "$FAR" logs -f far >"$T/out" 3>&- &
+    local client=$!
+    eventually 100 grep -q one "$T/out"
+    pgrep -f "$T/ssh/client"
+    kill -KILL "$client"
+    eventually 100 no_ssh_left
+    eventually 100 never pgrep -f "$SOCK system dial-stdio"
+}
+
+@test "the login is refused" {
+    client_config "$T/ssh/other"
+    fails_with "the login was refused: ssh must get in without asking" gorae -H "$FAR" ps
+    client_config "$T/ssh/key"
+}
+
+@test "the host is unknown; its key has changed" {
+    mv "$T/ssh/known" "$T/ssh/known.good"
+    fails_with "the host's key is not known yet: log in once with ssh" gorae -H "$FAR" ps
+    echo "[127.0.0.1]:$PORT $(cat "$T/ssh/other.pub")" >"$T/ssh/known"
+    fails_with "the host's key is not the one that known_hosts has" gorae -H "$FAR" ps
+    mv "$T/ssh/known.good" "$T/ssh/known"
+}
+
+@test "nobody listens there; there is no such host" {
+    fails_with "ssh could not connect (ssh: connect to host 127.0.0.1 port 1: Connection refused)" gorae -H ssh://root@127.0.0.1:1 ps
+    fails_with "there is no host of that name" gorae -H ssh://no-such-host.invalid ps
+}
+
+@test "the connection is cut in mid-stream: said, and nothing stuck" {
+    gorae -H "$FAR" logs -f far >"$T/out" 2>"$T/err" 3>&- &
+    local client=$! code=0 session
+    eventually 100 grep -q one "$T/out"
+    for session in $(pgrep -P "$(cat "$T/ssh/pid")"); do kill -KILL "$session"; done
+    wait "$client" || code=$?
+    [ "$code" = 1 ]
+    grep -qF "lost the connection to the daemon at $FAR: ssh has ended (" "$T/err"
+    no_ssh_left
+}
+
+@test "no gorae at the far end" {
+    sshd_stop
+    sshd_start /usr/bin:/bin
+    fails_with '"gorae system dial-stdio" cannot be run there' gorae -H "$FAR" ps
+    sshd_stop
+    sshd_start "$GORAE_BUILD/bin:$T/bin:/usr/bin:/bin"
+    gorae -H "$FAR" rm -f far
+}
