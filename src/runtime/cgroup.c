@@ -81,6 +81,22 @@ static char *join(const char *mount, const char *root, const char *own, const ch
     return str_printf("%s/%s%s%s", mount, own, *own ? "/" : "", want);
 }
 
+static void drop_dirs(struct cgroup *cg)
+{
+    for (; cg->n > 0; cg->n--) {
+        free(cg->dir[cg->n - 1].controllers);
+        free(cg->dir[cg->n - 1].mount);
+        free(cg->dir[cg->n - 1].path);
+    }
+}
+
+void cgroup_release(struct cgroup *cg)
+{
+    drop_dirs(cg);
+    scope_release(&cg->scope);
+    *cg = (struct cgroup){0};
+}
+
 /* The first whole lines of mountinfo, at most `most` bytes. @return the caller's, or NULL */
 static char *read_mounts(size_t most, struct err *e)
 {
@@ -133,8 +149,7 @@ static int find_v1(struct cgroup *cg, const char *want, const char *self, struct
         autofree char *mountinfo = read_mounts(most[i], e);
         if (!mountinfo)
             return -1;
-        cgroup_release(cg); /* of a first try */
-        cg->version = 1;
+        drop_dirs(cg); /* of a first try */
         all = find_trees(cg, want, self, mountinfo);
     }
     return cg->n > 0 ? 0 : err_set(e, ERR_SYSTEM, "no control group tree is mounted below " CGROUP_ROOT);
@@ -184,17 +199,6 @@ int cgroup_find(struct cgroup *cg, const struct runtime *rt, const char *want, c
         return -1;
     cg->version = fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
     return cg->version == 2 ? find_v2(cg, want, self, e) : find_v1(cg, want, self, e);
-}
-
-void cgroup_release(struct cgroup *cg)
-{
-    for (size_t i = 0; i < cg->n; i++) {
-        free(cg->dir[i].controllers);
-        free(cg->dir[i].mount);
-        free(cg->dir[i].path);
-    }
-    scope_release(&cg->scope);
-    *cg = (struct cgroup){0};
 }
 
 json_t *cgroup_to_json(const struct cgroup *cg)
