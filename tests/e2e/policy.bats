@@ -45,7 +45,7 @@ is() { [ "$(state)" = "$1" ] || { echo "$(state), not $1" >&2; return 1; }; }
     run timeout 20 gorae attach web
     [ "$status" = 1 ]
     run gorae rm web
-    [[ $output == *"cannot remove a restarting container"* ]]
+    [[ $output == *"cannot remove a restarting container"* ]] || { echo "$output"; false; }
     gorae rm -f web
     [ -z "$(gorae ps -aq)" ]
 }
