@@ -94,7 +94,7 @@ static void thaw(struct engine *en, struct container *c)
  * then its exit is on the way. */
 static int stop_running(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
-    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING, e);
+    struct waiter *w = waiter_new(en, c, WAIT_DOWN, e);
     if (!w)
         return -1;
     struct err why = {0};
@@ -152,7 +152,7 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
         container_put(en, c);
         return 0;
     }
-    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
+    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_DOWN, e) : NULL;
     if (signal == SIGKILL && !w) {
         container_put(en, c);
         return -1;
