@@ -31,7 +31,7 @@ from acks import Promises
 from disk import Disk
 
 SILENT_MAX = 300  # seconds without a word on port or console; a busy host makes a step of two seconds one of a hundred
-BOOT_MAX = 900
+BOOT_MAX = 1500
 DEAD = re.compile(r"Kernel panic|emergency mode|Freezing execution|end Kernel panic|Give root password|BUG: ")
 FIRST = ["install", "service", "limits", "life", "apparmor", "systemd-cgroup", "before-reboot"]
 LAST = ["upgrade", "remove"]
