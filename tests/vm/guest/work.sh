@@ -50,6 +50,7 @@ images() {
         asked image "$name:1" -- gorae import tree.tar "$name:1"
         asked image "$name:2" -- gorae tag "$name:1" "$name:2"
         [ $((i % 3)) != 0 ] || asked untag "$name:1" -- gorae rmi "$name:1"
+        sleep $((RANDOM % 4))
     done
 }
 
