@@ -150,21 +150,17 @@ static const struct flag attach_flags[] = {
 };
 
 const struct command command_start = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Start stopped containers",
     .flags = start_flags,
     .options = sizeof(struct join_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = start,
 };
 
 const struct command command_attach = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Connect this terminal to a running container",
     .flags = attach_flags,
     .options = sizeof(struct join_options),
-    .least = 1,
-    .most = 1,
     .run = attach,
 };

@@ -102,27 +102,21 @@ static const struct flag commit_flags[] = {
 };
 
 const struct command command_export = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Write all files of a container into a tar archive",
     .flags = export_flags,
     .options = sizeof(struct export_options),
-    .least = 1,
-    .most = 1,
     .run = export,
 };
 const struct command command_diff = {
     .usage = "CONTAINER",
     .summary = "List the files that a container has added (A), changed (C) or deleted (D)",
-    .least = 1,
-    .most = 1,
     .run = diff,
 };
 const struct command command_commit = {
-    .usage = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+    .usage = "CONTAINER [REPOSITORY[:TAG]]",
     .summary = "Make an image of a container's changes",
     .flags = commit_flags,
     .options = sizeof(struct commit_options),
-    .least = 1,
-    .most = 2,
     .run = commit,
 };

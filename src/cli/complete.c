@@ -97,8 +97,6 @@ static const char *usage_word(const char *usage, size_t n, size_t *ret_len)
 {
     const char *word = "";
     *ret_len = 0;
-    if (str_starts(usage, "[OPTIONS]"))
-        usage += strlen("[OPTIONS]");
     for (size_t i = 0; i <= n; i++) {
         usage += strspn(usage, " ");
         size_t k = strcspn(usage, " ");
@@ -115,7 +113,7 @@ static void propose_argument(struct cli *cli, const struct command *c, const cha
                              const char *typed)
 {
     size_t n;
-    const char *at = usage_word(c->usage, place, &n);
+    const char *at = usage_word(c->usage ? c->usage : "", place, &n);
     autofree char *word = mem_strndup(at, n);
     bool any = strstr(word, "NAME|ID") != NULL;
     if (any || strstr(word, "CONTAINER"))

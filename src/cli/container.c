@@ -261,82 +261,62 @@ static const struct flag logs_flags[] = {
 };
 
 const struct command command_stop = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Ask running containers to end, and kill those that do not",
     .flags = stop_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = stop,
 };
 const struct command command_restart = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Stop containers and start them again",
     .flags = stop_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = restart,
 };
 const struct command command_kill = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Send a signal to running containers",
     .flags = kill_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = kill_,
 };
 const struct command command_pause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Freeze all processes of containers",
-    .least = 1,
-    .most = ARGS_MANY,
     .run = pause_,
 };
 const struct command command_unpause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Let the processes of paused containers go on",
-    .least = 1,
-    .most = ARGS_MANY,
     .run = unpause,
 };
 const struct command command_wait = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Wait until containers end, then print their exit codes",
-    .least = 1,
-    .most = ARGS_MANY,
     .run = wait_,
 };
 const struct command command_rename = {
     .usage = "CONTAINER NEW_NAME",
     .summary = "Rename a container",
-    .least = 2,
-    .most = 2,
     .run = rename_,
 };
 const struct command command_rm = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Remove containers",
     .flags = rm_flags,
     .options = sizeof(struct rm_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = rm,
 };
 const struct command command_port = {
     .usage = "CONTAINER [PORT[/PROTOCOL]]",
     .summary = "Show where the ports of a container are published",
-    .least = 1,
-    .most = 2,
     .run = port,
 };
 const struct command command_logs = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Show what a container has printed",
     .flags = logs_flags,
     .options = sizeof(struct logs_options),
-    .least = 1,
-    .most = 1,
     .run = logs,
 };

@@ -226,7 +226,6 @@ static const struct flag ps_flags[] = {
 };
 
 const struct command command_ps = {
-    .usage = "[OPTIONS]",
     .summary = "List containers",
     .flags = ps_flags,
     .options = sizeof(struct ps_options),

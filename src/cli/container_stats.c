@@ -184,10 +184,9 @@ static const struct flag stats_flags[] = {
 };
 
 const struct command command_stats = {
-    .usage = "[OPTIONS] [CONTAINER...]",
+    .usage = "[CONTAINER...]",
     .summary = "Show what containers use: CPU, memory, network, block I/O, processes",
     .flags = stats_flags,
     .options = sizeof(struct stats_options),
-    .most = ARGS_MANY,
     .run = stats,
 };

@@ -61,11 +61,9 @@ static const struct flag update_flags[] = {
 /* clang-format on */
 
 const struct command command_update = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Change the limits of containers, running ones at once",
     .flags = update_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = update,
 };

@@ -245,7 +245,6 @@ static const struct flag rm_flags[] = {
 };
 
 const struct command command_context_ls = {
-    .usage = "[OPTIONS]",
     .summary = "List contexts",
     .flags = ls_flags,
     .options = sizeof(struct context_options),
@@ -253,16 +252,14 @@ const struct command command_context_ls = {
     .run = ls,
 };
 const struct command command_context_inspect = {
-    .usage = "[OPTIONS] [CONTEXT...]",
+    .usage = "[CONTEXT...]",
     .summary = "Show all about contexts: the one in use, or those that are named",
     .flags = inspect_flags,
     .options = sizeof(struct context_options),
-    .most = ARGS_MANY,
     .local = true,
     .run = inspect,
 };
 const struct command command_context_show = {
-    .usage = "",
     .summary = "Print the name of the context in use",
     .local = true,
     .run = show,
@@ -270,18 +267,14 @@ const struct command command_context_show = {
 const struct command command_context_use = {
     .usage = "CONTEXT",
     .summary = "Choose the context for all commands from now on",
-    .least = 1,
-    .most = 1,
     .local = true,
     .run = use,
 };
 const struct command command_context_rm = {
-    .usage = "[OPTIONS] CONTEXT [CONTEXT...]",
+    .usage = "CONTEXT [CONTEXT...]",
     .summary = "Remove contexts; their daemons are not touched",
     .flags = rm_flags,
     .options = sizeof(struct context_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .local = true,
     .run = rm,
 };

@@ -325,11 +325,9 @@ static const struct flag cp_flags[] = {
     {.type = FLAG_END},
 };
 const struct command command_cp = {
-    .usage = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-  or  [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+    .usage = "CONTAINER:SRC_PATH DEST_PATH|-  or  [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
     .summary = "Copy files and folders between a container and here ('-' is a tar archive)",
     .flags = cp_flags,
     .options = sizeof(struct cp_options),
-    .least = 2,
-    .most = 2,
     .run = cp,
 };

@@ -229,7 +229,6 @@ static const struct flag df_flags[] = {
     {.type = FLAG_END},
 };
 const struct command command_df = {
-    .usage = "[OPTIONS]",
     .summary = "Show what takes room on the daemon's disk",
     .flags = df_flags,
     .options = sizeof(struct df_options),

@@ -158,12 +158,10 @@ static const struct flag exec_flags[] = {
 /* clang-format on */
 
 const struct command command_exec = {
-    .usage = "[OPTIONS] CONTAINER COMMAND [ARG...]",
+    .usage = "CONTAINER COMMAND [ARG...]",
     .summary = "Run a command in a running container",
     .flags = exec_flags,
     .options = sizeof(struct exec_options),
-    .least = 2,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = exec_,
 };

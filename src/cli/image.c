@@ -292,35 +292,28 @@ static const struct flag rmi_flags[] = {
 };
 
 const struct command command_images = {
-    .usage = "[OPTIONS] [REPOSITORY[:TAG]]",
+    .usage = "[REPOSITORY[:TAG]]",
     .summary = "List images",
     .flags = images_flags,
     .options = sizeof(struct images_options),
-    .most = 1,
     .run = images,
 };
 const struct command command_history = {
-    .usage = "[OPTIONS] IMAGE",
+    .usage = "IMAGE",
     .summary = "Show the steps that an image was made in",
     .flags = history_flags,
     .options = sizeof(struct history_options),
-    .least = 1,
-    .most = 1,
     .run = history,
 };
 const struct command command_rmi = {
-    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .usage = "IMAGE [IMAGE...]",
     .summary = "Take tags off images, and remove those without",
     .flags = rmi_flags,
     .options = sizeof(struct rmi_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = rmi,
 };
 const struct command command_tag = {
     .usage = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
     .summary = "Give an image another name",
-    .least = 2,
-    .most = 2,
     .run = tag,
 };

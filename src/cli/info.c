@@ -176,7 +176,6 @@ static const struct flag info_flags[] = {
 };
 
 const struct command command_info = {
-    .usage = "[OPTIONS]",
     .summary = "Show the daemon's state and its machine",
     .flags = info_flags,
     .options = sizeof(struct info_options),

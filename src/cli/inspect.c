@@ -162,29 +162,23 @@ static const struct flag image_inspect_flags[] = {
 };
 
 const struct command command_inspect = {
-    .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
+    .usage = "NAME|ID [NAME|ID...]",
     .summary = "Show all that the daemon knows about something",
     .flags = inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = inspect,
 };
 const struct command command_container_inspect = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Show all that the daemon knows about containers",
     .flags = container_inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = container_inspect,
 };
 const struct command command_image_inspect = {
-    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .usage = "IMAGE [IMAGE...]",
     .summary = "Show all that the daemon knows about images",
     .flags = image_inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = image_inspect,
 };

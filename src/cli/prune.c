@@ -172,7 +172,6 @@ static const struct flag system_flags[] = {
 };
 
 const struct command command_container_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove all containers that do not run",
     .flags = container_flags,
     .options = sizeof(struct prune_options),
@@ -180,7 +179,6 @@ const struct command command_container_prune = {
 };
 
 const struct command command_image_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove images that nothing uses",
     .flags = image_flags,
     .options = sizeof(struct prune_options),
@@ -188,7 +186,6 @@ const struct command command_image_prune = {
 };
 
 const struct command command_system_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove whatever nothing uses",
     .flags = system_flags,
     .options = sizeof(struct prune_options),

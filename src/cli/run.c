@@ -241,23 +241,19 @@ static int run(struct cli *cli, void *options, const struct args *args)
 }
 
 const struct command command_create = {
-    .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .usage = "IMAGE [COMMAND] [ARG...]",
     .summary = "Create a container and do not start it",
     .flags = create_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = create,
 };
 
 const struct command command_run_container = {
-    .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .usage = "IMAGE [COMMAND] [ARG...]",
     .summary = "Create a container from an image and run it",
     .flags = run_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = run,
 };

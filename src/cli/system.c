@@ -218,14 +218,12 @@ static const struct flag events_flags[] = {
 };
 
 const struct command command_version = {
-    .usage = "[OPTIONS]",
     .summary = "Show the versions of client and daemon",
     .flags = version_flags,
     .options = sizeof(struct version_options),
     .run = version,
 };
 const struct command command_events = {
-    .usage = "[OPTIONS]",
     .summary = "Watch what happens in the daemon",
     .flags = events_flags,
     .options = sizeof(struct events_options),

@@ -47,8 +47,6 @@ static int top(struct cli *cli, void *options, const struct args *args)
 const struct command command_top = {
     .usage = "CONTAINER [ps OPTIONS]",
     .summary = "Show the processes of a container",
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = top,
 };
