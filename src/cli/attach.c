@@ -15,9 +15,7 @@
 
 static json_t *look(struct cli *cli, const char *name, struct err *e)
 {
-    autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/json", name);
-    return client_json(&cli->client, "GET", path.s, NULL, e);
+    return cli_ask(cli, "GET", "containers", name, "/json", NULL, e);
 }
 
 struct join_options {

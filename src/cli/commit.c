@@ -35,13 +35,12 @@ static int export(struct cli *cli, void *options, const struct args *args)
 static int diff(struct cli *cli, void *options, const struct args *args)
 {
     static const char letter[] = "CAD"; /* the API's kinds 0, 1, 2 */
-    autostr path = STR_INIT, out = STR_INIT;
+    autostr out = STR_INIT;
     struct err e;
     size_t i;
     json_t *x;
     (void)options;
-    path_start(&path, "/containers/%s/changes", args->v[0]);
-    json_auto_t *list = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *list = cli_ask(cli, "GET", "containers", args->v[0], "/changes", NULL, &e);
     if (!list)
         return cli_fail(cli, &e);
     str_reset(&out);

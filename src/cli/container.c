@@ -22,26 +22,17 @@ struct stop_options {
     int64_t timeout;
 };
 
-static int ask_to_stop(struct cli *cli, const char *verb, const struct stop_options *o, const struct args *args)
+/* stop and restart: the API calls them as we do. */
+static int stop(struct cli *cli, void *options, const struct args *args)
 {
+    const struct stop_options *o = options;
     autostr rest = STR_INIT;
     char seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)o->timeout);
-    str_reset(&rest);
-    str_add(&rest, verb);
+    path_start(&rest, strstr(cli->path, "restart") ? "/restart" : "/stop");
     path_query(&rest, "signal", o->signal);
     path_query(&rest, "t", o->timeout == FLAG_UNSET_VALUE ? NULL : seconds);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
-}
-
-static int stop(struct cli *cli, void *options, const struct args *args)
-{
-    return ask_to_stop(cli, "/stop", options, args);
-}
-
-static int restart(struct cli *cli, void *options, const struct args *args)
-{
-    return ask_to_stop(cli, "/restart", options, args);
 }
 
 static int kill_(struct cli *cli, void *options, const struct args *args)
@@ -53,16 +44,11 @@ static int kill_(struct cli *cli, void *options, const struct args *args)
     return cli_each(cli, args, "POST", "containers", rest.s, true);
 }
 
-static int pause_(struct cli *cli, void *options, const struct args *args)
+/* pause and unpause: likewise. */
+static int freeze(struct cli *cli, void *options, const struct args *args)
 {
     (void)options;
-    return cli_each(cli, args, "POST", "containers", "/pause", true);
-}
-
-static int unpause(struct cli *cli, void *options, const struct args *args)
-{
-    (void)options;
-    return cli_each(cli, args, "POST", "containers", "/unpause", true);
+    return cli_each(cli, args, "POST", "containers", strstr(cli->path, "unpause") ? "/unpause" : "/pause", true);
 }
 
 static int wait_(struct cli *cli, void *options, const struct args *args)
@@ -71,9 +57,7 @@ static int wait_(struct cli *cli, void *options, const struct args *args)
     (void)options;
     for (size_t i = 0; i < args->n; i++) {
         struct err e;
-        autostr path = STR_INIT;
-        path_start(&path, "/containers/%s/wait", args->v[i]);
-        json_auto_t *j = client_json(&cli->client, "POST", path.s, NULL, &e);
+        json_auto_t *j = cli_ask(cli, "POST", "containers", args->v[i], "/wait", NULL, &e);
         if (j)
             printf("%lld\n", (long long)json_int(j, "StatusCode", 0));
         else
@@ -154,10 +138,8 @@ static void print_all_ports(json_t *ports)
 static int port(struct cli *cli, void *options, const struct args *args)
 {
     struct err e;
-    autostr path = STR_INIT;
     (void)options;
-    path_start(&path, "/containers/%s/json", args->v[0]);
-    json_auto_t *c = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *c = cli_ask(cli, "GET", "containers", args->v[0], "/json", NULL, &e);
     if (!c)
         return cli_fail(cli, &e);
     json_t *ports = json_at(c, "NetworkSettings.Ports");
@@ -219,8 +201,7 @@ static int logs(struct cli *cli, void *options, const struct args *args)
 {
     struct err e;
     autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/json", args->v[0]);
-    json_auto_t *c = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *c = cli_ask(cli, "GET", "containers", args->v[0], "/json", NULL, &e);
     if (!c)
         return cli_fail(cli, &e);
     if (logs_path(&path, options, json_str(c, "Id", ""), &e) < 0)
@@ -272,7 +253,7 @@ const struct command command_restart = {
     .summary = "Stop containers and start them again",
     .flags = stop_flags,
     .options = sizeof(struct stop_options),
-    .run = restart,
+    .run = stop,
 };
 const struct command command_kill = {
     .usage = "CONTAINER [CONTAINER...]",
@@ -284,12 +265,12 @@ const struct command command_kill = {
 const struct command command_pause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Freeze all processes of containers",
-    .run = pause_,
+    .run = freeze,
 };
 const struct command command_unpause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Let the processes of paused containers go on",
-    .run = unpause,
+    .run = freeze,
 };
 const struct command command_wait = {
     .usage = "CONTAINER [CONTAINER...]",

@@ -83,15 +83,6 @@ static json_t *make_row(const char *typed, const json_t *s, const json_t *before
     return row;
 }
 
-static json_t *ask(struct cli *cli, const char *name, struct err *e)
-{
-    autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/stats", name);
-    path_query(&path, "stream", "0");
-    path_query(&path, "one-shot", "1");
-    return client_json(&cli->client, "GET", path.s, NULL, e);
-}
-
 /* Whom to ask: those that were named, or all that run. */
 static int choose(struct cli *cli, const struct stats_options *o, const struct args *args, struct strv *names,
                   struct err *e)
@@ -117,7 +108,7 @@ static int gather(struct cli *cli, const struct stats_options *o, const struct a
     if (choose(cli, o, args, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
-        json_auto_t *s = ask(cli, names.v[i], e);
+        json_auto_t *s = cli_ask(cli, "GET", "containers", names.v[i], "/stats?stream=0&one-shot=1", NULL, e);
         if (!s && e->kind == ERR_NOT_FOUND && !(first && args->n > 0))
             continue;
         if (!s)

@@ -10,15 +10,10 @@
 
 static int update_one(struct cli *cli, const char *name, const json_t *body, struct err *e)
 {
-    autostr path = STR_INIT;
-    size_t i;
-    json_t *w;
-    path_start(&path, "/containers/%s/update", name);
-    json_auto_t *answer = client_json(&cli->client, "POST", path.s, body, e);
+    json_auto_t *answer = cli_ask(cli, "POST", "containers", name, "/update", body, e);
     if (!answer)
         return -1;
-    json_array_foreach(json_object_get(answer, "Warnings"), i, w)
-        fprintf(stderr, "WARNING: %s\n", json_string_value(w));
+    print_warnings(answer);
     puts(name);
     return 0;
 }

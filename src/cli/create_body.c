@@ -209,12 +209,8 @@ static int put_process(const struct create_options *o, const struct args *args, 
     if (create_attach_choice(o, &a, e) < 0)
         return -1;
     put_string(config, "Image", args->v[0]);
-    if (args->n > 1) {
-        json_t *cmd = json_array();
-        for (size_t i = 1; i < args->n; i++)
-            json_array_append_new(cmd, json_word(args->v[i]));
-        json_object_set_new(config, "Cmd", cmd);
-    }
+    if (args->n > 1)
+        json_object_set_new(config, "Cmd", json_strings(&(struct strv){args->v + 1, args->n - 1}));
     /* [""] is how the API says "none", as opposed to "the image's". */
     if (o->entrypoint)
         json_object_set_new(config, "Entrypoint", json_pack("[o]", json_word(o->entrypoint)));

@@ -85,7 +85,7 @@ static json_t *create_or_pull(struct cli *cli, const struct create_options *o, c
     return post_create(cli, o, body, e);
 }
 
-static void print_warnings(const json_t *answer)
+void print_warnings(const json_t *answer)
 {
     size_t i;
     json_t *w;
