@@ -27,6 +27,21 @@ const char *json_str(const json_t *j, const char *path, const char *def);
 int64_t json_int(const json_t *j, const char *path, int64_t def);
 /** True only for JSON true at `path`. */
 bool json_is(const json_t *j, const char *path);
+
+/** For each element `v` of an array, at index `v_at`: json_each (v, list) { … }. What is no array has none. There are
+ * two loops, since a loop declares variables of one type only; the inner one runs once, and `v_on` takes `break` out of
+ * both. */
+#define json_each(v, list)                                                                  \
+    for (size_t v##_at = 0, v##_on = 1; v##_on && v##_at < json_array_size(list); v##_at++) \
+        for (json_t *v = (v##_on = 0, json_array_get(list, v##_at)); !v##_on; v##_on = 1)
+/** Likewise for each key and value of an object. */
+#define json_each_pair(key, v, object)                                                                          \
+    for (void *v##_at = json_object_iter((json_t *)(object)), *v##_on = v##_at; v##_on && v##_at;               \
+         v##_at = json_object_iter_next((json_t *)(object), v##_at))                                            \
+        for (const char *key = json_object_iter_key(v##_at), *v##_key = key; v##_key; v##_key = NULL)           \
+            for (json_t * v __attribute__((unused)) = (v##_on = NULL, json_object_iter_value(v##_at)); !v##_on; \
+                 v##_on = (void *)v##_key)
+
 /** Compact text with a final newline, HTML characters untouched. @return the caller's */
 char *json_text(const json_t *j);
 /** As json_text() without the newline. */

@@ -37,15 +37,12 @@ static int diff(struct cli *cli, void *options, const struct args *args)
     static const char letter[] = "CAD"; /* the API's kinds 0, 1, 2 */
     autostr out = STR_INIT;
     struct err e;
-    size_t i;
-    json_t *x;
     (void)options;
     json_auto_t *list = cli_ask(cli, "GET", "containers", args->v[0], "/changes", NULL, &e);
     if (!list)
         return cli_fail(cli, &e);
     str_reset(&out);
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         json_int_t kind = json_int(x, "Kind", -1);
         str_addf(&out, "%c ", kind >= 0 && kind < 3 ? letter[kind] : '?');
         table_text(&out, json_str(x, "Path", ""), cli->out_tty);

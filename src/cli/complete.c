@@ -40,11 +40,8 @@ enum { ANY_STATE = 0, RUNNING, STOPPED };
 static void propose_containers(struct cli *cli, int state, const char *typed)
 {
     struct err e;
-    size_t i;
-    json_t *c;
     json_auto_t *all = client_json(&cli->client, "GET", "/containers/json?all=1", NULL, &e);
-    json_array_foreach(all, i, c)
-    {
+    json_each (c, all) {
         const char *name = json_string_value(json_array_get(json_object_get(c, "Names"), 0));
         bool runs = str_eq(json_str(c, "State", ""), "running") || str_eq(json_str(c, "State", ""), "paused");
         if (name && (state == ANY_STATE || (state == RUNNING) == runs))
@@ -55,30 +52,27 @@ static void propose_containers(struct cli *cli, int state, const char *typed)
 static void propose_images(struct cli *cli, const char *typed)
 {
     struct err e;
-    size_t i, j;
-    json_t *image, *tag;
     json_auto_t *all = client_json(&cli->client, "GET", "/images/json", NULL, &e);
-    json_array_foreach(all, i, image) json_array_foreach(json_object_get(image, "RepoTags"), j, tag)
-    {
-        const char *name = json_string_value(tag), *colon = name ? strrchr(name, ':') : NULL;
-        if (!colon)
-            continue;
-        autofree char *repo = mem_strndup(name, (size_t)(colon - name));
-        propose(name, typed);
-        if (str_eq(colon, ":latest"))
-            propose(repo, typed);
-    }
+    json_each (image, all)
+        json_each (tag, json_object_get(image, "RepoTags")) {
+            const char *name = json_string_value(tag), *colon = name ? strrchr(name, ':') : NULL;
+            if (!colon)
+                continue;
+            autofree char *repo = mem_strndup(name, (size_t)(colon - name));
+            propose(name, typed);
+            if (str_eq(colon, ":latest"))
+                propose(repo, typed);
+        }
 }
 
 static void propose_contexts(const char *typed)
 {
     struct err e;
-    size_t i;
-    json_t *meta;
     autostr bad = STR_INIT;
     json_auto_t *all = context_list(&bad, &e);
     propose(CONTEXT_DEFAULT, typed);
-    json_array_foreach(all, i, meta) propose(json_str(meta, "Name", ""), typed);
+    json_each (meta, all)
+        propose(json_str(meta, "Name", ""), typed);
 }
 
 /* Commands that make no sense but in one state. */

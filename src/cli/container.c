@@ -112,10 +112,7 @@ static int by_key(const void *a, const void *b)
 
 static void print_bindings(const char *prefix, const json_t *bindings)
 {
-    size_t i;
-    json_t *b;
-    json_array_foreach(bindings, i, b)
-    {
+    json_each (b, bindings) {
         const char *ip = json_str(b, "HostIp", "");
         printf(strchr(ip, ':') ? "%s[%s]:%s\n" : "%s%s:%s\n", prefix, ip, json_str(b, "HostPort", ""));
     }
@@ -125,9 +122,8 @@ static void print_all_ports(json_t *ports)
 {
     size_t n = 0;
     autofree const char **key = mem_alloc((json_object_size(ports) + 1) * sizeof(*key));
-    const char *k;
-    json_t *v;
-    json_object_foreach(ports, k, v) key[n++] = k;
+    json_each_pair (k, v, ports)
+        key[n++] = k;
     qsort(key, n, sizeof(*key), by_key);
     for (size_t i = 0; i < n; i++) {
         autofree char *prefix = str_printf("%s -> ", key[i]);

@@ -44,16 +44,11 @@ static json_t *traffic(const json_t *networks, const json_t *io)
 {
     double rx = 0, tx = 0, rd = 0, wr = 0;
     char a[HUMAN_TEXT], b[HUMAN_TEXT], c[HUMAN_TEXT], d[HUMAN_TEXT];
-    const char *name;
-    json_t *v;
-    size_t i;
-    json_object_foreach((json_t *)networks, name, v)
-    {
+    json_each_pair (name, v, networks) {
         rx += (double)json_int(v, "rx_bytes", 0);
         tx += (double)json_int(v, "tx_bytes", 0);
     }
-    json_array_foreach(io, i, v)
-    {
+    json_each (v, io) {
         int op = tolower((unsigned char)*json_str(v, "op", ""));
         rd += op == 'r' ? (double)json_int(v, "value", 0) : 0;
         wr += op == 'w' ? (double)json_int(v, "value", 0) : 0;
@@ -88,14 +83,14 @@ static int choose(struct cli *cli, const struct stats_options *o, const struct a
                   struct err *e)
 {
     size_t i;
-    json_t *c;
     for (i = 0; i < args->n; i++)
         strv_add(names, args->v[i]);
     if (args->n > 0)
         return 0;
     json_auto_t *list =
         client_json(&cli->client, "GET", o->all ? "/containers/json?all=1" : "/containers/json", NULL, e);
-    json_array_foreach(list, i, c) strv_add(names, json_str(c, "Id", ""));
+    json_each (c, list)
+        strv_add(names, json_str(c, "Id", ""));
     return list ? 0 : -1;
 }
 

@@ -52,15 +52,14 @@ static json_t *rows_of(const struct cli *cli, const json_t *metas, const char *c
 {
     autocontext own = {0};
     struct err why = {0};
-    size_t i, at = 0;
-    json_t *meta, *rows = json_array();
+    size_t at = 0;
+    json_t *rows = json_array();
     if (context_take(cli, CONTEXT_DEFAULT, &own, &why) < 0)
         own.meta = json_pack("{s:s}", "Name", CONTEXT_DEFAULT);
     json_object_set_new(json_object_at(own.meta, "Metadata"), "Description",
                         json_string("Current DOCKER_HOST based configuration"));
     bool known = str_eq(current, CONTEXT_DEFAULT);
-    json_array_foreach(metas, i, meta)
-    {
+    json_each (meta, metas) {
         const char *name = json_str(meta, "Name", "");
         known = known || str_eq(name, current);
         at += strcmp(name, CONTEXT_DEFAULT) < 0;

@@ -46,11 +46,8 @@ static json_t *do_join(json_t *const *v, size_t n, struct err *e)
     if ((!json_is_array(v[0]) && !json_is_null(v[0])) || !by)
         return fail(e, "takes a list and a separator");
     struct str out = STR_INIT;
-    size_t i;
-    json_t *element;
-    json_array_foreach(v[0], i, element)
-    {
-        str_add(&out, i ? by : "");
+    json_each (element, v[0]) {
+        str_add(&out, element_at ? by : "");
         format_print(&out, element, false);
     }
     return format_string(&out);

@@ -64,13 +64,10 @@ static bool confirmed(void)
 /* An id, a name, or (of an image) what was done with it. */
 static void print_removed(const char *heading, const json_t *removed)
 {
-    size_t i;
-    json_t *v;
     if (json_array_size(removed) == 0)
         return;
     puts(heading);
-    json_array_foreach(removed, i, v)
-    {
+    json_each (v, removed) {
         const char *untagged = json_str(v, "Untagged", NULL), *deleted = json_str(v, "Deleted", NULL);
         if (untagged)
             printf("untagged: %s\n", untagged);

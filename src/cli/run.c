@@ -87,9 +87,7 @@ static json_t *create_or_pull(struct cli *cli, const struct create_options *o, c
 
 void print_warnings(const json_t *answer)
 {
-    size_t i;
-    json_t *w;
-    json_array_foreach(json_object_get(answer, "Warnings"), i, w)
+    json_each (w, json_object_get(answer, "Warnings"))
         fprintf(stderr, "WARNING: %s\n", json_string_value(w));
 }
 

@@ -22,13 +22,9 @@
 static json_t *new_config(const json_t *was, const struct commit_options *o, struct err *e)
 {
     json_t *config = json_deep_copy(was);
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)o->config, key, v)
-    {
+    json_each_pair (key, v, o->config)
         if (!json_is_null(v) && json_object_get(was, key))
             json_object_set_new(config, key, json_deep_copy(v));
-    }
     for (size_t i = 0; o->changes && i < o->changes->n; i++)
         if (image_change(config, o->changes->v[i], e) < 0) {
             json_decref(config);
@@ -40,13 +36,9 @@ static json_t *new_config(const json_t *was, const struct commit_options *o, str
 static char *command_text(const struct container *c)
 {
     autostr text = STR_INIT;
-    size_t i;
-    json_t *v;
     str_reset(&text);
-    json_array_foreach(c->path_args, i, v)
-    {
-        str_addf(&text, "%s%s", i ? " " : "", json_string_value(v));
-    }
+    json_each (v, c->path_args)
+        str_addf(&text, "%s%s", v_at ? " " : "", json_string_value(v));
     return str_take(&text);
 }
 

@@ -71,15 +71,12 @@ static json_t *sorted(json_t *list)
  * worker is told which file it must find: the one that the container has. */
 static void pin_mounts(struct engine *en, struct container *c, json_t *list)
 {
-    size_t i;
-    json_t *m;
     pthread_mutex_lock(&en->lock);
     int pid = c->pid;
     pthread_mutex_unlock(&en->lock);
     autofree char *path = str_printf("/proc/%d/root", pid);
     autoclose int root = pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-    json_array_foreach(list, i, m)
-    {
+    json_each (m, list) {
         struct stat st;
         struct err ignored;
         autoclose int fd = root < 0 ? -1 : rootpath_open(root, json_str(m, "target", ""), O_PATH, 0, &ignored);
@@ -98,17 +95,15 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
     json_auto_t *host = json_incref(c->host);
     pthread_mutex_unlock(&en->lock);
     json_auto_t *wanted = mounts_of(host, e);
-    json_t *list = json_array(), *m;
+    json_t *list = json_array();
     size_t i;
     for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         autofree char *source = container_path(en, c, files[i][0]);
         add_mount(list, source, files[i][1], false);
     }
-    json_array_foreach(wanted, i, m)
-    {
+    json_each (m, wanted)
         if (str_eq(json_str(m, "Type", ""), "bind"))
             add_mount(list, json_str(m, "Source", ""), json_str(m, "Destination", ""), !json_is(m, "RW"));
-    }
     pin_mounts(en, c, list);
     json_object_set_new(request, "mounts", sorted(list));
     json_object_set_new(request, "readonly", json_boolean(json_is(host, "ReadonlyRootfs")));

@@ -110,14 +110,11 @@ static int check_modes(const json_t *config, json_t *host, struct err *e)
 static int check_config(const json_t *config, struct err *e)
 {
     const char *dir = json_str(config, "WorkingDir", ""), *sig = json_str(config, "StopSignal", "");
-    size_t i;
-    json_t *v;
     if (*dir && *dir != '/')
         return err_set(e, ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
     if (*sig && engine_signal(sig) == 0)
         return err_set(e, ERR_INVALID, "Invalid signal: %s", sig);
-    json_array_foreach(json_object_get(config, "Env"), i, v)
-    {
+    json_each (v, json_object_get(config, "Env")) {
         const char *s = json_string_value(v);
         if (*s == '=' || *s == '\0')
             return err_set(e, ERR_INVALID, "invalid environment variable: \"%s\"", s);

@@ -148,22 +148,17 @@ static int parse_rule(const char *text, json_t *rules, struct err *e)
 
 int devices_check(const json_t *host, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "Devices"), i, v)
-    {
+    json_each (v, json_object_get(host, "Devices")) {
         const char *from = json_str(v, "PathOnHost", ""), *to = json_str(v, "PathInContainer", "");
         const char *access = json_str(v, "CgroupPermissions", "");
         if (*from != '/' || (*to && *to != '/'))
-            return err_set(e, ERR_INVALID, "HostConfig.Devices: entry %zu has no absolute path", i);
+            return err_set(e, ERR_INVALID, "HostConfig.Devices: entry %zu has no absolute path", v_at);
         if (strlen(access) > 3 || strspn(access, "rwm") != strlen(access))
             return err_set(e, ERR_INVALID, "invalid device mode: %.32s", access);
     }
-    json_array_foreach(json_object_get(host, "DeviceCgroupRules"), i, v)
-    {
+    json_each (v, json_object_get(host, "DeviceCgroupRules"))
         if (parse_rule(json_string_value(v), NULL, e) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -171,8 +166,6 @@ int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, str
 {
     json_auto_t *nodes = json_array(), *rules = json_array();
     struct devices d = {nodes, rules, "rwm", json_is(host, "Privileged")};
-    size_t i;
-    json_t *v;
     if (d.privileged) {
         add_rule(rules, true, NULL, -1, -1, "rwm");
         if (add_tree(&d, "/dev", "/dev", 0, e) < 0)
@@ -180,16 +173,12 @@ int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, str
     } else {
         add_base_rules(rules);
     }
-    json_array_foreach(json_object_get(host, "Devices"), i, v)
-    {
+    json_each (v, json_object_get(host, "Devices"))
         if (add_wanted(&d, v, e) < 0)
             return -1;
-    }
-    json_array_foreach(json_object_get(host, "DeviceCgroupRules"), i, v)
-    {
+    json_each (v, json_object_get(host, "DeviceCgroupRules"))
         if (parse_rule(json_string_value(v), rules, e) < 0)
             return -1;
-    }
     *ret_nodes = json_incref(nodes);
     *ret_rules = json_incref(rules);
     return 0;

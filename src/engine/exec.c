@@ -136,14 +136,11 @@ char *exec_dir(struct engine *en, const struct exec *x)
 void exec_event(struct engine *en, struct exec *x, const char *action, bool command, json_t *extra)
 {
     autostr text = STR_INIT;
-    size_t i;
-    json_t *v, *attributes = extra ? extra : json_object();
+    json_t *attributes = extra ? extra : json_object();
     str_add(&text, action);
-    json_array_foreach(json_object_get(x->config, "Cmd"), i, v)
-    {
+    json_each (v, json_object_get(x->config, "Cmd"))
         if (command)
-            str_addf(&text, "%s%s", i == 0 ? ": " : " ", json_string_value(v));
-    }
+            str_addf(&text, "%s%s", v_at == 0 ? ": " : " ", json_string_value(v));
     json_object_set_new(attributes, "execID", json_string(x->id));
     event_container(en, x->c, text.s, attributes);
 }
@@ -212,15 +209,11 @@ static int check_room(struct engine *en, struct err *e)
 
 static int check_size(const json_t *size, struct err *e)
 {
-    size_t i;
-    json_t *v;
     if (!size || json_is_null(size))
         return 0;
     bool ok = json_is_array(size) && json_array_size(size) == 2;
-    json_array_foreach(size, i, v)
-    {
+    json_each (v, size)
         ok = ok && json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= 65535;
-    }
     return ok ? 0 : err_set(e, ERR_INVALID, "ConsoleSize must be [rows, columns], each from 0 to 65535");
 }
 

@@ -50,15 +50,11 @@ typedef bool test_fn(const char *value, const void *arg);
 static bool any_value(const json_t *filters, const char *key, test_fn *test, const void *arg)
 {
     const json_t *values = json_object_get(filters, key);
-    size_t i;
-    json_t *v;
     if (!values)
         return true;
-    json_array_foreach(values, i, v)
-    {
+    json_each (v, values)
         if (test(json_string_value(v), arg))
             return true;
-    }
     return false;
 }
 
@@ -83,14 +79,12 @@ static bool exited_test(const char *value, const void *arg)
 static bool port_test(const char *value, const void *arg)
 {
     int lo, hi, port, n = 0;
-    const char *k, *proto = strchr(value, '/');
-    json_t *v;
+    const char *proto = strchr(value, '/');
     if (sscanf(value, "%d%n", &lo, &n) != 1)
         return false;
     if (value[n] != '-' || sscanf(value + n + 1, "%d", &hi) != 1)
         hi = lo;
-    json_object_foreach((json_t *)arg, k, v)
-    {
+    json_each_pair (k, v, arg) {
         const char *have = strchr(k, '/');
         if (sscanf(k, "%d", &port) == 1 && port >= lo && port <= hi &&
             str_eq(proto ? proto : "/tcp", have ? have : "/tcp"))
@@ -101,14 +95,10 @@ static bool port_test(const char *value, const void *arg)
 
 static bool volume_test(const char *value, const void *arg)
 {
-    size_t i;
-    json_t *m;
-    json_array_foreach((json_t *)arg, i, m)
-    {
+    json_each (m, arg)
         if (str_eq(value, json_str(m, "Name", NULL)) || str_eq(value, json_str(m, "Source", NULL)) ||
             str_eq(value, json_str(m, "Destination", NULL)))
             return true;
-    }
     return false;
 }
 
@@ -156,12 +146,9 @@ static int check_values(const json_t *filters, struct err *e)
     const struct {
         const char *key, *const *values;
     } closed[] = {{"status", states}, {"health", health}};
-    size_t i;
-    json_t *v;
     int64_t n;
     for (size_t k = 0; k < 2; k++) {
-        json_array_foreach(json_object_get(filters, closed[k].key), i, v)
-        {
+        json_each (v, json_object_get(filters, closed[k].key)) {
             const char *const *at = closed[k].values;
             while (*at && !str_eq(*at, json_string_value(v)))
                 at++;
@@ -169,11 +156,9 @@ static int check_values(const json_t *filters, struct err *e)
                 return err_set(e, ERR_INVALID, "invalid filter '%s=%.64s'", closed[k].key, json_string_value(v));
         }
     }
-    json_array_foreach(json_object_get(filters, "exited"), i, v)
-    {
+    json_each (v, json_object_get(filters, "exited"))
         if (!str_to_i64(json_string_value(v), &n))
             return err_set(e, ERR_INVALID, "invalid filter 'exited=%.64s': a number is expected", json_string_value(v));
-    }
     return 0;
 }
 
@@ -221,24 +206,19 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
 static char *command_text(const json_t *argv)
 {
     autostr b = STR_INIT;
-    size_t i;
-    json_t *v;
     str_add(&b, "");
-    json_array_foreach(argv, i, v)
-    {
+    json_each (v, argv) {
         const char *s = json_string_value(v);
-        str_addf(&b, strchr(s, ' ') ? "%s'%s'" : "%s%s", i ? " " : "", s);
+        str_addf(&b, strchr(s, ' ') ? "%s'%s'" : "%s%s", v_at ? " " : "", s);
     }
     return str_take(&b);
 }
 
 static json_t *ports_json(const json_t *exposed)
 {
-    json_t *out = json_array(), *v;
-    const char *k;
+    json_t *out = json_array();
     int port;
-    json_object_foreach((json_t *)exposed, k, v)
-    {
+    json_each_pair (k, v, exposed) {
         const char *proto = strchr(k, '/');
         if (sscanf(k, "%d", &port) == 1)
             json_array_append_new(out, json_pack("{s:i, s:s}", "PrivatePort", port, "Type", proto ? proto + 1 : "tcp"));

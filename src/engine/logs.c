@@ -98,11 +98,8 @@ static void add_details(struct str *out, const struct jsonlog_record *r)
     json_auto_t *attrs = r->attrs ? json_parse(r->attrs, r->attrs_len, &ignored) : NULL;
     autofree char *sorted = attrs ? json_dumps(attrs, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_auto_t *in_order = sorted ? json_loads(sorted, 0, NULL) : NULL;
-    const char *k;
-    json_t *v;
     bool first = true;
-    json_object_foreach(in_order, k, v)
-    {
+    json_each_pair (k, v, in_order) {
         str_addf(out, "%s%s=%s", first ? "" : ",", k, json_string_value(v) ? json_string_value(v) : "");
         first = false;
     }

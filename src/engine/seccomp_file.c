@@ -24,24 +24,17 @@
 
 static bool holds(const json_t *list, const char *word)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list)
         if (str_eq(json_string_value(v), word))
             return true;
-    }
     return false;
 }
 
 static size_t count(const json_t *wanted, const json_t *caps)
 {
-    size_t i, n = 0;
-    json_t *v;
-    json_array_foreach(wanted, i, v)
-    {
+    size_t n = 0;
+    json_each (v, wanted)
         n += holds(caps, json_string_value(v));
-    }
     return n;
 }
 
@@ -77,10 +70,7 @@ static json_t *rules(const json_t *list, const json_t *caps, struct err *e)
 {
     static const char *const kept[] = {"names", "action", "errnoRet", "args"};
     json_auto_t *out = json_array();
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list) {
         int yes = applies(v, caps, e);
         if (yes < 0)
             return NULL;
@@ -99,10 +89,8 @@ static json_t *rules(const json_t *list, const json_t *caps, struct err *e)
 
 static json_t *architectures(const json_t *map)
 {
-    json_t *out = json_array(), *v;
-    size_t i;
-    json_array_foreach(map, i, v)
-    {
+    json_t *out = json_array();
+    json_each (v, map) {
         if (!str_eq(json_str(v, "architecture", ""), ARCH_WORD))
             continue;
         json_array_append(out, json_object_get(v, "architecture"));

@@ -62,10 +62,8 @@ static json_t *cpu(const json_t *host)
  * no I/O to limit. */
 static json_t *rates(const json_t *list, const char *from, const char *to)
 {
-    json_t *out = json_array(), *v;
-    size_t i;
-    json_array_foreach(list, i, v)
-    {
+    json_t *out = json_array();
+    json_each (v, list) {
         struct stat st;
         if (stat(json_str(v, "Path", ""), &st) == 0 && S_ISBLK(st.st_mode))
             json_array_append_new(out, json_pack("{s:I, s:I, s:I}", "major", (json_int_t)major(st.st_rdev), "minor",
@@ -130,10 +128,7 @@ int ulimit_resource(const char *name)
 json_t *spec_rlimits(const json_t *host, struct err *e)
 {
     json_auto_t *out = json_array();
-    size_t i;
-    json_t *u;
-    json_array_foreach(json_object_get(host, "Ulimits"), i, u)
-    {
+    json_each (u, json_object_get(host, "Ulimits")) {
         const char *name = json_str(u, "Name", "");
         int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
         char type[32] = "RLIMIT_";

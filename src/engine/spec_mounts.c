@@ -163,14 +163,10 @@ static char *tags_of(const char *mountinfo, const char *path, struct err *e)
 const char *spec_propagation(const json_t *mounts, struct err *e)
 {
     const char *root = "rprivate";
-    size_t i, k;
-    json_t *m, *o;
     autofree char *mountinfo = NULL;
-    json_array_foreach(mounts, i, m)
-    {
+    json_each (m, mounts) {
         const char *word = "";
-        json_array_foreach(json_object_get(m, "options"), k, o)
-        {
+        json_each (o, json_object_get(m, "options")) {
             const char *s = json_string_value(o);
             if (str_ends(s, "shared") || str_ends(s, "slave"))
                 word = s;

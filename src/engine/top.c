@@ -121,15 +121,11 @@ static int run_ps(const struct strv *args, struct str *out, struct err *e)
 static bool is_member(const json_t *pids, const char *text)
 {
     int64_t pid;
-    size_t i;
-    json_t *v;
     if (!str_to_i64(text, &pid))
         return false;
-    json_array_foreach(pids, i, v)
-    {
+    json_each (v, pids)
         if (json_integer_value(v) == pid)
             return true;
-    }
     return false;
 }
 

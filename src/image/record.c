@@ -88,19 +88,16 @@ static struct layer *read_layer(const struct image_store *st, const char *chain,
 
 static int read_layers(struct image_store *st, struct image *im, const json_t *list, struct err *e)
 {
-    size_t i;
-    json_t *x;
     if (!json_is_array(list) || json_array_size(list) > IMAGE_LAYERS_MAX)
         return err_set(e, ERR_SYSTEM, "it has no list of layers");
     im->layer = mem_alloc((json_array_size(list) + 1) * sizeof(struct layer *));
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         const char *chain = json_string_value(x);
         if (!str_is_hex(chain, DIGEST_HEX))
-            return err_set(e, ERR_SYSTEM, "layer %zu is not a digest", i);
+            return err_set(e, ERR_SYSTEM, "layer %zu is not a digest", x_at);
         struct layer *l = table_layer(st, chain);
         if (!l) {
-            l = read_layer(st, chain, i ? im->layer[i - 1]->chain : NULL, e);
+            l = read_layer(st, chain, x_at ? im->layer[x_at - 1]->chain : NULL, e);
             if (!l)
                 return -1;
             table_add_layer(st, l);
@@ -181,12 +178,9 @@ static void load_record(struct image_store *st, const char *file, size_t *aside)
 static json_t *sound_refs(const struct image_store *st, const json_t *read)
 {
     json_t *refs = json_object();
-    const char *key;
-    json_t *v;
     struct err e;
     char shown[SHOW_MAX];
-    json_object_foreach((json_t *)read, key, v)
-    {
+    json_each_pair (key, v, read) {
         struct image_ref r = {NULL, NULL, NULL};
         const char *id = json_string_value(v);
         const struct image *im = str_is_hex(id, DIGEST_HEX) ? table_image(st, id) : NULL;

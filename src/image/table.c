@@ -117,13 +117,9 @@ static int by_text(const void *a, const void *b)
 
 void table_refs_of(const struct image_store *st, const char *id, struct strv *ret)
 {
-    const char *key;
-    json_t *v;
-    json_object_foreach(st->refs, key, v)
-    {
+    json_each_pair (key, v, st->refs)
         if (str_eq(json_string_value(v), id))
             strv_add(ret, key);
-    }
     if (ret->n > 1)
         qsort(ret->v, ret->n, sizeof(*ret->v), by_text);
 }
