@@ -45,9 +45,7 @@ char *cgroup_place(struct engine *en, const struct container *c)
 char *container_cgroup(struct engine *en, struct container *c)
 {
     struct err ignored; /* checked when the settings and the container were made */
-    pthread_mutex_lock(&en->lock);
-    autofree char *place = c->place ? mem_strdup(c->place) : NULL;
-    pthread_mutex_unlock(&en->lock);
+    autofree char *place = locked(&en->lock, c->place ? mem_strdup(c->place) : NULL);
     if (!place)
         place = cgroup_place(en, c);
     if (*place == '/')

@@ -65,9 +65,7 @@ static int hold_still(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *marker = marker_path(en, c);
     pthread_mutex_lock(&c->op);
-    pthread_mutex_lock(&en->lock);
-    bool runs = c->state == STATE_RUNNING;
-    pthread_mutex_unlock(&en->lock);
+    bool runs = locked(&en->lock, c->state == STATE_RUNNING);
     int r = !runs ? 0 : file_replace_volatile(AT_FDCWD, marker, "", 0, 0600, e) < 0 ? -1 : 1;
     if (r > 0 && container_freeze(en, c, true, e) < 0) {
         unlink(marker);
@@ -129,9 +127,7 @@ static int write_changes(void *arg, image_sink *sink, void *sink_arg, struct err
 static char *commit(struct engine *en, struct container *c, const struct commit_options *o, struct err *e)
 {
     struct writer w = {en, c};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *was = json_incref(c->config);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *was = locked(&en->lock, json_incref(c->config));
     json_auto_t *config = new_config(was, o, e);
     autofree char *command = command_text(c);
     const struct image_commit job = {.parent = c->image,
@@ -157,13 +153,12 @@ static char *commit(struct engine *en, struct container *c, const struct commit_
 
 char *engine_commit(struct engine *en, const char *name, const struct commit_options *o, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     char *id = commit(en, c, o, e);
     if (id)
         event_container(en, c, "commit",
                         json_pack("{s:s, s:s, s:s}", "comment", o->comment, "imageID", id, "imageRef", o->ref));
-    container_put(en, c);
     return id;
 }

@@ -71,9 +71,7 @@ static json_t *sorted(json_t *list)
  * worker is told which file it must find: the one that the container has. */
 static void pin_mounts(struct engine *en, struct container *c, json_t *list)
 {
-    pthread_mutex_lock(&en->lock);
-    int pid = c->pid;
-    pthread_mutex_unlock(&en->lock);
+    int pid = locked(&en->lock, c->pid);
     autofree char *path = str_printf("/proc/%d/root", pid);
     autoclose int root = pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     json_each (m, list) {
@@ -91,9 +89,7 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
 {
     static const char *const files[][2] = {
         {"resolv.conf", "/etc/resolv.conf"}, {"hostname", "/etc/hostname"}, {"hosts", "/etc/hosts"}};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *host = json_incref(c->host);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *host = locked(&en->lock, json_incref(c->host));
     json_auto_t *wanted = mounts_of(host, e);
     json_t *list = json_array();
     size_t i;
@@ -170,7 +166,7 @@ static json_t *run_on_path(struct engine *en, struct container *c, const char *p
 
 json_t *engine_path_stat(struct engine *en, const char *name, const char *path, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     struct tree_job job = {.verb = "stat"};
@@ -179,14 +175,13 @@ json_t *engine_path_stat(struct engine *en, const char *name, const char *path, 
         event_container(en, c, "archive-path", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return json_incref(json_object_get(done, "stat"));
 }
 
 int engine_copy_out(struct engine *en, const char *name, const char *path, image_progress *stat, void *stat_arg,
                     image_sink *sink, void *arg, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "pack", .sink = sink, .sink_arg = arg, .stat = stat, .stat_arg = stat_arg};
@@ -195,7 +190,6 @@ int engine_copy_out(struct engine *en, const char *name, const char *path, image
         event_container(en, c, "archive-path", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return done ? 0 : -1;
 }
 
@@ -203,9 +197,7 @@ int engine_copy_out(struct engine *en, const char *name, const char *path, image
 static int add_owner(struct engine *en, struct container *c, json_t *request, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs"), *home = NULL;
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *config = json_incref(c->config);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *config = locked(&en->lock, json_incref(c->config));
     const char *user = json_str(config, "User", "");
     if (!*user)
         return 0;
@@ -238,7 +230,7 @@ static int copy_in(struct engine *en, struct container *c, const struct copy_in 
 int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o, image_source *src, void *arg,
                    struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "unpack", .src = src, .src_arg = arg};
@@ -247,19 +239,17 @@ int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o,
         event_container(en, c, "extract-to-dir", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return r;
 }
 
 int engine_export(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "export", .sink = sink, .sink_arg = arg};
     json_auto_t *done = run(en, c, tree_request(en, c), &job, e);
     if (done)
         event_container(en, c, "export", NULL);
-    container_put(en, c);
     return done ? 0 : -1;
 }

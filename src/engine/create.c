@@ -246,7 +246,7 @@ json_t *engine_create(struct engine *en, const char *name, const char *platform,
     json_auto_t *warnings = json_array();
     autofree char *image = NULL;
     make_id(id);
-    struct container *c = container_new(id);
+    struct container *c = container_new(en, id);
     c->created = clock_real();
     struct span s = trace_begin(3, "check the request against the image");
     if (fill(en, c, body, api_minor, warnings, platform, e) < 0)

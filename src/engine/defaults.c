@@ -82,9 +82,7 @@ static void add_security(json_t *host, const json_t *from)
 void defaults_apply(struct engine *en, const json_t *body, json_t *host)
 {
     static const char *const plain[] = {"ShmSize", "IpcMode", "CgroupnsMode", "Init"};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *from = json_incref(en->opt.host_defaults);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *from = locked(&en->lock, json_incref(en->opt.host_defaults));
     if (!from)
         return;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)

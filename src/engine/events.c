@@ -232,8 +232,6 @@ int engine_events(struct engine *en, const struct event_query *q, engine_event_s
         if (sink(arg, ev))
             break;
     }
-    pthread_mutex_lock(&b->lock);
-    b->listeners--;
-    pthread_mutex_unlock(&b->lock);
+    locked(&b->lock, b->listeners--);
     return 0;
 }

@@ -56,9 +56,7 @@ void exec_put(struct engine *en, struct exec *x)
 {
     if (!x)
         return;
-    pthread_mutex_lock(&en->lock);
-    bool last = --x->refs == 0;
-    pthread_mutex_unlock(&en->lock);
+    bool last = locked(&en->lock, --x->refs == 0);
     if (!last)
         return;
     container_put(en, x->c);
@@ -245,12 +243,8 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
 
 json_t *engine_exec_create(struct engine *en, const char *name, const json_t *body, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    json_t *made = create(en, c, body, e);
-    container_put(en, c);
-    return made;
+    autocontainer *c = container_get(en, name, e);
+    return c ? create(en, c, body, e) : NULL;
 }
 
 /* ---- claim ---- */
@@ -359,9 +353,7 @@ int engine_exec_resize(struct engine *en, const char *id, int rows, int columns,
     struct exec *x = find(en, id, e);
     if (!x)
         return -1;
-    pthread_mutex_lock(&en->lock);
-    enum exec_state state = x->state;
-    pthread_mutex_unlock(&en->lock);
+    enum exec_state state = locked(&en->lock, x->state);
     int r = -1;
     if (state == EXEC_ENDED)
         err_set(e, ERR_CONFLICT, "exec %.12s is not running", x->id);

@@ -206,9 +206,7 @@ bool exec_news(struct engine *en, struct exec *x)
 {
     pthread_mutex_lock(&x->news);
     for (;;) {
-        pthread_mutex_lock(&en->lock);
-        bool alive = x->state == EXEC_RUNNING || x->state == EXEC_STARTING;
-        pthread_mutex_unlock(&en->lock);
+        bool alive = locked(&en->lock, x->state == EXEC_RUNNING || x->state == EXEC_STARTING);
         /* Of one that is over, the thread that follows it may be closing the socket at this moment. */
         struct pollfd p = {.fd = alive ? x->link.fd : -1, .events = POLLIN};
         if (p.fd < 0 || poll(&p, 1, 0) <= 0) {
@@ -253,9 +251,7 @@ int exec_follow(struct engine *en, struct exec *x, struct err *e)
 {
     struct follower *f = mem_alloc(sizeof(*f));
     *f = (struct follower){en, x};
-    pthread_mutex_lock(&en->lock);
-    x->refs++;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, x->refs++);
     if (thread_start(follow_main, f, e) == 0)
         return 0;
     free(f);

@@ -94,12 +94,11 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
 
 json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     struct span span = trace_begin(3, "collect what is known of the container");
     json_t *out = inspect(en, c, size);
     trace_end(&span, "%s", c->id);
-    container_put(en, c);
     return out;
 }

@@ -168,11 +168,10 @@ static int find_bound(struct engine *en, const json_t *filters, const char *key,
     *ret = 0;
     if (!values)
         return 0;
-    struct container *c = container_get(en, json_string_value(json_array_get(values, 0)), e);
+    autocontainer *c = container_get(en, json_string_value(json_array_get(values, 0)), e);
     if (!c)
         return -1;
     *ret = c->created;
-    container_put(en, c);
     return 0;
 }
 

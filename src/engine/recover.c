@@ -106,7 +106,7 @@ static void settle(struct engine *en, struct container *c)
 /* What a container has on the machine, by its id alone: there is no record to ask. */
 static void tear_down_id(struct engine *en, const char *id)
 {
-    struct container *c = container_new(id);
+    struct container *c = container_new(en, id);
     container_teardown(en, c);
     container_put(en, c);
 }

@@ -21,9 +21,7 @@
 
 static json_t *known(struct engine *en)
 {
-    pthread_mutex_lock(&en->lock);
-    json_t *now = json_incref(en->opt.runtimes);
-    pthread_mutex_unlock(&en->lock);
+    json_t *now = locked(&en->lock, json_incref(en->opt.runtimes));
     return now;
 }
 

@@ -267,9 +267,7 @@ static void on_detach(struct engine *en, struct container *c)
 /* Told at once, while the container lives on or is about to end: State.OOMKilled, and an event for each. */
 static void on_oom(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    c->oom_killed = true;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->oom_killed = true);
     event_container(en, c, "oom", NULL);
 }
 
@@ -350,9 +348,7 @@ int monitor_start(struct engine *en, struct container *c, struct err *e)
     struct monitor *m = mem_alloc(sizeof(*m));
     *m = (struct monitor){en, c, c->link.pid};
     c->link.pid = 0;
-    pthread_mutex_lock(&en->lock);
-    c->refs++;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->refs++);
     if (thread_start(monitor_main, m, e) == 0)
         return 0;
     container_put(en, c);

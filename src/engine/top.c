@@ -164,9 +164,7 @@ static json_t *top(struct engine *en, struct container *c, const char *args, str
 {
     autostrv words = {NULL, 0};
     autostr out = STR_INIT;
-    pthread_mutex_lock(&en->lock);
-    bool alive = state_alive(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool alive = locked(&en->lock, state_alive(c->state));
     words_of(args, strlen(args), SIZE_MAX, &words);
     if (!alive)
         err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
@@ -182,10 +180,6 @@ static json_t *top(struct engine *en, struct container *c, const char *args, str
 
 json_t *engine_top(struct engine *en, const char *name, const char *args, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    json_t *found = top(en, c, args, e);
-    container_put(en, c);
-    return found;
+    autocontainer *c = container_get(en, name, e);
+    return c ? top(en, c, args, e) : NULL;
 }

@@ -178,9 +178,7 @@ void update_forget(struct container *c)
 
 static bool alive(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    bool yes = state_alive(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool yes = locked(&en->lock, state_alive(c->state));
     return yes;
 }
 
@@ -245,9 +243,7 @@ void update_finish(struct engine *en, struct container *c)
 static json_t *update_locked(struct engine *en, struct container *c, const json_t *body, struct err *e)
 {
     json_auto_t *warnings = json_array();
-    pthread_mutex_lock(&en->lock);
-    bool gone = c->removing || !c->in_table || c->state == STATE_DEAD || c->state == STATE_REMOVING;
-    pthread_mutex_unlock(&en->lock);
+    bool gone = locked(&en->lock, c->removing || !c->in_table || c->state == STATE_DEAD || c->state == STATE_REMOVING);
     if (gone) {
         err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be updated", c->id);
         return NULL;
@@ -267,12 +263,6 @@ static json_t *update_locked(struct engine *en, struct container *c, const json_
 
 json_t *engine_update(struct engine *en, const char *name, const json_t *body, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    pthread_mutex_lock(&c->op);
-    json_t *answer = update_locked(en, c, body, e);
-    pthread_mutex_unlock(&c->op);
-    container_put(en, c);
-    return answer;
+    autocontainer *c = container_get(en, name, e);
+    return c ? locked(&c->op, update_locked(en, c, body, e)) : NULL;
 }

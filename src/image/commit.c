@@ -325,9 +325,7 @@ static int move_all(struct commit *c, json_t **ret_moved, struct err *e)
     pthread_mutex_lock(&c->st->writer);
     int r = move_blobs(c, e) < 0 || move_layers(c, e) < 0 || write_records(c, e) < 0 ? -1 : write_refs(c, ret_moved, e);
     if (r < 0) { /* layers that were moved and that no record names yet */
-        pthread_mutex_lock(&c->st->lock);
-        c->st->garbage = true;
-        pthread_mutex_unlock(&c->st->lock);
+        locked(&c->st->lock, c->st->garbage = true);
     }
     pthread_mutex_unlock(&c->st->writer);
     trace_end(&span, "%zu images: blobs, layers, records, refs.json", c->n);

@@ -211,9 +211,7 @@ json_t *image_list(struct image_store *st, const json_t *filters, bool all, int 
     if (read_query(st, filters, &q, e) < 0)
         return NULL;
     struct span s = trace_begin(3, "list the images");
-    pthread_mutex_lock(&st->lock);
-    json_t *out = list_locked(st, &q);
-    pthread_mutex_unlock(&st->lock);
+    json_t *out = locked(&st->lock, list_locked(st, &q));
     trace_end(&s, "%zu shown, from memory", json_array_size(out));
     return out;
 }

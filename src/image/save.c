@@ -47,9 +47,7 @@ static int add_repository(struct image_store *st, json_t *images, const char *na
     int n = 0;
     if (strchr(slash ? slash : name, ':') || strchr(name, '@') || image_ref_parse(name, &r, &ignored) < 0)
         return 0;
-    pthread_mutex_lock(&st->lock);
-    json_auto_t *refs = json_copy(st->refs);
-    pthread_mutex_unlock(&st->lock);
+    json_auto_t *refs = locked(&st->lock, json_copy(st->refs));
     json_each_pair (key, v, refs) {
         if (reference_is_digest(key) || reference_name_length(key) != strlen(r.name) || !str_starts(key, r.name))
             continue;

@@ -216,9 +216,7 @@ int table_find(struct image_store *st, const char *name, struct found *ret, stru
     autofree char *key = is_ref ? reference_key(&ref) : NULL;
     autofree char *familiar = is_ref ? image_ref_familiar(&ref) : NULL;
     image_ref_release(&ref);
-    pthread_mutex_lock(&st->lock);
-    bool found = find_locked(st, name, key, ret);
-    pthread_mutex_unlock(&st->lock);
+    bool found = locked(&st->lock, find_locked(st, name, key, ret));
     if (found)
         return 0;
     if (!is_ref && !str_is_hex(name, DIGEST_HEX) && !digest_parse(name)) {
