@@ -247,8 +247,7 @@ json_t *settings_read(const char *path, bool must, struct err *e)
     else if (j && check_file(j, e) == 0)
         return j;
     json_decref(j);
-    err_wrap(e, "configuration file %s", path);
-    return NULL;
+    return err_null(err_wrap(e, "configuration file %s", path));
 }
 
 /* ---- both ---- */
@@ -275,7 +274,7 @@ json_t *settings_join(const json_t *flags, const json_t *file, struct err *e)
     if (both.len == 0)
         return all;
     json_decref(all);
-    err_set(e, ERR_INVALID, "the following directives are specified both as a flag and in the configuration file: %s",
-            both.s);
-    return NULL;
+    return err_null(err_set(e, ERR_INVALID,
+                            "the following directives are specified both as a flag and in the configuration file: %s",
+                            both.s));
 }

@@ -39,8 +39,7 @@ json_t *filters_parse(const char *text, struct err *e)
     json_auto_t *in = json_parse(text, strlen(text), e);
     if (!json_is_object(in)) {
         json_decref(out);
-        err_set(e, ERR_INVALID, "invalid filter: the filters parameter is not a JSON object");
-        return NULL;
+        return err_null(err_set(e, ERR_INVALID, "invalid filter: the filters parameter is not a JSON object"));
     }
     json_each_pair (k, v, in) {
         json_t *values = values_of(v);

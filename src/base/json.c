@@ -33,10 +33,8 @@ static size_t nesting(const char *p, size_t n)
 
 json_t *json_parse(const char *text, size_t len, struct err *e)
 {
-    if (nesting(text, len) > JSON_NEST_MAX) {
-        err_set(e, ERR_INVALID, "invalid JSON: nested deeper than %d levels", JSON_NEST_MAX);
-        return NULL;
-    }
+    if (nesting(text, len) > JSON_NEST_MAX)
+        return err_null(err_set(e, ERR_INVALID, "invalid JSON: nested deeper than %d levels", JSON_NEST_MAX));
     json_error_t je;
     json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
     if (!j)

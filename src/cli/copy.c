@@ -120,8 +120,7 @@ static json_t *read_stat(const struct reply *r, struct err *e)
     autofree char *text = value ? base64_decode(value, &n) : NULL;
     if (text)
         return json_parse(text, n, e);
-    err_set(e, ERR_SYSTEM, "the daemon's answer says nothing of the path");
-    return NULL;
+    return err_null(err_set(e, ERR_SYSTEM, "the daemon's answer says nothing of the path"));
 }
 
 static json_t *ask_stat(struct cli *cli, const struct end *x, const char *at, struct err *e)

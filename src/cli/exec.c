@@ -71,8 +71,7 @@ static char *create_exec(struct cli *cli, const struct exec_options *o, const st
     const char *id = json_str(answer, "Id", "");
     if (!*id) {
         cli->client.status = 0;
-        err_set(e, ERR_SYSTEM, "the daemon's answer names no exec");
-        return NULL;
+        return err_null(err_set(e, ERR_SYSTEM, "the daemon's answer names no exec"));
     }
     return mem_strdup(id);
 }

@@ -200,10 +200,8 @@ static void add_verb(struct str *out, const struct verb *v, const json_t *value)
 json_t *format_printf(json_t *const *v, size_t n, struct err *e)
 {
     const char *s = json_string_value(v[0]);
-    if (!s) {
-        err_set(e, ERR_INVALID, "takes a format string first");
-        return NULL;
-    }
+    if (!s)
+        return err_null(err_set(e, ERR_INVALID, "takes a format string first"));
     struct str out = STR_INIT;
     str_reset(&out);
     size_t used = 1;

@@ -45,8 +45,7 @@ static json_t *find(struct cli *cli, const struct inspect_options *o, const char
             return j;
     }
     cli->client.status = 0;
-    err_set(e, ERR_NOT_FOUND, "Error: No such object: %s", name);
-    return NULL;
+    return err_null(err_set(e, ERR_NOT_FOUND, "Error: No such object: %s", name));
 }
 
 static int print_one(const struct cli *cli, const struct format *f, const json_t *j, struct err *e)

@@ -93,10 +93,8 @@ void print_warnings(const json_t *answer)
 
 char *create_container(struct cli *cli, const struct create_options *o, const struct args *args, struct err *e)
 {
-    if (!str_eq(o->pull, "always") && !str_eq(o->pull, "missing") && !str_eq(o->pull, "never")) {
-        err_set(e, ERR_INVALID, "invalid --pull \"%s\": expected always, missing or never", o->pull);
-        return NULL;
-    }
+    if (!str_eq(o->pull, "always") && !str_eq(o->pull, "missing") && !str_eq(o->pull, "never"))
+        return err_null(err_set(e, ERR_INVALID, "invalid --pull \"%s\": expected always, missing or never", o->pull));
     json_auto_t *body = create_body(o, args, e);
     if (!body)
         return NULL;

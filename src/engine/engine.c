@@ -123,10 +123,8 @@ struct container *container_get(struct engine *en, const char *name, struct err 
     bool ambiguous = false;
     struct container *c = NULL;
     size_t n = strlen(name);
-    if (n == 0) {
-        err_set(e, ERR_INVALID, "the name of a container is empty");
-        return NULL;
-    }
+    if (n == 0)
+        return err_null(err_set(e, ERR_INVALID, "the name of a container is empty"));
     pthread_mutex_lock(&en->lock);
     if (n == ID_LENGTH)
         c = by_id(en, name, n, &ambiguous);

@@ -152,10 +152,8 @@ json_t *exec_process(struct engine *en, struct container *c, const json_t *confi
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
     autoclose int rootfd = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0) {
-        err_sys(e, "open %s", rootfs);
-        return NULL;
-    }
+    if (rootfd < 0)
+        return err_null(err_sys(e, "open %s", rootfs));
     pthread_mutex_lock(&en->lock);
     json_auto_t *own = json_copy(c->config), *host = json_copy(c->host);
     pthread_mutex_unlock(&en->lock);
@@ -225,10 +223,8 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
     struct keys keys;
     if (keys_init(&keys, json_str(config, "DetachKeys", ""), e) < 0)
         return NULL;
-    if (str_empty(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0)))) {
-        err_set(e, ERR_INVALID, "No exec command specified");
-        return NULL;
-    }
+    if (str_empty(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0))))
+        return err_null(err_set(e, ERR_INVALID, "No exec command specified"));
     json_auto_t *tried = exec_process(en, c, config, json_object_get(config, "ConsoleSize"), e);
     if (!tried)
         return NULL; /* for one, an unknown user: the start would fail the same way, but too late for a status */
@@ -272,10 +268,8 @@ struct exec *engine_exec_claim(struct engine *en, const char *id, const json_t *
                                struct err *e)
 {
     const json_t *size = body_get(body, "ConsoleSize"), *detach = body_get(body, "Detach");
-    if (detach && !json_is_boolean(detach) && !json_is_null(detach)) {
-        err_set(e, ERR_INVALID, "Detach must be true or false");
-        return NULL;
-    }
+    if (detach && !json_is_boolean(detach) && !json_is_null(detach))
+        return err_null(err_set(e, ERR_INVALID, "Detach must be true or false"));
     struct exec *x = check_size(size, e) < 0 ? NULL : find(en, id, e);
     if (x && claim(en, x, e) < 0) {
         exec_put(en, x);

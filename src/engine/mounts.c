@@ -198,10 +198,8 @@ json_t *mounts_of(const json_t *host, struct err *e)
         for (k = 0; k < v_at; k++) {
             w = json_array_get(out, k);
             autofree char *b = path_clean(json_str(w, "Destination", ""));
-            if (str_eq(a, b)) {
-                err_set(e, ERR_INVALID, "Duplicate mount point: %s", a);
-                return NULL;
-            }
+            if (str_eq(a, b))
+                return err_null(err_set(e, ERR_INVALID, "Duplicate mount point: %s", a));
         }
     }
     return json_incref(out);

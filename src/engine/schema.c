@@ -195,10 +195,8 @@ static json_t *complete(const char *object, const json_t *in, const struct field
                 json_object_set_new(out, f->key, json_loads(f->unset, JSON_DECODE_ANY, NULL));
             continue;
         }
-        if (!fits(f->type, v)) {
-            err_set(e, ERR_INVALID, "%s.%s must be %s", object, f->key, words[f->type]);
-            return NULL;
-        }
+        if (!fits(f->type, v))
+            return err_null(err_set(e, ERR_INVALID, "%s.%s must be %s", object, f->key, words[f->type]));
         if (f->type == T_COMMAND && json_is_string(v))
             json_object_set_new(out, f->key, json_pack("[O]", v));
         else
@@ -315,8 +313,8 @@ json_t *config_command(const json_t *config, struct err *e)
         json_array_extend(argv, cmd);
     if (json_array_size(argv) == 0 || str_empty(json_string_value(json_array_get(argv, 0)))) {
         json_decref(argv);
-        err_set(e, ERR_INVALID, "No command specified: neither the request nor the image has a Cmd or an Entrypoint");
-        return NULL;
+        return err_null(err_set(e, ERR_INVALID,
+                                "No command specified: neither the request nor the image has a Cmd or an Entrypoint"));
     }
     return argv;
 }
@@ -332,10 +330,8 @@ static void default_string(json_t *host, const char *key, const char *was, const
 json_t *host_complete(const json_t *body, int api_minor, struct err *e)
 {
     const json_t *in = body_get(body, "HostConfig");
-    if (in && !json_is_object(in) && !json_is_null(in)) {
-        err_set(e, ERR_INVALID, "HostConfig must be an object");
-        return NULL;
-    }
+    if (in && !json_is_object(in) && !json_is_null(in))
+        return err_null(err_set(e, ERR_INVALID, "HostConfig must be an object"));
     json_auto_t *host = complete("HostConfig", in, host_fields, sizeof(host_fields) / sizeof(host_fields[0]), e);
     if (!host)
         return NULL;

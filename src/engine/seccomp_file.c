@@ -103,19 +103,14 @@ static json_t *architectures(const json_t *map)
 json_t *seccomp_of_text(const char *text, const json_t *caps, struct err *e)
 {
     json_auto_t *p = json_parse(text, strlen(text), e);
-    if (!p) {
-        err_wrap(e, "decoding seccomp profile failed");
-        return NULL;
-    }
+    if (!p)
+        return err_null(err_wrap(e, "decoding seccomp profile failed"));
     const json_t *map = json_object_get(p, "archMap");
-    if (!json_is_string(json_object_get(p, "defaultAction"))) {
-        err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing");
-        return NULL;
-    }
-    if (json_array_size(map) > 0 && json_array_size(json_object_get(p, "architectures")) > 0) {
-        err_set(e, ERR_INVALID, "decoding seccomp profile failed: both 'architectures' and 'archMap' are given");
-        return NULL;
-    }
+    if (!json_is_string(json_object_get(p, "defaultAction")))
+        return err_null(err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing"));
+    if (json_array_size(map) > 0 && json_array_size(json_object_get(p, "architectures")) > 0)
+        return err_null(
+            err_set(e, ERR_INVALID, "decoding seccomp profile failed: both 'architectures' and 'archMap' are given"));
     json_t *syscalls = rules(json_object_get(p, "syscalls"), caps, e);
     if (!syscalls)
         return NULL;

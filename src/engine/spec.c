@@ -201,10 +201,8 @@ static json_t *linux_part(struct engine *en, struct container *c, const json_t *
 json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, struct err *e)
 {
     autoclose int rootfd = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0) {
-        err_sys(e, "open %s", rootfs);
-        return NULL;
-    }
+    if (rootfd < 0)
+        return err_null(err_sys(e, "open %s", rootfs));
     json_auto_t *args = arguments(c);
     json_auto_t *p = spec_process(c->config, c->host, args, rootfd, e);
     json_auto_t *mounts = p ? spec_mounts(en, c, e) : NULL;

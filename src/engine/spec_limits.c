@@ -132,15 +132,12 @@ json_t *spec_rlimits(const json_t *host, struct err *e)
         const char *name = json_str(u, "Name", "");
         int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
         char type[32] = "RLIMIT_";
-        if (ulimit_resource(name) < 0) {
-            err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name);
-            return NULL;
-        }
-        if (hard >= 0 && (soft > hard || soft == -1)) {
-            err_set(e, ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
-                    (long long)soft, (long long)hard);
-            return NULL;
-        }
+        if (ulimit_resource(name) < 0)
+            return err_null(err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name));
+        if (hard >= 0 && (soft > hard || soft == -1))
+            return err_null(err_set(e, ERR_INVALID,
+                                    "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
+                                    (long long)soft, (long long)hard));
         for (size_t k = 0; name[k] && k + 8 < sizeof(type); k++) {
             type[7 + k] = (char)toupper((unsigned char)name[k]);
             type[8 + k] = '\0';

@@ -144,10 +144,8 @@ json_t *spec_mounts(struct engine *en, struct container *c, struct err *e)
 static char *tags_of(const char *mountinfo, const char *path, struct err *e)
 {
     struct statx st;
-    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) < 0) {
-        err_sys(e, "find the mount of %s", path);
-        return NULL;
-    }
+    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) < 0)
+        return err_null(err_sys(e, "find the mount of %s", path));
     for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *p = line;
         if (strtoull(line, NULL, 10) != st.stx_mnt_id)

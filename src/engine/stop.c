@@ -53,8 +53,7 @@ static struct container *get_running(struct engine *en, const char *name, enum e
     pthread_mutex_unlock(&c->op);
     if (running)
         return take_ptr(&c);
-    err_set(e, otherwise, "Container %.12s is not running", c->id);
-    return NULL;
+    return err_null(err_set(e, otherwise, "Container %.12s is not running", c->id));
 }
 
 static void event_kill(struct engine *en, struct container *c, int signal)

@@ -145,10 +145,8 @@ static json_t *choose(const char *text, const json_t *pids, struct err *e)
     words_of(text, n, SIZE_MAX, &titles);
     while (column < titles.n && !str_eq(titles.v[column], "PID"))
         column++;
-    if (column == titles.n) {
-        err_set(e, ERR_SYSTEM, "Couldn't find PID field in ps output");
-        return NULL;
-    }
+    if (column == titles.n)
+        return err_null(err_set(e, ERR_SYSTEM, "Couldn't find PID field in ps output"));
     json_t *rows = json_array();
     for (const char *p = text + n + (text[n] == '\n'); *p; p += n + (p[n] == '\n')) {
         autostrv row = {NULL, 0};

@@ -115,11 +115,9 @@ static json_t *join(const json_t *old, const json_t *in, const json_t *body, str
         json_object_set_new(host, "RestartPolicy",
                             json_pack("{s:s, s:I}", "Name", json_str(policy, "Name", ""), "MaximumRetryCount",
                                       (json_int_t)json_int(policy, "MaximumRetryCount", 0)));
-        if (json_is(host, "AutoRemove") && !str_eq(json_str(policy, "Name", ""), "no")) {
-            err_set(e, ERR_CONFLICT,
-                    "Restart policy cannot be updated because AutoRemove is enabled for the container");
-            return NULL;
-        }
+        if (json_is(host, "AutoRemove") && !str_eq(json_str(policy, "Name", ""), "no"))
+            return err_null(err_set(
+                e, ERR_CONFLICT, "Restart policy cannot be updated because AutoRemove is enabled for the container"));
         if (restart_policy_check(host, e) < 0)
             return NULL;
     }
@@ -244,19 +242,15 @@ static json_t *update_locked(struct engine *en, struct container *c, const json_
 {
     json_auto_t *warnings = json_array();
     bool gone = locked(&en->lock, c->removing || !c->in_table || c->state == STATE_DEAD || c->state == STATE_REMOVING);
-    if (gone) {
-        err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be updated", c->id);
-        return NULL;
-    }
+    if (gone)
+        return err_null(err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be updated", c->id));
     struct span s = trace_begin(3, "put the new limits over the old");
     json_auto_t *in = read_wish(body, c->host, warnings, e), *host = in ? join(c->host, in, body, e) : NULL;
     if (!host)
         return NULL;
     trace_end(&s, "HostConfig checked");
-    if (change(en, c, host, warnings, e) < 0) {
-        err_wrap(e, "cannot update container %.12s", c->id);
-        return NULL;
-    }
+    if (change(en, c, host, warnings, e) < 0)
+        return err_null(err_wrap(e, "cannot update container %.12s", c->id));
     event_container(en, c, "update", NULL);
     return json_pack("{s:O}", "Warnings", warnings);
 }

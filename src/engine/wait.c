@@ -37,10 +37,8 @@ void waiters_wake(struct container *c, enum trigger what)
 struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond, struct err *e)
 {
     int fd = eventfd(0, EFD_CLOEXEC);
-    if (fd < 0) {
-        err_sys(e, "make an eventfd to wait with");
-        return NULL;
-    }
+    if (fd < 0)
+        return err_null(err_sys(e, "make an eventfd to wait with"));
     struct waiter *w = mem_alloc(sizeof(*w));
     w->cond = cond;
     w->c = c;

@@ -97,10 +97,8 @@ static char *read_word(const json_t *config, const char **p, const char *stop, s
             str_addc(&out, *s++);
         }
     }
-    if (quote) {
-        err_set(e, ERR_INVALID, "a quote is not closed in \"%.64s\"", *p);
-        return NULL;
-    }
+    if (quote)
+        return err_null(err_set(e, ERR_INVALID, "a quote is not closed in \"%.64s\"", *p));
     *p = s;
     return str_take(&out);
 }
@@ -389,10 +387,8 @@ static char *single_word(const json_t *config, const char *rest, struct err *e)
     autostrv words = {NULL, 0};
     if (read_words(config, rest, &words, e) < 0)
         return NULL;
-    if (words.n != 1 || !*words.v[0]) {
-        err_set(e, ERR_INVALID, "exactly one argument is needed");
-        return NULL;
-    }
+    if (words.n != 1 || !*words.v[0])
+        return err_null(err_set(e, ERR_INVALID, "exactly one argument is needed"));
     return mem_strdup(words.v[0]);
 }
 

@@ -127,8 +127,7 @@ static json_t *look_up(struct image_store *st, const char *name, struct image_fa
         return NULL;
     free(f.key);
     if (!table_facts(st, f.id, facts)) { /* removed between the two */
-        err_set(e, ERR_NOT_FOUND, "No such image: %s", store_show(name, shown));
-        return NULL;
+        return err_null(err_set(e, ERR_NOT_FOUND, "No such image: %s", store_show(name, shown)));
     }
     json_t *config = record_config(st, f.id, e);
     if (!config)

@@ -29,10 +29,8 @@ json_t *record_config(const struct image_store *st, const char *id, struct err *
     autofree char *text = file_read(st->rootfd, path, IMAGE_CONFIG_MAX, &len, e);
     if (!text)
         return NULL;
-    if (!str_eq(digest_of(text, len, found), id)) {
-        err_set(e, ERR_SYSTEM, "configuration of image %.12s is damaged: its digest is %s", id, found);
-        return NULL;
-    }
+    if (!str_eq(digest_of(text, len, found), id))
+        return err_null(err_set(e, ERR_SYSTEM, "configuration of image %.12s is damaged: its digest is %s", id, found));
     json_t *config = json_parse(text, len, e);
     if (config && !json_is_object(config)) {
         err_set(e, ERR_SYSTEM, "configuration of image %.12s is not an object", id);
@@ -70,14 +68,10 @@ static struct layer *read_layer(const struct image_store *st, const char *chain,
         return NULL;
     const char *diff = json_str(j, "diff", "");
     autofree char *blob = str_printf("blobs/sha256/%s", str_is_hex(diff, DIGEST_HEX) ? diff : "-");
-    if (!str_is_hex(diff, DIGEST_HEX) || !str_eq(digest_chain(below, diff, derived), chain)) {
-        err_set(e, ERR_SYSTEM, "%s does not belong to this chain", about);
-        return NULL;
-    }
-    if (!is_there(st, diff_dir, S_IFDIR) || !is_there(st, blob, S_IFREG)) {
-        err_set(e, ERR_SYSTEM, "the files or the tar of layer %.12s are missing", chain);
-        return NULL;
-    }
+    if (!str_is_hex(diff, DIGEST_HEX) || !str_eq(digest_chain(below, diff, derived), chain))
+        return err_null(err_set(e, ERR_SYSTEM, "%s does not belong to this chain", about));
+    if (!is_there(st, diff_dir, S_IFDIR) || !is_there(st, blob, S_IFREG))
+        return err_null(err_set(e, ERR_SYSTEM, "the files or the tar of layer %.12s are missing", chain));
     struct layer *l = mem_alloc(sizeof(*l));
     memcpy(l->chain, chain, DIGEST_SIZE);
     memcpy(l->diff, diff, DIGEST_SIZE);

@@ -441,10 +441,8 @@ json_t *image_prune(struct image_store *st, const json_t *filters, struct err *e
     if (filters_check(filters, keys, e) < 0 || filter_bool(filters, "dangling", true, &q.dangling_only, e) < 0 ||
         filter_until(filters, &q.until, e) < 0)
         return NULL;
-    if (!set_pruning(st, true)) {
-        err_set(e, ERR_CONFLICT, "a prune operation is already running");
-        return NULL;
-    }
+    if (!set_pruning(st, true))
+        return err_null(err_set(e, ERR_CONFLICT, "a prune operation is already running"));
     begin(&r, st);
     prune_all(&r, &q);
     end(&r);

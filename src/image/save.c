@@ -17,10 +17,8 @@ static json_t *entry_of(struct image_store *st, json_t *images, const char *id, 
     json_each (x, images)
         if (str_eq(json_str(x, "config", ""), id))
             return x;
-    if (!table_facts(st, id, &f)) {
-        err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id);
-        return NULL;
-    }
+    if (!table_facts(st, id, &f))
+        return err_null(err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id));
     json_t *entry = json_pack("{s:s, s:[], s:[]}", "config", id, "tags", "layers");
     for (i = 0; i < f.diffs.n; i++)
         json_array_append_new(json_object_get(entry, "layers"), json_string(f.diffs.v[i]));
