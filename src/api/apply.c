@@ -32,13 +32,6 @@ static char *path_setting(const json_t *s, const char *key, const char *otherwis
     return absolute(str_empty(given) ? otherwise : given);
 }
 
-static bool one_of(const char *value, const char *const *choices)
-{
-    while (*choices && !str_eq(*choices, value))
-        choices++;
-    return *choices != NULL;
-}
-
 /* ---- the daemon's own ---- */
 
 static int apply_hosts(struct options *o, const json_t *s, struct err *e)
@@ -64,9 +57,9 @@ static int apply_log(struct options *o, const json_t *s, struct err *e)
     static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL}, *const formats[] = {
                                                                                                "text", "json", NULL};
     const char *level = json_str(s, "log-level", "info"), *format = json_str(s, "log-format", "text");
-    if (!one_of(level, levels))
+    if (!str_among(level, levels))
         return err_set(e, ERR_INVALID, "--log-level %s: debug, info, warn, error or fatal is expected", level);
-    if (!one_of(format, formats))
+    if (!str_among(format, formats))
         return err_set(e, ERR_INVALID, "--log-format %s: text or json is expected", format);
     o->debug = json_is(s, "debug") || str_eq(level, "debug");
     o->log_level = o->debug                ? LOG_DEBUG
@@ -236,10 +229,10 @@ static int apply_containers(struct options *o, const json_t *s, struct err *e)
         return err_set(e, ERR_INVALID, "--default-shm-size %s: a size such as 64m is expected", size);
     if (size)
         json_object_set_new(host, "ShmSize", json_integer((json_int_t)bytes));
-    if (!one_of(mode, ipc))
+    if (!str_among(mode, ipc))
         return err_set(e, ERR_INVALID, "--default-ipc-mode %s: private or shareable is expected", mode);
     json_object_set_new(host, "IpcMode", json_string(mode));
-    if (*ns && !one_of(ns, cgroupns))
+    if (*ns && !str_among(ns, cgroupns))
         return err_set(e, ERR_INVALID, "--default-cgroupns-mode %s: host or private is expected", ns);
     if (*ns)
         json_object_set_new(host, "CgroupnsMode", json_string(ns));

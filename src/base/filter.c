@@ -68,15 +68,23 @@ int filters_check(const json_t *filters, const char *const *known, struct err *e
     return 0;
 }
 
-bool filter_allows(const json_t *filters, const char *key, const char *value)
+bool filter_any(const json_t *filters, const char *key, bool test(const char *value, const void *arg), const void *arg)
 {
     const json_t *values = json_object_get(filters, key);
-    if (!values)
-        return true;
     json_each (v, values)
-        if (str_eq(json_string_value(v), value))
+        if (test(json_string_value(v), arg))
             return true;
-    return false;
+    return !values;
+}
+
+static bool is_text(const char *value, const void *arg)
+{
+    return str_eq(value, arg);
+}
+
+bool filter_allows(const json_t *filters, const char *key, const char *value)
+{
+    return filter_any(filters, key, is_text, value);
 }
 
 static bool label_holds(const json_t *labels, const char *wish)

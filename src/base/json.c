@@ -1,5 +1,6 @@
 /* JSON: see json.h. */
 #include "base/json.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -128,4 +129,20 @@ json_t *json_string_lossy(const char *s, size_t n)
         i += k ? k : 1;
     }
     return json_stringn(b.s ? b.s : "", b.len);
+}
+
+char *json_join(const json_t *list, const char *by)
+{
+    autostr out = STR_INIT;
+    str_reset(&out);
+    json_each (v, list)
+        str_addf(&out, "%s%s", v_at ? by : "", json_string_value(v));
+    return str_take(&out);
+}
+
+json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e)
+{
+    size_t n;
+    autofree char *text = file_read(dirfd, path, limit, &n, e);
+    return text ? json_parse(text, n, e) : NULL;
 }

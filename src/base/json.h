@@ -20,6 +20,9 @@
  * @return a new reference, or NULL */
 json_t *json_parse(const char *text, size_t len, struct err *e);
 
+/** Likewise what a file below `dirfd` holds. @return a new reference, or NULL as file_read() and json_parse() fail */
+json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e);
+
 /** The value at a dotted path of keys, e.g. "State.Pid". @return borrowed, or NULL */
 json_t *json_at(const json_t *j, const char *path);
 /** The string at `path`, or `def`. @return borrowed from `j` */
@@ -46,6 +49,8 @@ bool json_is(const json_t *j, const char *path);
 char *json_text(const json_t *j);
 /** As json_text() without the newline. */
 char *json_compact(const json_t *j);
+/** The strings of an array with `by` between them. @return the caller's */
+char *json_join(const json_t *list, const char *by);
 /** A copy of `s` with each byte that is not UTF-8 replaced by U+FFFD, so that it can become a JSON string. NULL stays
  * NULL.
  * @return the caller's */

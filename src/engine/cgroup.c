@@ -59,10 +59,8 @@ char *container_cgroup(struct engine *en, struct container *c)
 void cgroup_recover(struct engine *en, struct container *c)
 {
     struct err ignored;
-    size_t n;
     autofree char *path = container_run_path(en, c, "bundle/config.json");
-    autofree char *text = file_read(AT_FDCWD, path, BUNDLE_MAX, &n, &ignored);
-    json_auto_t *spec = text ? json_parse(text, n, &ignored) : NULL;
+    json_auto_t *spec = json_read_file(AT_FDCWD, path, BUNDLE_MAX, &ignored);
     const char *place = json_str(spec, "linux.cgroupsPath", NULL);
     c->place = place ? mem_strdup(place) : NULL;
 }

@@ -33,15 +33,6 @@ static json_t *new_config(const json_t *was, const struct commit_options *o, str
     return config;
 }
 
-static char *command_text(const struct container *c)
-{
-    autostr text = STR_INIT;
-    str_reset(&text);
-    json_each (v, c->path_args)
-        str_addf(&text, "%s%s", v_at ? " " : "", json_string_value(v));
-    return str_take(&text);
-}
-
 /* ---- holding it still ---- */
 
 static int container_freeze(struct engine *en, struct container *c, bool frozen, struct err *e)
@@ -129,7 +120,7 @@ static char *commit(struct engine *en, struct container *c, const struct commit_
     struct writer w = {en, c};
     json_auto_t *was = locked(&en->lock, json_incref(c->config));
     json_auto_t *config = new_config(was, o, e);
-    autofree char *command = command_text(c);
+    autofree char *command = json_join(c->path_args, " ");
     const struct image_commit job = {.parent = c->image,
                                      .container = c->id,
                                      .config = config,

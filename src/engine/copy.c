@@ -31,39 +31,9 @@ json_t *tree_request(struct engine *en, struct container *c)
 
 /* ---- what is in view ---- */
 
-static size_t depth(const json_t *m)
-{
-    size_t n = 0;
-    for (const char *p = json_str(m, "target", ""); *p; p++)
-        n += *p == '/' && p[1];
-    return n;
-}
-
-static int by_depth(const void *a, const void *b)
-{
-    size_t x = depth(*(json_t *const *)a), y = depth(*(json_t *const *)b);
-    return x < y ? -1 : x > y;
-}
-
 static void add_mount(json_t *list, const char *source, const char *target, bool ro)
 {
     json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "source", source, "target", target, "ro", (int)ro));
-}
-
-/* Outermost first: a later one may lie in an earlier one. */
-static json_t *sorted(json_t *list)
-{
-    size_t n = json_array_size(list);
-    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
-    json_t *out = json_array();
-    for (size_t i = 0; i < n; i++)
-        v[i] = json_array_get(list, i);
-    if (n > 1)
-        qsort(v, n, sizeof(*v), by_depth);
-    for (size_t i = 0; i < n; i++)
-        json_array_append(out, v[i]);
-    json_decref(list);
-    return out;
 }
 
 /* A running container has its mounts pinned since its start; their sources are looked up on the host anew. Somebody who
@@ -91,7 +61,7 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
         {"resolv.conf", "/etc/resolv.conf"}, {"hostname", "/etc/hostname"}, {"hosts", "/etc/hosts"}};
     json_auto_t *host = locked(&en->lock, json_incref(c->host));
     json_auto_t *wanted = mounts_of(host, e);
-    json_t *list = json_array();
+    json_auto_t *list = json_array();
     size_t i;
     for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         autofree char *source = container_path(en, c, files[i][0]);
@@ -101,7 +71,7 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
         if (str_eq(json_str(m, "Type", ""), "bind"))
             add_mount(list, json_str(m, "Source", ""), json_str(m, "Destination", ""), !json_is(m, "RW"));
     pin_mounts(en, c, list);
-    json_object_set_new(request, "mounts", sorted(list));
+    json_object_set_new(request, "mounts", mounts_sorted(list, "target"));
     json_object_set_new(request, "readonly", json_boolean(json_is(host, "ReadonlyRootfs")));
     return wanted ? 0 : -1;
 }

@@ -95,11 +95,8 @@ static int check_modes(const json_t *config, json_t *host, struct err *e)
     };
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         const char *have = json_str(host, modes[i].key, "");
-        const char *const *v = modes[i].values;
-        while (*v && !str_eq(*v, have))
-            v++;
         bool joins = i < SHARE_KINDS && str_starts(have, "container:"); /* whose, share_resolve() finds out */
-        if (!*v && !joins)
+        if (!str_among(have, modes[i].values) && !joins)
             return err_set(e, ERR_INVALID, "invalid HostConfig.%s: '%s'", modes[i].key, have);
     }
     if (str_eq(json_str(host, "UTSMode", ""), "host") && *json_str(config, "Hostname", ""))

@@ -71,14 +71,7 @@ static int add_node(struct devices *d, const struct stat *st, const char *path, 
 }
 
 /* Folders of /dev that are mounts or links of their own kind in a container, and the console, which is the terminal. */
-static bool is_special(const char *name)
-{
-    static const char *const names[] = {"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
-}
+static const char *const special[] = {"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts", NULL};
 
 /* Every node below a folder of the host. Links are left out: what they name is found by itself. */
 static int add_tree(struct devices *d, const char *from, const char *to, int depth, struct err *e)
@@ -88,7 +81,7 @@ static int add_tree(struct devices *d, const char *from, const char *to, int dep
         return err_sys(e, "read the devices in %s", from);
     for (struct dirent *x; (x = readdir(dir));) {
         struct stat st;
-        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || is_special(x->d_name) ||
+        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || str_among(x->d_name, special) ||
             fstatat(dirfd(dir), x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         autofree char *source = str_printf("%s/%s", from, x->d_name), *target = str_printf("%s/%s", to, x->d_name);

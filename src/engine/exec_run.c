@@ -163,9 +163,8 @@ void exec_over(struct engine *en, struct exec *x, int code, bool ran)
 static json_t *read_record(const char *dir, const char *name, size_t most)
 {
     struct err ignored; /* what is not there or makes no sense is no record */
-    size_t n;
-    autofree char *path = str_printf("%s/%s", dir, name), *text = file_read(AT_FDCWD, path, most, &n, &ignored);
-    return text ? json_parse(text, n, &ignored) : NULL;
+    autofree char *path = str_printf("%s/%s", dir, name);
+    return json_read_file(AT_FDCWD, path, most, &ignored);
 }
 
 /* The shim is gone without a last word: it was killed, and with it the process's standard streams. */

@@ -45,19 +45,6 @@ static bool matches(const char *pattern, const char *text)
     return hit;
 }
 
-/* True where there is no such filter, or one of its values satisfies `test`. */
-typedef bool test_fn(const char *value, const void *arg);
-static bool any_value(const json_t *filters, const char *key, test_fn *test, const void *arg)
-{
-    const json_t *values = json_object_get(filters, key);
-    if (!values)
-        return true;
-    json_each (v, values)
-        if (test(json_string_value(v), arg))
-            return true;
-    return false;
-}
-
 static bool name_test(const char *value, const void *arg)
 {
     const char *name = arg; /* with its slash; people write the pattern with or without */
@@ -127,11 +114,6 @@ static bool ancestor_test(const char *value, const void *arg)
     return theirs.n > 0 && theirs.n <= mine.n;
 }
 
-static bool is_text(const char *value, const void *arg)
-{
-    return str_eq(value, arg);
-}
-
 /* ---- all filters ---- */
 
 struct bounds {
@@ -149,10 +131,7 @@ static int check_values(const json_t *filters, struct err *e)
     int64_t n;
     for (size_t k = 0; k < 2; k++) {
         json_each (v, json_object_get(filters, closed[k].key)) {
-            const char *const *at = closed[k].values;
-            while (*at && !str_eq(*at, json_string_value(v)))
-                at++;
-            if (!*at)
+            if (!str_among(json_string_value(v), closed[k].values))
                 return err_set(e, ERR_INVALID, "invalid filter '%s=%.64s'", closed[k].key, json_string_value(v));
         }
     }
@@ -185,18 +164,18 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
     if ((b->before && c->created >= b->before) || (b->since && c->created <= b->since))
         return false;
     if (json_object_get(f, "exited") &&
-        (s->state != STATE_EXITED || !any_value(f, "exited", exited_test, &s->exit_code)))
+        (s->state != STATE_EXITED || !filter_any(f, "exited", exited_test, &s->exit_code)))
         return false;
     autofree char *name = str_printf("/%s", s->name);
     json_auto_t *mounts = json_object_get(f, "volume") ? snapshot_mounts(s) : NULL;
-    return any_value(f, "name", name_test, name) && any_value(f, "id", id_test, c->id) &&
-           filter_labels(f, json_object_get(s->config, "Labels")) &&
-           any_value(f, "status", is_text, state_name(s->state)) && any_value(f, "ancestor", ancestor_test, &line) &&
-           any_value(f, "network", is_text, snapshot_network(s)) && any_value(f, "volume", volume_test, mounts) &&
-           any_value(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
-           any_value(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
-           any_value(f, "health", is_text, health_name(s->health)) && any_value(f, "is-task", is_text, "false") &&
-           any_value(f, "isolation", is_text, "default");
+    return filter_any(f, "name", name_test, name) && filter_any(f, "id", id_test, c->id) &&
+           filter_labels(f, json_object_get(s->config, "Labels")) && filter_allows(f, "status", state_name(s->state)) &&
+           filter_any(f, "ancestor", ancestor_test, &line) && filter_allows(f, "network", snapshot_network(s)) &&
+           filter_any(f, "volume", volume_test, mounts) &&
+           filter_any(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
+           filter_any(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
+           filter_allows(f, "health", health_name(s->health)) && filter_allows(f, "is-task", "false") &&
+           filter_allows(f, "isolation", "default");
 }
 
 /* ---- one element ---- */

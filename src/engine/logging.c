@@ -290,21 +290,12 @@ static void files_task(enum driver driver, const char *path, const json_t *given
     }
 }
 
-static char *command_line(const json_t *argv)
-{
-    autostr out = STR_INIT;
-    str_reset(&out);
-    json_each (v, argv)
-        str_addf(&out, "%s%s", v_at ? " " : "", json_string_value(v));
-    return str_take(&out);
-}
-
 void logging_task(struct engine *en, struct container *c, json_t *task)
 {
     const json_t *given = json_object_get(json_object_get(c->host, "LogConfig"), "Config");
     const char *template = json_string_value(json_object_get(given, "tag"));
     enum driver driver = driver_of(json_str(c->host, "LogConfig.Type", ""));
-    autofree char *command = command_line(c->path_args), *path = logging_path(en, c);
+    autofree char *command = json_join(c->path_args, " "), *path = logging_path(en, c);
     const struct tag_facts f = {c->id, c->name, c->image, json_str(c->config, "Image", ""), command};
     json_auto_t *more = extras(c->config, given);
     autostr tag = STR_INIT;

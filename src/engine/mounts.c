@@ -204,3 +204,30 @@ json_t *mounts_of(const json_t *host, struct err *e)
     }
     return json_incref(out);
 }
+
+static size_t depth(const json_t *m, const char *key)
+{
+    size_t n = 0;
+    for (const char *p = json_str(m, key, ""); *p; p++)
+        n += *p == '/' && p[1];
+    return n;
+}
+
+static int by_depth(const void *a, const void *b, void *key)
+{
+    size_t x = depth(*(json_t *const *)a, key), y = depth(*(json_t *const *)b, key);
+    return x < y ? -1 : x > y;
+}
+
+json_t *mounts_sorted(const json_t *list, const char *key)
+{
+    size_t n = json_array_size(list);
+    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        v[i] = json_array_get(list, i);
+    qsort_r(v, n, sizeof(*v), by_depth, (void *)key);
+    for (size_t i = 0; i < n; i++)
+        json_array_append(out, v[i]);
+    return out;
+}

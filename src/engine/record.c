@@ -118,9 +118,7 @@ struct container *container_load(struct engine *en, const char *id, struct err *
 {
     struct container *c = container_new(en, id);
     autofree char *path = container_path(en, c, "config.json");
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, RECORD_MAX, &n, e);
-    json_auto_t *j = text ? json_parse(text, n, e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, RECORD_MAX, e);
     if (!j || record_read(c, j, id, e) < 0) {
         container_put(en, c);
         return NULL;

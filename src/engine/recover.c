@@ -60,9 +60,7 @@ static bool read_exit(struct engine *en, struct container *c, int *code, int64_t
 {
     autofree char *path = container_path(en, c, "exit.json");
     struct err e;
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, 4096, &n, &e);
-    json_auto_t *j = text ? json_parse(text, n, &e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, 4096, &e);
     *code = (int)json_int(j, "code", LOST_CODE);
     *at = json_int(j, "at", clock_real());
     *oom = json_is(j, "oom");

@@ -277,9 +277,7 @@ static void on_silence(struct engine *en, struct container *c)
 {
     autofree char *path = container_path(en, c, "exit.json");
     struct err e;
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, 4096, &n, &e);
-    json_auto_t *j = text ? json_parse(text, n, &e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, 4096, &e);
     if (j) {
         container_ended(en, c, (int)json_int(j, "code", 255), json_int(j, "at", 0), json_is(j, "oom"), NULL);
         return;

@@ -58,12 +58,10 @@ static bool is_there(const struct image_store *st, const char *path, mode_t type
  * elsewhere does not pass */
 static struct layer *read_layer(const struct image_store *st, const char *chain, const char *below, struct err *e)
 {
-    size_t len;
     char derived[DIGEST_SIZE];
     autofree char *about = str_printf("layers/%s/layer.json", chain);
     autofree char *diff_dir = str_printf("layers/%s/diff", chain);
-    autofree char *text = file_read(st->rootfd, about, RECORD_MAX, &len, e);
-    json_auto_t *j = text ? json_parse(text, len, e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, about, RECORD_MAX, e);
     if (!j)
         return NULL;
     const char *diff = json_str(j, "diff", "");
@@ -113,10 +111,8 @@ static int compare_layers(const struct image *im, const json_t *config, struct e
 
 static int read_record(struct image_store *st, const char *file, struct image *im, struct err *e)
 {
-    size_t len;
     autofree char *path = str_printf("records/%s", file);
-    autofree char *text = file_read(st->rootfd, path, RECORD_MAX, &len, e);
-    json_auto_t *j = text ? json_parse(text, len, e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, path, RECORD_MAX, e);
     json_auto_t *config = j ? record_config(st, im->id, e) : NULL;
     if (!config || read_layers(st, im, json_object_get(j, "layers"), e) < 0)
         return -1;
@@ -191,12 +187,10 @@ static json_t *sound_refs(const struct image_store *st, const json_t *read)
 static void load_refs(struct image_store *st, size_t *aside)
 {
     struct err e = {.kind = ERR_NONE};
-    size_t len;
     st->refs = json_object();
     if (faccessat(st->rootfd, "refs.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
         return;
-    autofree char *text = file_read(st->rootfd, "refs.json", REFS_MAX, &len, &e);
-    json_auto_t *j = text ? json_parse(text, len, &e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, "refs.json", REFS_MAX, &e);
     if (j && !json_is_object(j))
         err_set(&e, ERR_SYSTEM, "not an object");
     if (!json_is_object(j)) {
