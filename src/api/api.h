@@ -70,7 +70,7 @@ int metrics_serve(struct server *sv, struct err *e);
 
 /* ---- reply.c ---- */
 
-/** A JSON body and a newline. Takes the reference. */
+/** A JSON body and a newline. Takes the reference; NULL: whoever should have made it has failed, and set *e. */
 int reply_json(struct request *r, int status, json_t *j, struct err *e);
 /** Bytes with a media type of their own. */
 int reply_text(struct request *r, int status, const char *type, const char *text, struct err *e);
@@ -120,6 +120,10 @@ int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e
 int input_int(struct request *r, const char *key, int64_t absent, int64_t *ret, struct err *e);
 /** A query value as a time (unix seconds, RFC 3339, or a duration before now); 0 where absent. */
 int input_time(struct request *r, const char *key, int64_t *ret, struct err *e);
+/** The request's body: an image_source. @param arg the request */
+ssize_t input_body(void *arg, void *p, size_t n, struct err *e);
+/** Every value that the query gives `key`. */
+void input_list(struct request *r, const char *key, struct strv *ret);
 /** The `filters` query value, normalised. @return new reference, or NULL */
 json_t *input_filters(struct request *r, struct err *e);
 

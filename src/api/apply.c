@@ -32,21 +32,11 @@ static char *path_setting(const json_t *s, const char *key, const char *otherwis
     return absolute(str_empty(given) ? otherwise : given);
 }
 
-static bool one_of(const char *value, const char *const *choices)
-{
-    while (*choices && !str_eq(*choices, value))
-        choices++;
-    return *choices != NULL;
-}
-
 /* ---- the daemon's own ---- */
 
 static int apply_hosts(struct options *o, const json_t *s, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(s, "hosts"), i, v)
-    {
+    json_each (v, json_object_get(s, "hosts")) {
         const char *text = json_string_value(v);
         if (str_starts(text, "unix://") && text[7] != '\0') {
             autofree char *path = absolute(text + 7);
@@ -67,9 +57,9 @@ static int apply_log(struct options *o, const json_t *s, struct err *e)
     static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL}, *const formats[] = {
                                                                                                "text", "json", NULL};
     const char *level = json_str(s, "log-level", "info"), *format = json_str(s, "log-format", "text");
-    if (!one_of(level, levels))
+    if (!str_among(level, levels))
         return err_set(e, ERR_INVALID, "--log-level %s: debug, info, warn, error or fatal is expected", level);
-    if (!one_of(format, formats))
+    if (!str_among(format, formats))
         return err_set(e, ERR_INVALID, "--log-format %s: text or json is expected", format);
     o->debug = json_is(s, "debug") || str_eq(level, "debug");
     o->log_level = o->debug                ? LOG_DEBUG
@@ -82,11 +72,8 @@ static int apply_log(struct options *o, const json_t *s, struct err *e)
 
 static int apply_labels(struct options *o, const json_t *s, struct err *e)
 {
-    size_t i;
-    json_t *v;
     json_auto_t *seen = json_object();
-    json_array_foreach(json_object_get(s, "labels"), i, v)
-    {
+    json_each (v, json_object_get(s, "labels")) {
         const char *text = json_string_value(v), *eq = strchr(text, '=');
         if (!eq || eq == text)
             return err_set(e, ERR_INVALID, "--label %s: KEY=VALUE is expected", text);
@@ -104,26 +91,21 @@ static int apply_labels(struct options *o, const json_t *s, struct err *e)
 /* {"path":…,"runtimeArgs":[…]}; what else dockerd takes there (runtimeType, options) is containerd's. */
 static int check_runtime(const char *name, const json_t *v, struct err *e)
 {
-    const char *path = json_str(v, "path", ""), *key;
-    size_t i;
-    json_t *x, *args = json_object_get(v, "runtimeArgs");
+    const char *path = json_str(v, "path", "");
+    json_t *args = json_object_get(v, "runtimeArgs");
     if (str_eq(name, "gorae"))
         return err_set(e, ERR_INVALID, "--add-runtime gorae=%s: the runtime gorae is there already", path);
-    json_object_foreach((json_t *)v, key, x)
-    {
+    json_each_pair (key, x, v)
         if (!str_eq(key, "path") && !str_eq(key, "runtimeArgs"))
             return err_set(e, ERR_INVALID, "the runtime %s has the key \"%s\": path and runtimeArgs are known", name,
                            key);
-    }
     if (*path != '/')
         return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
     if (access(path, X_OK) < 0)
         return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
-    json_array_foreach(args, i, x)
-    {
+    json_each (x, args)
         if (!json_is_string(x))
             return err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
-    }
     return args && !json_is_array(args)
                ? err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name)
                : 0;
@@ -131,17 +113,13 @@ static int check_runtime(const char *name, const json_t *v, struct err *e)
 
 static int apply_runtimes(struct options *o, const json_t *s, struct err *e)
 {
-    const char *name;
-    json_t *v;
     const json_t *given = json_object_get(s, "runtimes");
     autofree char *own = spawn_sibling("gorae-runtime", e);
     if (!own)
         return -1;
-    json_object_foreach((json_t *)given, name, v)
-    {
+    json_each_pair (name, v, given)
         if (check_runtime(name, v, e) < 0)
             return -1;
-    }
     json_t *known = given ? json_deep_copy(given) : json_object();
     json_object_set_new(known, "gorae", json_pack("{s:s}", "path", own));
     const char *chosen = json_str(s, "default-runtime", "gorae");
@@ -166,13 +144,9 @@ static int choose_driver(struct options *o, const char *text, struct err *e)
 
 static int apply_cgroups(struct options *o, const json_t *s, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(s, "exec-opts"), i, v)
-    {
+    json_each (v, json_object_get(s, "exec-opts"))
         if (choose_driver(o, json_string_value(v), e) < 0)
             return -1;
-    }
     const char *parent = json_str(s, "cgroup-parent", o->systemd_cgroup ? "system.slice" : "/gorae");
     if (!o->systemd_cgroup && (*parent != '/' || parent[1] == '\0' || str_ends(parent, "/")))
         return err_set(e, ERR_INVALID,
@@ -241,10 +215,10 @@ static int apply_profile(const json_t *s, json_t *security, struct err *e)
 static int apply_containers(struct options *o, const json_t *s, struct err *e)
 {
     static const char *const ipc[] = {"private", "shareable", NULL}, *const cgroupns[] = {"host", "private", NULL};
-    const char *size = json_string_value(json_object_get(s, "default-shm-size")), *name;
+    const char *size = json_string_value(json_object_get(s, "default-shm-size"));
     const char *mode = json_str(s, "default-ipc-mode", "private"), *ns = json_str(s, "default-cgroupns-mode", "");
     int64_t bytes;
-    json_t *host = o->host_defaults, *v, *security = json_array(), *limits = json_array();
+    json_t *host = o->host_defaults, *security = json_array(), *limits = json_array();
     json_object_set_new(host, "SecurityOpt", security);
     json_object_set_new(host, "Ulimits", limits);
     if (json_is(s, "init"))
@@ -255,15 +229,14 @@ static int apply_containers(struct options *o, const json_t *s, struct err *e)
         return err_set(e, ERR_INVALID, "--default-shm-size %s: a size such as 64m is expected", size);
     if (size)
         json_object_set_new(host, "ShmSize", json_integer((json_int_t)bytes));
-    if (!one_of(mode, ipc))
+    if (!str_among(mode, ipc))
         return err_set(e, ERR_INVALID, "--default-ipc-mode %s: private or shareable is expected", mode);
     json_object_set_new(host, "IpcMode", json_string(mode));
-    if (*ns && !one_of(ns, cgroupns))
+    if (*ns && !str_among(ns, cgroupns))
         return err_set(e, ERR_INVALID, "--default-cgroupns-mode %s: host or private is expected", ns);
     if (*ns)
         json_object_set_new(host, "CgroupnsMode", json_string(ns));
-    json_object_foreach(json_object_get(s, "default-ulimits"), name, v)
-    {
+    json_each_pair (name, v, json_object_get(s, "default-ulimits")) {
         json_auto_t *limit = json_copy(v);
         json_object_set_new(limit, "Name", json_string(name));
         json_array_append(limits, limit);
@@ -277,12 +250,9 @@ static int apply_containers(struct options *o, const json_t *s, struct err *e)
 
 static int apply_registries(struct options *o, const json_t *s, struct err *e)
 {
-    size_t i;
-    json_t *v;
     const json_t *mirrors = json_object_get(s, "registry-mirrors"),
                  *insecure = json_object_get(s, "insecure-registries");
-    json_array_foreach(mirrors, i, v)
-    {
+    json_each (v, mirrors) {
         const char *url = json_string_value(v);
         if (!str_starts(url, "https://") && !str_starts(url, "http://"))
             return err_set(e, ERR_INVALID, "--registry-mirror %s: https://host or http://host is expected", url);

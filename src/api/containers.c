@@ -22,22 +22,19 @@ int containers_list(struct request *r, struct err *e)
     }
     if (!filters || input_int(r, "limit", 0, &o.limit, e) < 0)
         return -1;
-    json_t *list = engine_list(r->engine, &o, e);
-    return list ? reply_json(r, 200, list, e) : -1;
+    return reply_json(r, 200, engine_list(r->engine, &o, e), e);
 }
 
 int containers_create(struct request *r, struct err *e)
 {
     json_auto_t *body = input_json(r, true, e);
     const char *name = http_query(&r->target, "name", NULL), *platform = http_query(&r->target, "platform", "");
-    json_t *made = body ? engine_create(r->engine, name, platform, body, r->minor, e) : NULL;
-    return made ? reply_json(r, 201, made, e) : -1;
+    return reply_json(r, 201, body ? engine_create(r->engine, name, platform, body, r->minor, e) : NULL, e);
 }
 
 int containers_inspect(struct request *r, struct err *e)
 {
-    json_t *j = engine_inspect(r->engine, r->name, http_query_bool(&r->target, "size", false), e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, engine_inspect(r->engine, r->name, http_query_bool(&r->target, "size", false), e), e);
 }
 
 int containers_start(struct request *r, struct err *e)
@@ -109,22 +106,19 @@ int containers_unpause(struct request *r, struct err *e)
 
 int containers_top(struct request *r, struct err *e)
 {
-    json_t *j = engine_top(r->engine, r->name, http_query(&r->target, "ps_args", ""), e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, engine_top(r->engine, r->name, http_query(&r->target, "ps_args", ""), e), e);
 }
 
 int containers_prune(struct request *r, struct err *e)
 {
     json_auto_t *filters = input_filters(r, e);
-    json_t *j = filters ? engine_prune(r->engine, filters, e) : NULL;
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, filters ? engine_prune(r->engine, filters, e) : NULL, e);
 }
 
 int containers_update(struct request *r, struct err *e)
 {
     json_auto_t *body = input_json(r, true, e);
-    json_t *j = body ? engine_update(r->engine, r->name, body, e) : NULL;
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, body ? engine_update(r->engine, r->name, body, e) : NULL, e);
 }
 
 int containers_resize(struct request *r, struct err *e)

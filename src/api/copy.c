@@ -90,18 +90,12 @@ int copy_changes(struct request *r, struct err *e)
 
 /* ---- bytes in ---- */
 
-static ssize_t from_body(void *arg, void *p, size_t n, struct err *e)
-{
-    struct request *r = arg;
-    return http_read_body(r->http, p, n, e);
-}
-
 int copy_put(struct request *r, struct err *e)
 {
     const struct copy_in o = {.path = path_of(r),
                               .strict = http_query_bool(&r->target, "noOverwriteDirNonDir", false),
                               .own_user = http_query_bool(&r->target, "copyUIDGID", false)};
-    if (input_upload(r, e) < 0 || engine_copy_in(r->engine, r->name, &o, from_body, r, e) < 0)
+    if (input_upload(r, e) < 0 || engine_copy_in(r->engine, r->name, &o, input_body, r, e) < 0)
         return -1;
     return reply_empty(r, 200, e);
 }
@@ -116,9 +110,7 @@ int copy_commit(struct request *r, struct err *e)
     json_auto_t *config = input_json(r, false, e);
     if (!config)
         return -1;
-    for (size_t i = 0; i < r->target.n; i++)
-        if (str_eq(r->target.key[i], "changes"))
-            strv_add(&changes, r->target.value[i]);
+    input_list(r, "changes", &changes);
     const struct commit_options o = {.ref = ref,
                                      .author = http_query(&r->target, "author", ""),
                                      .comment = http_query(&r->target, "comment", ""),
@@ -132,9 +124,6 @@ int copy_commit(struct request *r, struct err *e)
 int system_df(struct request *r, struct err *e)
 {
     autostrv types = {NULL, 0};
-    for (size_t i = 0; i < r->target.n; i++)
-        if (str_eq(r->target.key[i], "type"))
-            strv_add(&types, r->target.value[i]);
-    json_t *j = engine_usage(r->engine, &types, e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    input_list(r, "type", &types);
+    return reply_json(r, 200, engine_usage(r->engine, &types, e), e);
 }

@@ -15,14 +15,12 @@
 int exec_create(struct request *r, struct err *e)
 {
     json_auto_t *body = input_json(r, true, e);
-    json_t *made = body ? engine_exec_create(r->engine, r->name, body, e) : NULL;
-    return made ? reply_json(r, 201, made, e) : -1;
+    return reply_json(r, 201, body ? engine_exec_create(r->engine, r->name, body, e) : NULL, e);
 }
 
 int exec_inspect(struct request *r, struct err *e)
 {
-    json_t *j = engine_exec_inspect(r->engine, r->name, e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, engine_exec_inspect(r->engine, r->name, e), e);
 }
 
 int exec_resize(struct request *r, struct err *e)

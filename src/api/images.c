@@ -13,21 +13,19 @@ int images_list(struct request *r, struct err *e)
         return -1;
     if (*glob && !json_object_get(filters, "reference")) /* how clients before 1.41 said it */
         json_object_set_new(filters, "reference", json_pack("[s]", glob));
-    json_t *list =
-        image_list(engine_images(r->engine), filters, http_query_bool(&r->target, "all", false), r->minor, e);
-    return list ? reply_json(r, 200, list, e) : -1;
+    return reply_json(
+        r, 200, image_list(engine_images(r->engine), filters, http_query_bool(&r->target, "all", false), r->minor, e),
+        e);
 }
 
 int images_inspect(struct request *r, struct err *e)
 {
-    json_t *j = image_inspect(engine_images(r->engine), r->name, e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, image_inspect(engine_images(r->engine), r->name, e), e);
 }
 
 int images_history(struct request *r, struct err *e)
 {
-    json_t *j = image_history(engine_images(r->engine), r->name, e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, image_history(engine_images(r->engine), r->name, e), e);
 }
 
 int images_tag(struct request *r, struct err *e)
@@ -38,9 +36,10 @@ int images_tag(struct request *r, struct err *e)
 
 int images_remove(struct request *r, struct err *e)
 {
-    json_t *j = image_remove(engine_images(r->engine), r->name, http_query_bool(&r->target, "force", false),
-                             http_query_bool(&r->target, "noprune", false), e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200,
+                      image_remove(engine_images(r->engine), r->name, http_query_bool(&r->target, "force", false),
+                                   http_query_bool(&r->target, "noprune", false), e),
+                      e);
 }
 
 int images_prune(struct request *r, struct err *e)
@@ -48,17 +47,10 @@ int images_prune(struct request *r, struct err *e)
     json_auto_t *filters = input_filters(r, e);
     if (!filters)
         return -1;
-    json_t *j = image_prune(engine_images(r->engine), filters, e);
-    return j ? reply_json(r, 200, j, e) : -1;
+    return reply_json(r, 200, image_prune(engine_images(r->engine), filters, e), e);
 }
 
 /* ---- archives ---- */
-
-static ssize_t from_body(void *arg, void *p, size_t n, struct err *e)
-{
-    struct request *r = arg;
-    return http_read_body(r->http, p, n, e);
-}
 
 static int to_progress(void *arg, const json_t *msg)
 {
@@ -87,7 +79,7 @@ int images_load(struct request *r, struct err *e)
 {
     if (input_upload(r, e) < 0)
         return -1;
-    int got = image_load(engine_images(r->engine), from_body, r, http_query_bool(&r->target, "quiet", false),
+    int got = image_load(engine_images(r->engine), input_body, r, http_query_bool(&r->target, "quiet", false),
                          to_progress, r, e);
     return end_stream(r, got, e);
 }
@@ -97,11 +89,9 @@ static int import(struct request *r, struct err *e)
     const char *repo = http_query(&r->target, "repo", ""), *tag = http_query(&r->target, "tag", "");
     autofree char *ref = *tag ? str_printf("%s%s%s", repo, strchr(tag, ':') ? "@" : ":", tag) : mem_strdup(repo);
     autostrv changes = {NULL, 0};
-    for (size_t i = 0; i < r->target.n; i++)
-        if (str_eq(r->target.key[i], "changes"))
-            strv_add(&changes, r->target.value[i]);
-    autofree char *id = image_import(engine_images(r->engine), from_body, r, ref, http_query(&r->target, "message", ""),
-                                     &changes, to_progress, r, e);
+    input_list(r, "changes", &changes);
+    autofree char *id = image_import(engine_images(r->engine), input_body, r, ref,
+                                     http_query(&r->target, "message", ""), &changes, to_progress, r, e);
     return end_stream(r, id ? 0 : -1, e);
 }
 
@@ -142,9 +132,7 @@ static int save(struct request *r, const struct strv *names, struct err *e)
 int images_get(struct request *r, struct err *e)
 {
     autostrv names = {NULL, 0};
-    for (size_t i = 0; i < r->target.n; i++)
-        if (str_eq(r->target.key[i], "names"))
-            strv_add(&names, r->target.value[i]);
+    input_list(r, "names", &names);
     if (names.n == 0)
         return err_set(e, ERR_INVALID, "images/get needs at least one name");
     return save(r, &names, e);

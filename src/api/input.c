@@ -31,17 +31,14 @@ json_t *input_json(struct request *r, bool required, struct err *e)
         return NULL;
     if (n == 0 && !required)
         return json_object();
-    if (n == 0) {
-        err_set(e, ERR_INVALID, "invalid JSON: the request has no body");
-        return NULL;
-    }
+    if (n == 0)
+        return err_null(err_set(e, ERR_INVALID, "invalid JSON: the request has no body"));
     if (check_type(r, e) < 0)
         return NULL;
     json_t *j = json_parse(text, n, e);
     if (j && !json_is_object(j)) {
         json_decref(j);
-        err_set(e, ERR_INVALID, "invalid JSON: the body must be an object");
-        return NULL;
+        return err_null(err_set(e, ERR_INVALID, "invalid JSON: the body must be an object"));
     }
     return j;
 }
@@ -70,9 +67,9 @@ json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, stru
             mem_freep(ret_rest);
         return j;
     }
-    err_set(e, ERR_INVALID, "invalid JSON: the request's body does not begin with an object of at most %d bytes",
-            FIRST_MAX);
-    return NULL;
+    return err_null(err_set(e, ERR_INVALID,
+                            "invalid JSON: the request's body does not begin with an object of at most %d bytes",
+                            FIRST_MAX));
 }
 
 int input_upload(struct request *r, struct err *e)
@@ -111,6 +108,19 @@ int input_time(struct request *r, const char *key, int64_t *ret, struct err *e)
     if (!clock_parse(text, clock_real(), ret))
         return err_set(e, ERR_INVALID, "%s=%.64s is neither a time nor a duration", key, text);
     return 0;
+}
+
+ssize_t input_body(void *arg, void *p, size_t n, struct err *e)
+{
+    struct request *r = arg;
+    return http_read_body(r->http, p, n, e);
+}
+
+void input_list(struct request *r, const char *key, struct strv *ret)
+{
+    for (size_t i = 0; i < r->target.n; i++)
+        if (str_eq(r->target.key[i], key))
+            strv_add(ret, r->target.value[i]);
 }
 
 json_t *input_filters(struct request *r, struct err *e)

@@ -118,11 +118,8 @@ static void tell_changes(const json_t *was, const json_t *now)
 {
     autostr live = STR_INIT, later = STR_INIT;
     json_auto_t *keys = json_copy((json_t *)was);
-    const char *key;
-    json_t *v;
     json_object_update(keys, (json_t *)now);
-    json_object_foreach(keys, key, v)
-    {
+    json_each_pair (key, v, keys) {
         const struct setting *s = setting_of_key(key);
         json_t *a = json_object_get(was, key), *b = json_object_get(now, key);
         struct str *to = s && s->live ? &live : &later;
@@ -161,10 +158,7 @@ static void reload(struct daemon *d)
     d->opt.shutdown_timeout = fresh.shutdown_timeout;
     renew_certificates(d, &fresh);
     /* What the start went by stays as it was told then, so that the next reload names it again. */
-    const char *key;
-    json_t *v;
-    json_object_foreach(fresh.settings, key, v)
-    {
+    json_each_pair (key, v, fresh.settings) {
         const struct setting *s = setting_of_key(key);
         if (s && s->live)
             json_object_set(d->opt.settings, key, v);

@@ -61,13 +61,11 @@ static char *text_of(const json_t *figures)
     autostr out = STR_INIT;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const json_t *v = rows[i].key ? json_object_get(figures, rows[i].key) : NULL;
-        const char *labels;
-        json_t *x;
         if (rows[i].type)
             str_addf(&out, "# HELP %s %s\n# TYPE %s %s\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type);
         if (json_is_number(v))
             str_addf(&out, "%s %.15g\n", rows[i].name, json_number_value(v));
-        json_object_foreach((json_t *)v, labels, x)
+        json_each_pair (labels, x, v)
             str_addf(&out, "%s{%s} %.15g\n", rows[i].name, labels, json_number_value(x));
     }
     return str_take(&out);

@@ -64,6 +64,8 @@ static int whole(struct request *r, int status, const char *type, const char *te
 
 int reply_json(struct request *r, int status, json_t *j, struct err *e)
 {
+    if (!j)
+        return -1;
     autofree char *text = json_text(j);
     json_decref(j);
     return whole(r, status, "application/json", text, strlen(text), e);

@@ -184,18 +184,14 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
 
 static bool right_type(const struct setting *s, const json_t *v)
 {
-    size_t i;
-    json_t *x;
     switch (s->kind) {
     case SETTING_BOOL: return json_is_boolean(v);
     case SETTING_TEXT: return json_is_string(v);
     case SETTING_NUMBER: return json_is_integer(v);
     case SETTING_LIST:
-        json_array_foreach(v, i, x)
-        {
+        json_each (x, v)
             if (!json_is_string(x))
                 return false;
-        }
         return json_is_array(v);
     case SETTING_FIXED: return true;
     default: return json_is_object(v);
@@ -205,16 +201,16 @@ static bool right_type(const struct setting *s, const json_t *v)
 /* In a list or an object each has to; "--feature x=false" is its text. */
 bool setting_is_fixed(const struct setting *s, const json_t *v)
 {
-    const char *key, *text = json_string_value(v);
-    size_t i;
-    json_t *x;
+    const char *text = json_string_value(v);
     bool all = true;
     if (!s->word)
         return true;
     if (text && str_eq(s->flag, "feature") && strchr(text, '='))
         text = strchr(text, '=') + 1;
-    json_array_foreach(v, i, x) all = all && setting_is_fixed(s, x);
-    json_object_foreach((json_t *)v, key, x) all = all && setting_is_fixed(s, x);
+    json_each (x, v)
+        all = all && setting_is_fixed(s, x);
+    json_each_pair (key, x, v)
+        all = all && setting_is_fixed(s, x);
     return json_is_boolean(v) ? str_eq(s->word, json_is_true(v) ? "true" : "false")
            : text             ? str_eq(s->word, text)
                               : all;
@@ -224,11 +220,8 @@ static int check_file(const json_t *file, struct err *e)
 {
     static const char *const words[] = {"true or false", "a string",  "a number", "a list of strings",
                                         "an object",     "an object", "an object"};
-    const char *key;
-    json_t *v;
     autostr unknown = STR_INIT;
-    json_object_foreach((json_t *)file, key, v)
-    {
+    json_each_pair (key, v, file) {
         const struct setting *s = setting_of_key(key);
         if (!s)
             str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
@@ -254,8 +247,7 @@ json_t *settings_read(const char *path, bool must, struct err *e)
     else if (j && check_file(j, e) == 0)
         return j;
     json_decref(j);
-    err_wrap(e, "configuration file %s", path);
-    return NULL;
+    return err_null(err_wrap(e, "configuration file %s", path));
 }
 
 /* ---- both ---- */
@@ -263,14 +255,13 @@ json_t *settings_read(const char *path, bool must, struct err *e)
 json_t *settings_join(const json_t *flags, const json_t *file, struct err *e)
 {
     autostr both = STR_INIT;
-    const char *key, *name;
-    json_t *v, *runtime, *all = json_deep_copy(file);
-    json_object_foreach((json_t *)flags, key, v)
-    {
+    json_t *all = json_deep_copy(file);
+    json_each_pair (key, v, flags) {
         json_t *other = json_object_get(all, key);
         const struct setting *s = setting_of_key(key);
         if (other && s && s->kind == SETTING_RUNTIMES) {
-            json_object_foreach(v, name, runtime) json_object_set(other, name, runtime);
+            json_each_pair (name, runtime, v)
+                json_object_set(other, name, runtime);
             continue;
         }
         if (other) {
@@ -283,7 +274,7 @@ json_t *settings_join(const json_t *flags, const json_t *file, struct err *e)
     if (both.len == 0)
         return all;
     json_decref(all);
-    err_set(e, ERR_INVALID, "the following directives are specified both as a flag and in the configuration file: %s",
-            both.s);
-    return NULL;
+    return err_null(err_set(e, ERR_INVALID,
+                            "the following directives are specified both as a flag and in the configuration file: %s",
+                            both.s));
 }

@@ -56,6 +56,5 @@ int stats_get(struct request *r, struct err *e)
         return reply_json(r, 200, json_incref(first), e);
     if (!a_second_later(r))
         return err_set(e, ERR_UNAVAILABLE, "the client went away");
-    json_t *second = engine_stats(r->engine, json_str(first, "id", ""), first, e);
-    return second ? reply_json(r, 200, second, e) : -1;
+    return reply_json(r, 200, engine_stats(r->engine, json_str(first, "id", ""), first, e), e);
 }

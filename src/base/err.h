@@ -51,6 +51,13 @@ int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2
 /** Put "context: " before the message that `e` already holds; kind and sys stay. @return always -1 */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** For who returns a pointer: return err_null(err_set(e, …)). @return NULL */
+static inline void *err_null(int failed)
+{
+    (void)failed;
+    return NULL;
+}
+
 /** The triple as a JSON object {"kind","sys","message"}. @return a new reference, the caller's */
 json_t *err_to_json(const struct err *e);
 

@@ -61,16 +61,12 @@ char *fd_read_all(int fd, size_t limit, size_t *ret_len, struct err *e)
         ssize_t k = read(fd, part, sizeof(part));
         if (k < 0 && errno == EINTR)
             continue;
-        if (k < 0) {
-            err_sys(e, "read");
-            return NULL;
-        }
+        if (k < 0)
+            return err_null(err_sys(e, "read"));
         if (k == 0)
             break;
-        if (b.len + (size_t)k > limit) {
-            err_set(e, ERR_TOO_LARGE, "longer than the limit of %zu bytes", limit);
-            return NULL;
-        }
+        if (b.len + (size_t)k > limit)
+            return err_null(err_set(e, ERR_TOO_LARGE, "longer than the limit of %zu bytes", limit));
         str_addn(&b, part, (size_t)k);
     }
     if (ret_len)
@@ -82,19 +78,13 @@ char *file_read(int dirfd, const char *path, size_t limit, size_t *ret_len, stru
 {
     /* O_NONBLOCK: opening a FIFO for reading would otherwise wait for a writer. */
     autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        err_sys(e, "open %s", path);
-        return NULL;
-    }
+    if (fd < 0)
+        return err_null(err_sys(e, "open %s", path));
     struct stat st;
-    if (fstat(fd, &st) < 0) {
-        err_sys(e, "stat %s", path);
-        return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        err_set(e, ERR_SYSTEM, "%s is not a regular file", path);
-        return NULL;
-    }
+    if (fstat(fd, &st) < 0)
+        return err_null(err_sys(e, "stat %s", path));
+    if (!S_ISREG(st.st_mode))
+        return err_null(err_set(e, ERR_SYSTEM, "%s is not a regular file", path));
     char *text = fd_read_all(fd, limit, ret_len, e);
     if (!text)
         err_wrap(e, "%s", path);

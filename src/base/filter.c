@@ -16,23 +16,15 @@ static json_t *values_of(const json_t *v)
 {
     json_t *out = json_array();
     if (json_is_array(v)) {
-        size_t i;
-        json_t *x;
-        json_array_foreach(v, i, x)
-        {
+        json_each (x, v)
             if (json_is_string(x))
                 json_array_append(out, x);
-        }
         if (json_array_size(out) == json_array_size(v))
             return out;
     } else if (json_is_object(v)) {
-        const char *k;
-        json_t *x;
-        json_object_foreach((json_t *)v, k, x)
-        {
+        json_each_pair (k, x, v)
             if (!json_is_false(x))
                 json_array_append_new(out, json_string(k));
-        }
         return out;
     }
     json_decref(out);
@@ -45,15 +37,11 @@ json_t *filters_parse(const char *text, struct err *e)
     if (str_empty(text))
         return out;
     json_auto_t *in = json_parse(text, strlen(text), e);
-    const char *k;
-    json_t *v;
     if (!json_is_object(in)) {
         json_decref(out);
-        err_set(e, ERR_INVALID, "invalid filter: the filters parameter is not a JSON object");
-        return NULL;
+        return err_null(err_set(e, ERR_INVALID, "invalid filter: the filters parameter is not a JSON object"));
     }
-    json_object_foreach(in, k, v)
-    {
+    json_each_pair (k, v, in) {
         json_t *values = values_of(v);
         if (!values) {
             err_set(e, ERR_INVALID, "invalid filter '%.64s': neither a list of strings nor a map of booleans", k);
@@ -70,10 +58,7 @@ json_t *filters_parse(const char *text, struct err *e)
 
 int filters_check(const json_t *filters, const char *const *known, struct err *e)
 {
-    const char *k;
-    json_t *v;
-    json_object_foreach((json_t *)filters, k, v)
-    {
+    json_each_pair (k, v, filters) {
         const char *const *at = known;
         while (*at && !str_eq(*at, k))
             at++;
@@ -83,19 +68,23 @@ int filters_check(const json_t *filters, const char *const *known, struct err *e
     return 0;
 }
 
-bool filter_allows(const json_t *filters, const char *key, const char *value)
+bool filter_any(const json_t *filters, const char *key, bool test(const char *value, const void *arg), const void *arg)
 {
     const json_t *values = json_object_get(filters, key);
-    size_t i;
-    json_t *v;
-    if (!values)
-        return true;
-    json_array_foreach(values, i, v)
-    {
-        if (str_eq(json_string_value(v), value))
+    json_each (v, values)
+        if (test(json_string_value(v), arg))
             return true;
-    }
-    return false;
+    return !values;
+}
+
+static bool is_text(const char *value, const void *arg)
+{
+    return str_eq(value, arg);
+}
+
+bool filter_allows(const json_t *filters, const char *key, const char *value)
+{
+    return filter_any(filters, key, is_text, value);
 }
 
 static bool label_holds(const json_t *labels, const char *wish)
@@ -109,18 +98,12 @@ static bool label_holds(const json_t *labels, const char *wish)
 
 bool filter_labels(const json_t *filters, const json_t *labels)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(filters, "label"), i, v)
-    {
+    json_each (v, json_object_get(filters, "label"))
         if (!label_holds(labels, json_string_value(v)))
             return false;
-    }
-    json_array_foreach(json_object_get(filters, "label!"), i, v)
-    {
+    json_each (v, json_object_get(filters, "label!"))
         if (label_holds(labels, json_string_value(v)))
             return false;
-    }
     return true;
 }
 

@@ -15,7 +15,9 @@
 json_t *filters_parse(const char *text, struct err *e);
 /** ERR_INVALID unless every key of `filters` is in the NULL-terminated list. */
 int filters_check(const json_t *filters, const char *const *known, struct err *e);
-/** True where `filters` has no `key`, or one of its values equals `value`. */
+/** True where `filters` has no `key`, or one of its values passes the test. */
+bool filter_any(const json_t *filters, const char *key, bool test(const char *value, const void *arg), const void *arg);
+/** Likewise: equals `value`. */
 bool filter_allows(const json_t *filters, const char *key, const char *value);
 /** label and label!: every "k" or "k=v" of the first must hold, and none of the second. */
 bool filter_labels(const json_t *filters, const json_t *labels);

@@ -1,5 +1,6 @@
 /* JSON: see json.h. */
 #include "base/json.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -33,10 +34,8 @@ static size_t nesting(const char *p, size_t n)
 
 json_t *json_parse(const char *text, size_t len, struct err *e)
 {
-    if (nesting(text, len) > JSON_NEST_MAX) {
-        err_set(e, ERR_INVALID, "invalid JSON: nested deeper than %d levels", JSON_NEST_MAX);
-        return NULL;
-    }
+    if (nesting(text, len) > JSON_NEST_MAX)
+        return err_null(err_set(e, ERR_INVALID, "invalid JSON: nested deeper than %d levels", JSON_NEST_MAX));
     json_error_t je;
     json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
     if (!j)
@@ -130,4 +129,20 @@ json_t *json_string_lossy(const char *s, size_t n)
         i += k ? k : 1;
     }
     return json_stringn(b.s ? b.s : "", b.len);
+}
+
+char *json_join(const json_t *list, const char *by)
+{
+    autostr out = STR_INIT;
+    str_reset(&out);
+    json_each (v, list)
+        str_addf(&out, "%s%s", v_at ? by : "", json_string_value(v));
+    return str_take(&out);
+}
+
+json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e)
+{
+    size_t n;
+    autofree char *text = file_read(dirfd, path, limit, &n, e);
+    return text ? json_parse(text, n, e) : NULL;
 }

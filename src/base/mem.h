@@ -53,6 +53,15 @@ void mem_closedirp(DIR **d);
         take_p_;                                   \
     })
 
+/** What an expression gives while a mutex is held, e.g. bool alive = locked(&en->lock, state_alive(c->state)); */
+#define locked(mutex, value)           \
+    ({                                 \
+        pthread_mutex_lock(mutex);     \
+        __auto_type locked_v_ = value; \
+        pthread_mutex_unlock(mutex);   \
+        locked_v_;                     \
+    })
+
 /** Take the fd out of an autoclose variable: the caller owns it now. */
 static inline int take_fd(int *fd)
 {

@@ -19,10 +19,8 @@ json_t *shimproto_recv(int sock, int *ret_fd, struct err *e)
 {
     autofree char *text = mem_alloc(SOCK_PACKET_MAX);
     ssize_t n = sock_recv(sock, text, SOCK_PACKET_MAX, ret_fd);
-    if (n < 0) {
-        err_sys(e, "receive from the other end of the shim's socket");
-        return NULL;
-    }
+    if (n < 0)
+        return err_null(err_sys(e, "receive from the other end of the shim's socket"));
     if (n == 0) {
         e->kind = ERR_NONE;
         return NULL;

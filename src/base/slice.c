@@ -15,11 +15,10 @@ char *slice_path(const char *slice, struct err *e)
     if (str_eq(slice, "-.slice"))
         return mem_strdup("");
     if (slice[strspn(slice, NAME)] || !str_ends(slice, ".slice") || *slice == '-' || strstr(slice, "--") ||
-        str_ends(slice, "-.slice") || n == strlen(".slice") || n > 255) {
-        err_set(e, ERR_INVALID,
-                "\"%.100s\" is not the name of a systemd slice, such as lab.slice or lab-students.slice", slice);
-        return NULL;
-    }
+        str_ends(slice, "-.slice") || n == strlen(".slice") || n > 255)
+        return err_null(
+            err_set(e, ERR_INVALID,
+                    "\"%.100s\" is not the name of a systemd slice, such as lab.slice or lab-students.slice", slice));
     /* A level for each dash, and one for the whole. */
     for (const char *dash = slice; (dash = strchr(dash, '-')); dash++)
         str_addf(&out, "/%.*s.slice", (int)(dash - slice), slice);

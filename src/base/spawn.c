@@ -120,6 +120,6 @@ char *spawn_sibling(const char *name, struct err *e)
         if (access(path, X_OK) == 0)
             return take_ptr(&path);
     }
-    err_set(e, ERR_SYSTEM, "program %s is neither beside this one nor in " LIBEXECDIR " nor in " BINDIR, name);
-    return NULL;
+    return err_null(
+        err_set(e, ERR_SYSTEM, "program %s is neither beside this one nor in " LIBEXECDIR " nor in " BINDIR, name));
 }

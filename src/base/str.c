@@ -95,6 +95,13 @@ char *str_printf(const char *fmt, ...)
     return str_take(&b);
 }
 
+bool str_among(const char *s, const char *const *list)
+{
+    while (*list && !str_eq(*list, s))
+        list++;
+    return *list != NULL;
+}
+
 bool str_ends(const char *s, const char *suffix)
 {
     size_t n = strlen(s), m = strlen(suffix);

@@ -50,6 +50,9 @@ static inline bool str_empty(const char *s)
     return !s || !*s;
 }
 
+/** True where `s` is one of the strings of a list that NULL ends. */
+bool str_among(const char *s, const char *const *list);
+
 /** Decimal digits only, whole string, no sign, no blank. @return false on anything else or overflow */
 bool str_to_u64(const char *s, uint64_t *ret);
 /** An optional '-' and decimal digits, whole string. @return false on anything else or overflow */

@@ -15,9 +15,7 @@
 
 static json_t *look(struct cli *cli, const char *name, struct err *e)
 {
-    autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/json", name);
-    return client_json(&cli->client, "GET", path.s, NULL, e);
+    return cli_ask(cli, "GET", "containers", name, "/json", NULL, e);
 }
 
 struct join_options {
@@ -150,21 +148,17 @@ static const struct flag attach_flags[] = {
 };
 
 const struct command command_start = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Start stopped containers",
     .flags = start_flags,
     .options = sizeof(struct join_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = start,
 };
 
 const struct command command_attach = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Connect this terminal to a running container",
     .flags = attach_flags,
     .options = sizeof(struct join_options),
-    .least = 1,
-    .most = 1,
     .run = attach,
 };

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ int cli_fail_own(struct cli *cli, const struct err *e)
 
 /* A name in a path. The slashes of an image's name stay as they are (the API's routes are matched from the right); the
  * one that `inspect` shows before a container's name does not belong to it. */
-void path_name(struct str *p, const char *name)
+static void path_name(struct str *p, const char *name)
 {
     while (*name == '/')
         name++;
@@ -79,12 +80,7 @@ void path_filters(struct str *p, const struct strv *filters)
     for (size_t i = 0; i < filters->n; i++) {
         const char *eq = strchr(filters->v[i], '=');
         autofree char *key = mem_strndup(filters->v[i], (size_t)(eq - filters->v[i]));
-        json_t *values = json_object_get(all, key);
-        if (!values) {
-            values = json_object();
-            json_object_set_new(all, key, values);
-        }
-        json_object_set_new(values, eq + 1, json_true());
+        json_object_set_new(json_object_at(all, key), eq + 1, json_true());
     }
     autofree char *text = json_dumps(all, JSON_COMPACT);
     path_query(p, "filters", json_object_size(all) ? text : NULL);
@@ -101,6 +97,15 @@ int path_time(struct str *path, const char *key, const char *text, struct err *e
     autofree char *seconds = str_printf("%lld.%09lld", (long long)(t / NS_PER_S), (long long)(t % NS_PER_S));
     path_query(path, key, seconds);
     return 0;
+}
+
+json_t *cli_ask(struct cli *cli, const char *method, const char *kind, const char *name, const char *rest,
+                const json_t *body, struct err *e)
+{
+    autostr path = STR_INIT;
+    path_start(&path, "/%s/%s", kind, name);
+    str_add(&path, rest);
+    return client_json(&cli->client, method, path.s, body, e);
 }
 
 int cli_each(struct cli *cli, const struct args *args, const char *method, const char *kind, const char *rest,

@@ -43,8 +43,6 @@ void cli_sentence(const struct cli *cli, const struct err *e, struct str *out);
 /** Begin a path: path_start(&p, "/containers/%s/json", name). Each %s is encoded, but for its slashes and colons; other
  * conversions are not known. */
 void path_start(struct str *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** Append a name as path_start() does for %s. */
-void path_name(struct str *p, const char *name);
 /** Add "?key=value" or "&key=value"; a NULL value adds nothing. */
 void path_query(struct str *p, const char *key, const char *value);
 /** Add "key=1" where it is set. */
@@ -55,6 +53,10 @@ void path_filters(struct str *p, const struct strv *filters);
 /** Add a time that people write as "10m" (ago), a date, or unix seconds, as the last, which the API takes. NULL adds
  * nothing. */
 int path_time(struct str *p, const char *key, const char *text, struct err *e);
+
+/** Ask once: METHOD on "/KIND/NAME" + `rest`. @return the answer, a new reference; NULL on failure */
+json_t *cli_ask(struct cli *cli, const char *method, const char *kind, const char *name, const char *rest,
+                const json_t *body, struct err *e);
 
 /** Call once for each argument: METHOD on "/KIND/ARGUMENT" + `rest`, printing the argument (where `echo`) after each
  * success, an error after each failure; a failure does not keep the others from their turn.

@@ -18,98 +18,95 @@
 struct place {
     const char *names; /* the first is shown, the others are accepted too */
     const struct command *command;
-    const char *summary; /* where it differs from the command's own */
 };
 
 /* The order of each table is the order of the help. */
 static const struct place common[] = {
-    {"run", &command_run_container, NULL},
-    {"exec", &command_exec, NULL},
-    {"ps", &command_ps, NULL},
-    {"images", &command_images, NULL},
-    {"version", &command_version, NULL},
-    {"info", &command_info, NULL},
-    {NULL, NULL, NULL},
+    {"run", &command_run_container}, {"exec", &command_exec}, {"ps", &command_ps}, {"images", &command_images},
+    {"version", &command_version},   {"info", &command_info}, {NULL, NULL},
 };
 
 static const struct place others[] = {
-    {"attach", &command_attach, NULL},
-    {"commit", &command_commit, NULL},
-    {"cp", &command_cp, NULL},
-    {"create", &command_create, NULL},
-    {"diff", &command_diff, NULL},
-    {"events", &command_events, NULL},
-    {"export", &command_export, NULL},
-    {"history", &command_history, NULL},
-    {"import", &command_import, NULL},
-    {"inspect", &command_inspect, NULL},
-    {"kill", &command_kill, NULL},
-    {"load", &command_load, NULL},
-    {"logs", &command_logs, NULL},
-    {"pause", &command_pause, NULL},
-    {"port", &command_port, NULL},
-    {"rename", &command_rename, NULL},
-    {"restart", &command_restart, NULL},
-    {"rm", &command_rm, NULL},
-    {"rmi", &command_rmi, NULL},
-    {"save", &command_save, NULL},
-    {"start", &command_start, NULL},
-    {"stats", &command_stats, NULL},
-    {"stop", &command_stop, NULL},
-    {"tag", &command_tag, NULL},
-    {"top", &command_top, NULL},
-    {"unpause", &command_unpause, NULL},
-    {"update", &command_update, NULL},
-    {"wait", &command_wait, NULL},
-    {NULL, NULL, NULL},
+    {"attach", &command_attach},
+    {"commit", &command_commit},
+    {"cp", &command_cp},
+    {"create", &command_create},
+    {"diff", &command_diff},
+    {"events", &command_events},
+    {"export", &command_export},
+    {"history", &command_history},
+    {"import", &command_import},
+    {"inspect", &command_inspect},
+    {"kill", &command_kill},
+    {"load", &command_load},
+    {"logs", &command_logs},
+    {"pause", &command_pause},
+    {"port", &command_port},
+    {"rename", &command_rename},
+    {"restart", &command_restart},
+    {"rm", &command_rm},
+    {"rmi", &command_rmi},
+    {"save", &command_save},
+    {"start", &command_start},
+    {"stats", &command_stats},
+    {"stop", &command_stop},
+    {"tag", &command_tag},
+    {"top", &command_top},
+    {"unpause", &command_unpause},
+    {"update", &command_update},
+    {"wait", &command_wait},
+    {NULL, NULL},
 };
 
 static const struct place container[] = {
-    {"attach", &command_attach, NULL},   {"commit", &command_commit, NULL},
-    {"cp", &command_cp, NULL},           {"create", &command_create, NULL},
-    {"diff", &command_diff, NULL},       {"exec", &command_exec, NULL},
-    {"export", &command_export, NULL},   {"inspect", &command_container_inspect, NULL},
-    {"kill", &command_kill, NULL},       {"logs", &command_logs, NULL},
-    {"ls list ps", &command_ps, NULL},   {"pause", &command_pause, NULL},
-    {"port", &command_port, NULL},       {"prune", &command_container_prune, NULL},
-    {"rename", &command_rename, NULL},   {"restart", &command_restart, NULL},
-    {"rm remove", &command_rm, NULL},    {"run", &command_run_container, NULL},
-    {"start", &command_start, NULL},     {"stats", &command_stats, NULL},
-    {"stop", &command_stop, NULL},       {"top", &command_top, NULL},
-    {"unpause", &command_unpause, NULL}, {"update", &command_update, NULL},
-    {"wait", &command_wait, NULL},       {NULL, NULL, NULL},
+    {"attach", &command_attach},   {"commit", &command_commit},
+    {"cp", &command_cp},           {"create", &command_create},
+    {"diff", &command_diff},       {"exec", &command_exec},
+    {"export", &command_export},   {"inspect", &command_container_inspect},
+    {"kill", &command_kill},       {"logs", &command_logs},
+    {"ls list ps", &command_ps},   {"pause", &command_pause},
+    {"port", &command_port},       {"prune", &command_container_prune},
+    {"rename", &command_rename},   {"restart", &command_restart},
+    {"rm remove", &command_rm},    {"run", &command_run_container},
+    {"start", &command_start},     {"stats", &command_stats},
+    {"stop", &command_stop},       {"top", &command_top},
+    {"unpause", &command_unpause}, {"update", &command_update},
+    {"wait", &command_wait},       {NULL, NULL},
 };
 
 static const struct place context[] = {
-    {"create", &command_context_create, NULL}, {"export", &command_context_export, NULL},
-    {"import", &command_context_import, NULL}, {"inspect", &command_context_inspect, NULL},
-    {"ls list", &command_context_ls, NULL},    {"rm remove", &command_context_rm, NULL},
-    {"show", &command_context_show, NULL},     {"update", &command_context_update, NULL},
-    {"use", &command_context_use, NULL},       {NULL, NULL, NULL},
+    {"create", &command_context_create}, {"export", &command_context_export},
+    {"import", &command_context_import}, {"inspect", &command_context_inspect},
+    {"ls list", &command_context_ls},    {"rm remove", &command_context_rm},
+    {"show", &command_context_show},     {"update", &command_context_update},
+    {"use", &command_context_use},       {NULL, NULL},
 };
 
 static const struct place image[] = {
-    {"history", &command_history, NULL},
-    {"import", &command_import, NULL},
-    {"inspect", &command_image_inspect, NULL},
-    {"load", &command_load, NULL},
-    {"ls list", &command_images, NULL},
-    {"prune", &command_image_prune, NULL},
-    {"rm remove", &command_rmi, NULL},
-    {"save", &command_save, NULL},
-    {"tag", &command_tag, NULL},
-    {NULL, NULL, NULL},
+    {"history", &command_history},
+    {"import", &command_import},
+    {"inspect", &command_image_inspect},
+    {"load", &command_load},
+    {"ls list", &command_images},
+    {"prune", &command_image_prune},
+    {"rm remove", &command_rmi},
+    {"save", &command_save},
+    {"tag", &command_tag},
+    {NULL, NULL},
 };
 
 static const struct place system_[] = {
-    {"df", &command_df, NULL},     {"dial-stdio", &command_dial_stdio, NULL}, {"events", &command_events, NULL},
-    {"info", &command_info, NULL}, {"prune", &command_system_prune, NULL},    {NULL, NULL, NULL},
+    {"df", &command_df},     {"dial-stdio", &command_dial_stdio}, {"events", &command_events},
+    {"info", &command_info}, {"prune", &command_system_prune},    {NULL, NULL},
 };
 
+/* The first two are the commands that stand alone. */
 static const struct group {
     const char *name, *summary;
     const struct place *places;
 } groups[] = {
+    {NULL, "Common Commands", common},
+    {NULL, "Commands", others},
     {"container", "Commands that work on containers", container},
     {"context", "Daemons by name: where they are and how they are reached", context},
     {"image", "Commands that work on images", image},
@@ -210,21 +207,17 @@ static void consider(const char *names, const char *typed, const char **best, si
     }
 }
 
-static const char *nearest(const struct place *places, const char *typed)
+/* @param group NULL: of the words that may come first */
+static const char *nearest(const struct group *group, const char *typed)
 {
     const char *best = NULL;
     size_t least = 3;
-    if (places) {
-        for (; places->names; places++)
-            consider(places->names, typed, &best, &least);
-        return best;
-    }
-    for (const struct place *p = common; p->names; p++)
-        consider(p->names, typed, &best, &least);
-    for (const struct place *p = others; p->names; p++)
-        consider(p->names, typed, &best, &least);
-    for (size_t i = 0; i < GROUPS; i++)
-        consider(groups[i].name, typed, &best, &least);
+    for (const struct group *g = groups; g < groups + GROUPS; g++)
+        for (const struct place *p = g->places; p->names && g->name == (group ? group->name : NULL); p++)
+            consider(p->names, typed, &best, &least);
+    for (const struct group *g = groups; !group && g < groups + GROUPS; g++)
+        if (g->name)
+            consider(g->name, typed, &best, &least);
     return best;
 }
 
@@ -242,7 +235,7 @@ static int unknown(const struct group *g, const char *typed)
                 prefix, blank, typed, prefix, blank);
         return EXIT_FAILED;
     }
-    const char *near = nearest(g ? g->places : NULL, typed);
+    const char *near = nearest(g, typed);
     fprintf(stderr, "gorae: '%s%s%s' is not a gorae command.\n", prefix, blank, typed);
     if (near)
         fprintf(stderr, "Did you mean '%s%s%.*s'?\n", prefix, blank, (int)strcspn(near, " "), near);
@@ -261,9 +254,9 @@ struct found {
 static bool locate(const struct args *args, struct found *ret)
 {
     *ret = (struct found){NULL, NULL, 1};
-    ret->place = find(common, args->v[0]);
-    if (!ret->place)
-        ret->place = find(others, args->v[0]);
+    for (size_t i = 0; i < GROUPS && !ret->place; i++)
+        if (!groups[i].name)
+            ret->place = find(groups[i].places, args->v[0]);
     if (ret->place)
         return true;
     ret->group = find_group(args->v[0]);
@@ -282,25 +275,16 @@ const struct command *command_find(const struct args *args, size_t *ret_words)
     return known && f.place ? f.place->command : NULL;
 }
 
-static void each_name(const struct place *places, const char *typed, void (*each)(const char *name, const char *typed))
-{
-    for (; places->names; places++) {
-        autofree char *name = mem_strndup(places->names, strcspn(places->names, " "));
-        each(name, typed);
-    }
-}
-
 void command_names(const char *group, const char *typed, void (*each)(const char *name, const char *typed))
 {
-    const struct group *g = group ? find_group(group) : NULL;
-    if (g)
-        each_name(g->places, typed, each);
-    if (group)
-        return;
-    each_name(common, typed, each);
-    each_name(others, typed, each);
-    for (size_t i = 0; i < GROUPS; i++)
-        each(groups[i].name, typed);
+    for (const struct group *g = groups; g < groups + GROUPS; g++) {
+        for (const struct place *p = g->places; p->names && (group ? str_eq(g->name, group) : !g->name); p++) {
+            autofree char *name = mem_strndup(p->names, strcspn(p->names, " "));
+            each(name, typed);
+        }
+        if (!group && g->name)
+            each(g->name, typed);
+    }
 }
 
 /* ---- help ---- */
@@ -308,8 +292,7 @@ void command_names(const char *group, const char *typed, void (*each)(const char
 static void list_places(struct str *out, const struct place *places)
 {
     for (; places->names; places++)
-        str_addf(out, "  %-11.*s %s\n", (int)strcspn(places->names, " "), places->names,
-                 places->summary ? places->summary : places->command->summary);
+        str_addf(out, "  %-11.*s %s\n", (int)strcspn(places->names, " "), places->names, places->command->summary);
 }
 
 static void help_program(struct str *out)
@@ -320,7 +303,8 @@ static void help_program(struct str *out)
     list_places(out, common);
     str_add(out, "\nManagement Commands:\n");
     for (size_t i = 0; i < GROUPS; i++)
-        str_addf(out, "  %-11s %s\n", groups[i].name, groups[i].summary);
+        if (groups[i].name)
+            str_addf(out, "  %-11s %s\n", groups[i].name, groups[i].summary);
     str_add(out, "\nCommands:\n");
     list_places(out, others);
     str_add(out, "\nGlobal Options:\n");
@@ -334,7 +318,7 @@ static void add_alias(struct str *out, const char *group, const char *names)
 {
     for (const char *p = names; *p;) {
         size_t n = strcspn(p, " ");
-        str_addf(out, "%sgorae %s%s%.*s", out->len ? ", " : "", group, *group ? " " : "", (int)n, p);
+        str_addf(out, "%sgorae %s%s%.*s", out->len ? ", " : "", group ? group : "", group ? " " : "", (int)n, p);
         p += n + (p[n] == ' ');
     }
 }
@@ -343,23 +327,24 @@ static void add_alias(struct str *out, const char *group, const char *names)
 static void aliases(struct str *out, const struct command *c)
 {
     autostr list = STR_INIT;
-    for (size_t i = 0; i < GROUPS; i++)
+    for (size_t i = GROUPS; i-- > 0;) /* the path in a group goes first */
         for (const struct place *p = groups[i].places; p->names; p++)
             if (p->command == c)
                 add_alias(&list, groups[i].name, p->names);
-    for (const struct place *p = common; p->names; p++)
-        if (p->command == c)
-            add_alias(&list, "", p->names);
-    for (const struct place *p = others; p->names; p++)
-        if (p->command == c)
-            add_alias(&list, "", p->names);
     if (list.s && strchr(list.s, ','))
         str_addf(out, "\nAliases:\n  %s\n", list.s);
 }
 
+static void add_usage(struct str *out, const char *path, const struct command *c)
+{
+    str_addf(out, "Usage:  gorae %s%s%s%s\n\n", path, c->flags ? " [OPTIONS]" : "", c->usage ? " " : "",
+             c->usage ? c->usage : "");
+}
+
 static void help_command(struct str *out, const char *path, const struct command *c)
 {
-    str_addf(out, "Usage:  gorae %s%s%s\n\n%s\n", path, *c->usage ? " " : "", c->usage, c->summary);
+    add_usage(out, path, c);
+    str_addf(out, "%s\n", c->summary);
     aliases(out, c);
     if (c->flags) {
         str_add(out, "\nOptions:\n");
@@ -396,26 +381,42 @@ int command_help(const struct args *args)
 
 static int wrong_usage(const struct cli *cli, const struct command *c, const char *why, int code)
 {
-    fprintf(stderr, "gorae: %s\n\nUsage:  gorae %s%s%s\n\nSee 'gorae %s --help'.\n", why, cli->path,
-            *c->usage ? " " : "", c->usage, cli->path);
+    autostr usage = STR_INIT;
+    add_usage(&usage, cli->path, c);
+    fprintf(stderr, "gorae: %s\n\n%sSee 'gorae %s --help'.\n", why, usage.s, cli->path);
     return code;
+}
+
+/* How many arguments the usage line names. Brackets hold what may be left out; two blanks begin another form, which
+ * takes as many. @return the most, SIZE_MAX where one may be repeated, "[ARG...]", or words are another program's */
+static size_t count_words(const char *usage, size_t *ret_least)
+{
+    size_t least = 0, most = 0, depth = 0;
+    bool many = false;
+    for (const char *p = usage ? usage : ""; *p && !str_starts(p, "  "); p++) {
+        bool begins = depth == 0 && *p != ' ' && (p == usage || p[-1] == ' ');
+        most += begins;
+        least += begins && *p != '[';
+        depth += (*p == '[') - (*p == ']');
+        many = many || (depth > 0 && (*p == ' ' || str_starts(p, "...")));
+    }
+    *ret_least = least;
+    return many ? SIZE_MAX : most;
 }
 
 static int check_count(const struct cli *cli, const struct command *c, size_t n)
 {
     char why[160];
-    const char *plural = c->least == 1 ? "" : "s";
-    if (n >= c->least && n <= c->most)
+    size_t least, most = count_words(c->usage, &least);
+    if (n >= least && n <= most)
         return EXIT_OK;
-    if (c->most == 0)
+    if (most == 0) {
         snprintf(why, sizeof(why), "'gorae %s' takes no arguments", cli->path);
-    else if (c->least == c->most)
-        snprintf(why, sizeof(why), "'gorae %s' takes exactly %zu argument%s", cli->path, c->least, plural);
-    else if (n < c->least)
-        snprintf(why, sizeof(why), "'gorae %s' needs at least %zu argument%s", cli->path, c->least, plural);
-    else
-        snprintf(why, sizeof(why), "'gorae %s' takes at most %zu argument%s", cli->path, c->most,
-                 c->most == 1 ? "" : "s");
+    } else {
+        const char *how = least == most ? "takes exactly" : n < least ? "needs at least" : "takes at most";
+        size_t number = n < least ? least : most;
+        snprintf(why, sizeof(why), "'gorae %s' %s %zu argument%s", cli->path, how, number, number == 1 ? "" : "s");
+    }
     return wrong_usage(cli, c, why, EXIT_FAILED);
 }
 

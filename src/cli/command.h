@@ -9,14 +9,11 @@
 
 #include "cli/cli.h"
 
-#define ARGS_MANY SIZE_MAX
-
 struct command {
-    const char *usage;        /**< after its path: "[OPTIONS] CONTAINER [CONTAINER...]" */
+    const char *usage;        /**< its arguments, "CONTAINER [CONTAINER...]"; how many it takes is read from this */
     const char *summary;      /**< one line */
     const struct flag *flags; /**< NULL for none */
     size_t options;           /**< size of its options struct */
-    size_t least, most;       /**< arguments it takes */
     bool local;               /**< it needs no daemon */
     bool carries_command;     /**< its first argument ends the flags: what follows belongs to another program */
     int (*run)(struct cli *cli, void *options, const struct args *args);

@@ -35,18 +35,14 @@ static int export(struct cli *cli, void *options, const struct args *args)
 static int diff(struct cli *cli, void *options, const struct args *args)
 {
     static const char letter[] = "CAD"; /* the API's kinds 0, 1, 2 */
-    autostr path = STR_INIT, out = STR_INIT;
+    autostr out = STR_INIT;
     struct err e;
-    size_t i;
-    json_t *x;
     (void)options;
-    path_start(&path, "/containers/%s/changes", args->v[0]);
-    json_auto_t *list = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *list = cli_ask(cli, "GET", "containers", args->v[0], "/changes", NULL, &e);
     if (!list)
         return cli_fail(cli, &e);
     str_reset(&out);
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         json_int_t kind = json_int(x, "Kind", -1);
         str_addf(&out, "%c ", kind >= 0 && kind < 3 ? letter[kind] : '?');
         table_text(&out, json_str(x, "Path", ""), cli->out_tty);
@@ -102,27 +98,21 @@ static const struct flag commit_flags[] = {
 };
 
 const struct command command_export = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Write all files of a container into a tar archive",
     .flags = export_flags,
     .options = sizeof(struct export_options),
-    .least = 1,
-    .most = 1,
     .run = export,
 };
 const struct command command_diff = {
     .usage = "CONTAINER",
     .summary = "List the files that a container has added (A), changed (C) or deleted (D)",
-    .least = 1,
-    .most = 1,
     .run = diff,
 };
 const struct command command_commit = {
-    .usage = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+    .usage = "CONTAINER [REPOSITORY[:TAG]]",
     .summary = "Make an image of a container's changes",
     .flags = commit_flags,
     .options = sizeof(struct commit_options),
-    .least = 1,
-    .most = 2,
     .run = commit,
 };

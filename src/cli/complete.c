@@ -40,11 +40,8 @@ enum { ANY_STATE = 0, RUNNING, STOPPED };
 static void propose_containers(struct cli *cli, int state, const char *typed)
 {
     struct err e;
-    size_t i;
-    json_t *c;
     json_auto_t *all = client_json(&cli->client, "GET", "/containers/json?all=1", NULL, &e);
-    json_array_foreach(all, i, c)
-    {
+    json_each (c, all) {
         const char *name = json_string_value(json_array_get(json_object_get(c, "Names"), 0));
         bool runs = str_eq(json_str(c, "State", ""), "running") || str_eq(json_str(c, "State", ""), "paused");
         if (name && (state == ANY_STATE || (state == RUNNING) == runs))
@@ -55,30 +52,27 @@ static void propose_containers(struct cli *cli, int state, const char *typed)
 static void propose_images(struct cli *cli, const char *typed)
 {
     struct err e;
-    size_t i, j;
-    json_t *image, *tag;
     json_auto_t *all = client_json(&cli->client, "GET", "/images/json", NULL, &e);
-    json_array_foreach(all, i, image) json_array_foreach(json_object_get(image, "RepoTags"), j, tag)
-    {
-        const char *name = json_string_value(tag), *colon = name ? strrchr(name, ':') : NULL;
-        if (!colon)
-            continue;
-        autofree char *repo = mem_strndup(name, (size_t)(colon - name));
-        propose(name, typed);
-        if (str_eq(colon, ":latest"))
-            propose(repo, typed);
-    }
+    json_each (image, all)
+        json_each (tag, json_object_get(image, "RepoTags")) {
+            const char *name = json_string_value(tag), *colon = name ? strrchr(name, ':') : NULL;
+            if (!colon)
+                continue;
+            autofree char *repo = mem_strndup(name, (size_t)(colon - name));
+            propose(name, typed);
+            if (str_eq(colon, ":latest"))
+                propose(repo, typed);
+        }
 }
 
 static void propose_contexts(const char *typed)
 {
     struct err e;
-    size_t i;
-    json_t *meta;
     autostr bad = STR_INIT;
     json_auto_t *all = context_list(&bad, &e);
     propose(CONTEXT_DEFAULT, typed);
-    json_array_foreach(all, i, meta) propose(json_str(meta, "Name", ""), typed);
+    json_each (meta, all)
+        propose(json_str(meta, "Name", ""), typed);
 }
 
 /* Commands that make no sense but in one state. */
@@ -97,8 +91,6 @@ static const char *usage_word(const char *usage, size_t n, size_t *ret_len)
 {
     const char *word = "";
     *ret_len = 0;
-    if (str_starts(usage, "[OPTIONS]"))
-        usage += strlen("[OPTIONS]");
     for (size_t i = 0; i <= n; i++) {
         usage += strspn(usage, " ");
         size_t k = strcspn(usage, " ");
@@ -115,7 +107,7 @@ static void propose_argument(struct cli *cli, const struct command *c, const cha
                              const char *typed)
 {
     size_t n;
-    const char *at = usage_word(c->usage, place, &n);
+    const char *at = usage_word(c->usage ? c->usage : "", place, &n);
     autofree char *word = mem_strndup(at, n);
     bool any = strstr(word, "NAME|ID") != NULL;
     if (any || strstr(word, "CONTAINER"))

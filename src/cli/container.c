@@ -22,26 +22,17 @@ struct stop_options {
     int64_t timeout;
 };
 
-static int ask_to_stop(struct cli *cli, const char *verb, const struct stop_options *o, const struct args *args)
+/* stop and restart: the API calls them as we do. */
+static int stop(struct cli *cli, void *options, const struct args *args)
 {
+    const struct stop_options *o = options;
     autostr rest = STR_INIT;
     char seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)o->timeout);
-    str_reset(&rest);
-    str_add(&rest, verb);
+    path_start(&rest, strstr(cli->path, "restart") ? "/restart" : "/stop");
     path_query(&rest, "signal", o->signal);
     path_query(&rest, "t", o->timeout == FLAG_UNSET_VALUE ? NULL : seconds);
     return cli_each(cli, args, "POST", "containers", rest.s, true);
-}
-
-static int stop(struct cli *cli, void *options, const struct args *args)
-{
-    return ask_to_stop(cli, "/stop", options, args);
-}
-
-static int restart(struct cli *cli, void *options, const struct args *args)
-{
-    return ask_to_stop(cli, "/restart", options, args);
 }
 
 static int kill_(struct cli *cli, void *options, const struct args *args)
@@ -53,16 +44,11 @@ static int kill_(struct cli *cli, void *options, const struct args *args)
     return cli_each(cli, args, "POST", "containers", rest.s, true);
 }
 
-static int pause_(struct cli *cli, void *options, const struct args *args)
+/* pause and unpause: likewise. */
+static int freeze(struct cli *cli, void *options, const struct args *args)
 {
     (void)options;
-    return cli_each(cli, args, "POST", "containers", "/pause", true);
-}
-
-static int unpause(struct cli *cli, void *options, const struct args *args)
-{
-    (void)options;
-    return cli_each(cli, args, "POST", "containers", "/unpause", true);
+    return cli_each(cli, args, "POST", "containers", strstr(cli->path, "unpause") ? "/unpause" : "/pause", true);
 }
 
 static int wait_(struct cli *cli, void *options, const struct args *args)
@@ -71,9 +57,7 @@ static int wait_(struct cli *cli, void *options, const struct args *args)
     (void)options;
     for (size_t i = 0; i < args->n; i++) {
         struct err e;
-        autostr path = STR_INIT;
-        path_start(&path, "/containers/%s/wait", args->v[i]);
-        json_auto_t *j = client_json(&cli->client, "POST", path.s, NULL, &e);
+        json_auto_t *j = cli_ask(cli, "POST", "containers", args->v[i], "/wait", NULL, &e);
         if (j)
             printf("%lld\n", (long long)json_int(j, "StatusCode", 0));
         else
@@ -128,10 +112,7 @@ static int by_key(const void *a, const void *b)
 
 static void print_bindings(const char *prefix, const json_t *bindings)
 {
-    size_t i;
-    json_t *b;
-    json_array_foreach(bindings, i, b)
-    {
+    json_each (b, bindings) {
         const char *ip = json_str(b, "HostIp", "");
         printf(strchr(ip, ':') ? "%s[%s]:%s\n" : "%s%s:%s\n", prefix, ip, json_str(b, "HostPort", ""));
     }
@@ -141,9 +122,8 @@ static void print_all_ports(json_t *ports)
 {
     size_t n = 0;
     autofree const char **key = mem_alloc((json_object_size(ports) + 1) * sizeof(*key));
-    const char *k;
-    json_t *v;
-    json_object_foreach(ports, k, v) key[n++] = k;
+    json_each_pair (k, v, ports)
+        key[n++] = k;
     qsort(key, n, sizeof(*key), by_key);
     for (size_t i = 0; i < n; i++) {
         autofree char *prefix = str_printf("%s -> ", key[i]);
@@ -154,10 +134,8 @@ static void print_all_ports(json_t *ports)
 static int port(struct cli *cli, void *options, const struct args *args)
 {
     struct err e;
-    autostr path = STR_INIT;
     (void)options;
-    path_start(&path, "/containers/%s/json", args->v[0]);
-    json_auto_t *c = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *c = cli_ask(cli, "GET", "containers", args->v[0], "/json", NULL, &e);
     if (!c)
         return cli_fail(cli, &e);
     json_t *ports = json_at(c, "NetworkSettings.Ports");
@@ -219,8 +197,7 @@ static int logs(struct cli *cli, void *options, const struct args *args)
 {
     struct err e;
     autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/json", args->v[0]);
-    json_auto_t *c = client_json(&cli->client, "GET", path.s, NULL, &e);
+    json_auto_t *c = cli_ask(cli, "GET", "containers", args->v[0], "/json", NULL, &e);
     if (!c)
         return cli_fail(cli, &e);
     if (logs_path(&path, options, json_str(c, "Id", ""), &e) < 0)
@@ -261,82 +238,62 @@ static const struct flag logs_flags[] = {
 };
 
 const struct command command_stop = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Ask running containers to end, and kill those that do not",
     .flags = stop_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = stop,
 };
 const struct command command_restart = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Stop containers and start them again",
     .flags = stop_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
-    .run = restart,
+    .run = stop,
 };
 const struct command command_kill = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Send a signal to running containers",
     .flags = kill_flags,
     .options = sizeof(struct stop_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = kill_,
 };
 const struct command command_pause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Freeze all processes of containers",
-    .least = 1,
-    .most = ARGS_MANY,
-    .run = pause_,
+    .run = freeze,
 };
 const struct command command_unpause = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Let the processes of paused containers go on",
-    .least = 1,
-    .most = ARGS_MANY,
-    .run = unpause,
+    .run = freeze,
 };
 const struct command command_wait = {
     .usage = "CONTAINER [CONTAINER...]",
     .summary = "Wait until containers end, then print their exit codes",
-    .least = 1,
-    .most = ARGS_MANY,
     .run = wait_,
 };
 const struct command command_rename = {
     .usage = "CONTAINER NEW_NAME",
     .summary = "Rename a container",
-    .least = 2,
-    .most = 2,
     .run = rename_,
 };
 const struct command command_rm = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Remove containers",
     .flags = rm_flags,
     .options = sizeof(struct rm_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = rm,
 };
 const struct command command_port = {
     .usage = "CONTAINER [PORT[/PROTOCOL]]",
     .summary = "Show where the ports of a container are published",
-    .least = 1,
-    .most = 2,
     .run = port,
 };
 const struct command command_logs = {
-    .usage = "[OPTIONS] CONTAINER",
+    .usage = "CONTAINER",
     .summary = "Show what a container has printed",
     .flags = logs_flags,
     .options = sizeof(struct logs_options),
-    .least = 1,
-    .most = 1,
     .run = logs,
 };

@@ -50,11 +50,8 @@ static const char *const headings[][2] = {
 static json_t *names(const json_t *c, bool whole)
 {
     struct str out = STR_INIT;
-    size_t i;
-    json_t *name;
     str_reset(&out);
-    json_array_foreach(json_object_get(c, "Names"), i, name)
-    {
+    json_each (name, json_object_get(c, "Names")) {
         const char *s = json_string_value(name);
         if (!s)
             continue;
@@ -106,9 +103,7 @@ static json_t *joined(struct strv *v)
 static json_t *labels(const json_t *c)
 {
     autostrv v = {0};
-    const char *key;
-    json_t *value;
-    json_object_foreach(json_object_get(c, "Labels"), key, value)
+    json_each_pair (key, value, json_object_get(c, "Labels"))
         strv_addf(&v, "%s=%s", key, json_string_value(value) ? json_string_value(value) : "");
     return joined(&v);
 }
@@ -116,20 +111,16 @@ static json_t *labels(const json_t *c)
 static json_t *networks(const json_t *c)
 {
     autostrv v = {0};
-    const char *key;
-    json_t *value;
-    json_object_foreach(json_at(c, "NetworkSettings.Networks"), key, value) strv_add(&v, key);
+    json_each_pair (key, value, json_at(c, "NetworkSettings.Networks"))
+        strv_add(&v, key);
     return joined(&v);
 }
 
 static json_t *mounts(const json_t *c, bool whole, int *ret_local)
 {
     autostrv v = {0};
-    size_t i;
-    json_t *m;
     *ret_local = 0;
-    json_array_foreach(json_object_get(c, "Mounts"), i, m)
-    {
+    json_each (m, json_object_get(c, "Mounts")) {
         const char *name = json_str(m, "Name", "");
         name = *name ? name : json_str(m, "Source", "");
         autofree char *shown = whole ? mem_strdup(name) : human_cut(name, MOUNT_CHARS);
@@ -202,10 +193,7 @@ static int ps(struct cli *cli, void *options, const struct args *args)
     if (!answer)
         return cli_fail(cli, &e);
     json_auto_t *rows = json_array(), *methods = json_array();
-    size_t i;
-    json_t *c;
-    json_array_foreach(answer, i, c)
-    {
+    json_each (c, answer) {
         json_t *all = json_object_get(c, "Labels");
         json_array_append_new(rows, row(c, o->no_trunc));
         json_array_append_new(methods,
@@ -228,7 +216,6 @@ static const struct flag ps_flags[] = {
 };
 
 const struct command command_ps = {
-    .usage = "[OPTIONS]",
     .summary = "List containers",
     .flags = ps_flags,
     .options = sizeof(struct ps_options),

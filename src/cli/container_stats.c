@@ -44,16 +44,11 @@ static json_t *traffic(const json_t *networks, const json_t *io)
 {
     double rx = 0, tx = 0, rd = 0, wr = 0;
     char a[HUMAN_TEXT], b[HUMAN_TEXT], c[HUMAN_TEXT], d[HUMAN_TEXT];
-    const char *name;
-    json_t *v;
-    size_t i;
-    json_object_foreach((json_t *)networks, name, v)
-    {
+    json_each_pair (name, v, networks) {
         rx += (double)json_int(v, "rx_bytes", 0);
         tx += (double)json_int(v, "tx_bytes", 0);
     }
-    json_array_foreach(io, i, v)
-    {
+    json_each (v, io) {
         int op = tolower((unsigned char)*json_str(v, "op", ""));
         rd += op == 'r' ? (double)json_int(v, "value", 0) : 0;
         wr += op == 'w' ? (double)json_int(v, "value", 0) : 0;
@@ -83,28 +78,19 @@ static json_t *make_row(const char *typed, const json_t *s, const json_t *before
     return row;
 }
 
-static json_t *ask(struct cli *cli, const char *name, struct err *e)
-{
-    autostr path = STR_INIT;
-    path_start(&path, "/containers/%s/stats", name);
-    path_query(&path, "stream", "0");
-    path_query(&path, "one-shot", "1");
-    return client_json(&cli->client, "GET", path.s, NULL, e);
-}
-
 /* Whom to ask: those that were named, or all that run. */
 static int choose(struct cli *cli, const struct stats_options *o, const struct args *args, struct strv *names,
                   struct err *e)
 {
     size_t i;
-    json_t *c;
     for (i = 0; i < args->n; i++)
         strv_add(names, args->v[i]);
     if (args->n > 0)
         return 0;
     json_auto_t *list =
         client_json(&cli->client, "GET", o->all ? "/containers/json?all=1" : "/containers/json", NULL, e);
-    json_array_foreach(list, i, c) strv_add(names, json_str(c, "Id", ""));
+    json_each (c, list)
+        strv_add(names, json_str(c, "Id", ""));
     return list ? 0 : -1;
 }
 
@@ -117,7 +103,7 @@ static int gather(struct cli *cli, const struct stats_options *o, const struct a
     if (choose(cli, o, args, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
-        json_auto_t *s = ask(cli, names.v[i], e);
+        json_auto_t *s = cli_ask(cli, "GET", "containers", names.v[i], "/stats?stream=0&one-shot=1", NULL, e);
         if (!s && e->kind == ERR_NOT_FOUND && !(first && args->n > 0))
             continue;
         if (!s)
@@ -184,10 +170,9 @@ static const struct flag stats_flags[] = {
 };
 
 const struct command command_stats = {
-    .usage = "[OPTIONS] [CONTAINER...]",
+    .usage = "[CONTAINER...]",
     .summary = "Show what containers use: CPU, memory, network, block I/O, processes",
     .flags = stats_flags,
     .options = sizeof(struct stats_options),
-    .most = ARGS_MANY,
     .run = stats,
 };

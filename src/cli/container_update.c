@@ -10,15 +10,10 @@
 
 static int update_one(struct cli *cli, const char *name, const json_t *body, struct err *e)
 {
-    autostr path = STR_INIT;
-    size_t i;
-    json_t *w;
-    path_start(&path, "/containers/%s/update", name);
-    json_auto_t *answer = client_json(&cli->client, "POST", path.s, body, e);
+    json_auto_t *answer = cli_ask(cli, "POST", "containers", name, "/update", body, e);
     if (!answer)
         return -1;
-    json_array_foreach(json_object_get(answer, "Warnings"), i, w)
-        fprintf(stderr, "WARNING: %s\n", json_string_value(w));
+    print_warnings(answer);
     puts(name);
     return 0;
 }
@@ -61,11 +56,9 @@ static const struct flag update_flags[] = {
 /* clang-format on */
 
 const struct command command_update = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Change the limits of containers, running ones at once",
     .flags = update_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = update,
 };

@@ -52,15 +52,14 @@ static json_t *rows_of(const struct cli *cli, const json_t *metas, const char *c
 {
     autocontext own = {0};
     struct err why = {0};
-    size_t i, at = 0;
-    json_t *meta, *rows = json_array();
+    size_t at = 0;
+    json_t *rows = json_array();
     if (context_take(cli, CONTEXT_DEFAULT, &own, &why) < 0)
         own.meta = json_pack("{s:s}", "Name", CONTEXT_DEFAULT);
     json_object_set_new(json_object_at(own.meta, "Metadata"), "Description",
                         json_string("Current DOCKER_HOST based configuration"));
     bool known = str_eq(current, CONTEXT_DEFAULT);
-    json_array_foreach(metas, i, meta)
-    {
+    json_each (meta, metas) {
         const char *name = json_str(meta, "Name", "");
         known = known || str_eq(name, current);
         at += strcmp(name, CONTEXT_DEFAULT) < 0;
@@ -245,7 +244,6 @@ static const struct flag rm_flags[] = {
 };
 
 const struct command command_context_ls = {
-    .usage = "[OPTIONS]",
     .summary = "List contexts",
     .flags = ls_flags,
     .options = sizeof(struct context_options),
@@ -253,16 +251,14 @@ const struct command command_context_ls = {
     .run = ls,
 };
 const struct command command_context_inspect = {
-    .usage = "[OPTIONS] [CONTEXT...]",
+    .usage = "[CONTEXT...]",
     .summary = "Show all about contexts: the one in use, or those that are named",
     .flags = inspect_flags,
     .options = sizeof(struct context_options),
-    .most = ARGS_MANY,
     .local = true,
     .run = inspect,
 };
 const struct command command_context_show = {
-    .usage = "",
     .summary = "Print the name of the context in use",
     .local = true,
     .run = show,
@@ -270,18 +266,14 @@ const struct command command_context_show = {
 const struct command command_context_use = {
     .usage = "CONTEXT",
     .summary = "Choose the context for all commands from now on",
-    .least = 1,
-    .most = 1,
     .local = true,
     .run = use,
 };
 const struct command command_context_rm = {
-    .usage = "[OPTIONS] CONTEXT [CONTEXT...]",
+    .usage = "CONTEXT [CONTEXT...]",
     .summary = "Remove contexts; their daemons are not touched",
     .flags = rm_flags,
     .options = sizeof(struct context_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .local = true,
     .run = rm,
 };

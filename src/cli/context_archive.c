@@ -177,16 +177,12 @@ static int import(struct cli *cli, void *options, const struct args *args)
 const struct command command_context_export = {
     .usage = "CONTEXT [FILE|-]",
     .summary = "Write a context to a tar archive, keys and all",
-    .least = 1,
-    .most = 2,
     .local = true,
     .run = export,
 };
 const struct command command_context_import = {
     .usage = "CONTEXT FILE|-",
     .summary = "Make a context from such an archive",
-    .least = 2,
-    .most = 2,
     .local = true,
     .run = import,
 };

@@ -245,22 +245,18 @@ static const struct flag create_flags[] = {
 static const struct flag update_flags[] = {DESCRIPTION, DOCKER, {.type = FLAG_END}};
 
 const struct command command_context_create = {
-    .usage = "[OPTIONS] CONTEXT",
+    .usage = "CONTEXT",
     .summary = "Give a daemon a name",
     .flags = create_flags,
     .options = sizeof(struct edit_options),
-    .least = 1,
-    .most = 1,
     .local = true,
     .run = create,
 };
 const struct command command_context_update = {
-    .usage = "[OPTIONS] CONTEXT",
+    .usage = "CONTEXT",
     .summary = "Change a context",
     .flags = update_flags,
     .options = sizeof(struct edit_options),
-    .least = 1,
-    .most = 1,
     .local = true,
     .run = update,
 };

@@ -120,8 +120,7 @@ static json_t *read_stat(const struct reply *r, struct err *e)
     autofree char *text = value ? base64_decode(value, &n) : NULL;
     if (text)
         return json_parse(text, n, e);
-    err_set(e, ERR_SYSTEM, "the daemon's answer says nothing of the path");
-    return NULL;
+    return err_null(err_set(e, ERR_SYSTEM, "the daemon's answer says nothing of the path"));
 }
 
 static json_t *ask_stat(struct cli *cli, const struct end *x, const char *at, struct err *e)
@@ -325,11 +324,9 @@ static const struct flag cp_flags[] = {
     {.type = FLAG_END},
 };
 const struct command command_cp = {
-    .usage = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-  or  [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+    .usage = "CONTAINER:SRC_PATH DEST_PATH|-  or  [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
     .summary = "Copy files and folders between a container and here ('-' is a tar archive)",
     .flags = cp_flags,
     .options = sizeof(struct cp_options),
-    .least = 2,
-    .most = 2,
     .run = cp,
 };

@@ -70,6 +70,9 @@ int env_collect(const struct strv *env, const struct strv *files, struct strv *r
 /** Split "a=b,c,\"d=e,f\"" as comma-separated values; quotes keep commas. */
 int csv_split(const char *text, struct strv *ret, struct err *e);
 
+/** The answer's "Warnings", on standard error. */
+void print_warnings(const json_t *answer);
+
 /** Create the container; pull the image first where the daemon lacks it or --pull says so.
  * @return its id, the caller's, or NULL */
 char *create_container(struct cli *cli, const struct create_options *o, const struct args *args, struct err *e);

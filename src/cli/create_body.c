@@ -78,10 +78,8 @@ static void add_variable(struct strv *to, const char *text)
 static char *read_text(const char *path, size_t limit, size_t *ret_len, struct err *e)
 {
     autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        err_sys(e, "cannot open %s", path);
-        return NULL;
-    }
+    if (fd < 0)
+        return err_null(err_sys(e, "cannot open %s", path));
     return fd_read_all(fd, limit, ret_len, e);
 }
 
@@ -209,12 +207,8 @@ static int put_process(const struct create_options *o, const struct args *args, 
     if (create_attach_choice(o, &a, e) < 0)
         return -1;
     put_string(config, "Image", args->v[0]);
-    if (args->n > 1) {
-        json_t *cmd = json_array();
-        for (size_t i = 1; i < args->n; i++)
-            json_array_append_new(cmd, json_word(args->v[i]));
-        json_object_set_new(config, "Cmd", cmd);
-    }
+    if (args->n > 1)
+        json_object_set_new(config, "Cmd", json_strings(&(struct strv){args->v + 1, args->n - 1}));
     /* [""] is how the API says "none", as opposed to "the image's". */
     if (o->entrypoint)
         json_object_set_new(config, "Entrypoint", json_pack("[o]", json_word(o->entrypoint)));
@@ -319,10 +313,8 @@ static char *inline_seccomp(const char *path, struct err *e)
     size_t n;
     autofree char *text = read_text(path, SECCOMP_MAX, &n, e);
     json_auto_t *profile = text ? json_parse(text, n, e) : NULL;
-    if (!profile) {
-        err_wrap(e, "--security-opt seccomp=%s", path);
-        return NULL;
-    }
+    if (!profile)
+        return err_null(err_wrap(e, "--security-opt seccomp=%s", path));
     autofree char *compact = json_compact(profile);
     return str_printf("seccomp=%s", compact);
 }

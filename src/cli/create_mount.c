@@ -65,10 +65,8 @@ static char *absolute(const char *source, struct err *e)
     if (*source != '.')
         return mem_strdup(source);
     autofree char *here = getcwd(NULL, 0);
-    if (!here) {
-        err_sys(e, "cannot find the working directory for \"%s\"", source);
-        return NULL;
-    }
+    if (!here)
+        return err_null(err_sys(e, "cannot find the working directory for \"%s\"", source));
     char *path = str_printf("%s/%s", here, source);
     clean(path);
     return path;

@@ -41,11 +41,8 @@ static void add_sum(json_t *rows, const char *type, const struct sum *s)
 static struct sum sum_images(const json_t *df)
 {
     struct sum s = {.size = json_int(df, "LayersSize", 0)};
-    size_t i;
-    json_t *x;
     s.total = json_array_size(json_object_get(df, "Images"));
-    json_array_foreach(json_object_get(df, "Images"), i, x)
-    {
+    json_each (x, json_object_get(df, "Images")) {
         if (json_int(x, "Containers", 0) <= 0)
             continue;
         s.active++;
@@ -57,10 +54,7 @@ static struct sum sum_images(const json_t *df)
 static struct sum sum_containers(const json_t *df)
 {
     struct sum s = {0};
-    size_t i;
-    json_t *x;
-    json_array_foreach(json_object_get(df, "Containers"), i, x)
-    {
+    json_each (x, json_object_get(df, "Containers")) {
         const char *state = json_str(x, "State", "");
         bool active = str_eq(state, "running") || str_eq(state, "paused") || str_eq(state, "restarting");
         s.total++;
@@ -74,10 +68,7 @@ static struct sum sum_containers(const json_t *df)
 static struct sum sum_volumes(const json_t *df)
 {
     struct sum s = {0};
-    size_t i;
-    json_t *x;
-    json_array_foreach(json_object_get(df, "Volumes"), i, x)
-    {
+    json_each (x, json_object_get(df, "Volumes")) {
         bool active = json_int(x, "UsageData.RefCount", 0) > 0;
         int64_t size = json_int(x, "UsageData.Size", 0);
         s.total++;
@@ -91,10 +82,7 @@ static struct sum sum_volumes(const json_t *df)
 static struct sum sum_cache(const json_t *df)
 {
     struct sum s = {0};
-    size_t i;
-    json_t *x;
-    json_array_foreach(json_object_get(df, "BuildCache"), i, x)
-    {
+    json_each (x, json_object_get(df, "BuildCache")) {
         s.total++;
         s.active += json_is(x, "InUse");
         s.size += json_int(x, "Size", 0);
@@ -171,10 +159,7 @@ static int print_part(const struct cli *cli, const json_t *list, const char *tit
 {
     const struct list_kind kind = {columns, detail_headings};
     json_auto_t *rows = json_array();
-    size_t i;
-    json_t *x;
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         json_array_append_new(rows, row(x));
     }
     const struct list l = {rows, NULL};
@@ -229,7 +214,6 @@ static const struct flag df_flags[] = {
     {.type = FLAG_END},
 };
 const struct command command_df = {
-    .usage = "[OPTIONS]",
     .summary = "Show what takes room on the daemon's disk",
     .flags = df_flags,
     .options = sizeof(struct df_options),

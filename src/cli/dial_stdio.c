@@ -43,7 +43,6 @@ int tie(const struct args *args)
 }
 
 const struct command command_dial_stdio = {
-    .usage = "",
     .summary = "Carry a connection to the daemon on standard input and output, for ssh://",
     .run = dial_stdio,
 };

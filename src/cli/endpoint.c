@@ -46,8 +46,7 @@ char *endpoint_context(const struct global_options *o, struct err *e)
         return mem_strdup(named);
     if (context_current(&name, e) == 0)
         return name ? name : mem_strdup(CONTEXT_DEFAULT);
-    err_wrap(e, "cannot tell which context is in use (-H HOST or -c default would not ask)");
-    return NULL;
+    return err_null(err_wrap(e, "cannot tell which context is in use (-H HOST or -c default would not ask)"));
 }
 
 int endpoint_check(const struct global_options *o, struct err *e)

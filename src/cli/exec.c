@@ -47,15 +47,11 @@ static json_t *create_request(const struct exec_options *o, const struct args *a
     autostrv env = {0};
     if (env_collect(&o->env, &o->env_file, &env, e) < 0)
         return NULL;
-    json_t *cmd = json_array(), *list = json_array();
-    for (size_t i = 1; i < args->n; i++)
-        json_array_append_new(cmd, json_word(args->v[i]));
-    for (size_t i = 0; i < env.n; i++)
-        json_array_append_new(list, json_word(env.v[i]));
     bool in = o->interactive && !o->detach;
-    json_t *body = json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o}", "AttachStdin", in, "AttachStdout", !o->detach,
-                             "AttachStderr", !o->detach, "Detach", o->detach, "Tty", o->tty, "Privileged",
-                             o->privileged, "Cmd", cmd, "Env", list);
+    json_t *body =
+        json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o}", "AttachStdin", in, "AttachStdout", !o->detach,
+                  "AttachStderr", !o->detach, "Detach", o->detach, "Tty", o->tty, "Privileged", o->privileged, "Cmd",
+                  json_strings(&(struct strv){args->v + 1, args->n - 1}), "Env", json_strings(&env));
     put_text(body, "User", o->user);
     put_text(body, "WorkingDir", o->workdir);
     put_text(body, "DetachKeys", o->detach_keys);
@@ -66,19 +62,16 @@ static json_t *create_request(const struct exec_options *o, const struct args *a
 /* @return the exec's id, the caller's, or NULL */
 static char *create_exec(struct cli *cli, const struct exec_options *o, const struct args *args, struct err *e)
 {
-    autostr path = STR_INIT;
     json_auto_t *body = create_request(o, args, e);
     if (!body)
         return NULL;
-    path_start(&path, "/containers/%s/exec", args->v[0]);
-    json_auto_t *answer = client_json(&cli->client, "POST", path.s, body, e);
+    json_auto_t *answer = cli_ask(cli, "POST", "containers", args->v[0], "/exec", body, e);
     if (!answer)
         return NULL;
     const char *id = json_str(answer, "Id", "");
     if (!*id) {
         cli->client.status = 0;
-        err_set(e, ERR_SYSTEM, "the daemon's answer names no exec");
-        return NULL;
+        return err_null(err_set(e, ERR_SYSTEM, "the daemon's answer names no exec"));
     }
     return mem_strdup(id);
 }
@@ -86,9 +79,7 @@ static char *create_exec(struct cli *cli, const struct exec_options *o, const st
 /* Step 5. One that we detached from runs on and has no code: that is no failure. */
 static int ask_code(struct cli *cli, const char *id, struct err *e)
 {
-    autostr path = STR_INIT;
-    path_start(&path, "/exec/%s/json", id);
-    json_auto_t *seen = client_json(&cli->client, "GET", path.s, NULL, e);
+    json_auto_t *seen = cli_ask(cli, "GET", "exec", id, "/json", NULL, e);
     return seen ? (int)(json_int(seen, "ExitCode", 0) & 0xff) : -1;
 }
 
@@ -158,12 +149,10 @@ static const struct flag exec_flags[] = {
 /* clang-format on */
 
 const struct command command_exec = {
-    .usage = "[OPTIONS] CONTAINER COMMAND [ARG...]",
+    .usage = "CONTAINER COMMAND [ARG...]",
     .summary = "Run a command in a running container",
     .flags = exec_flags,
     .options = sizeof(struct exec_options),
-    .least = 2,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = exec_,
 };

@@ -127,9 +127,8 @@ static bool add_daemons(json_t *spans, struct cli *cli, const char *id)
     if (client_request(&cli->client, "GET", path, NULL, NULL, &r, &e) < 0)
         return false;
     while (reply_next(&r, &j, &e) > 0) {
-        size_t i;
-        json_t *span;
-        json_array_foreach(j, i, span) add_span(spans, span);
+        json_each (span, j)
+            add_span(spans, span);
         add_span(spans, j);
         json_decref(j);
     }
@@ -225,12 +224,9 @@ void explain_end(struct explain *x, struct cli *cli, int code)
     s.traced = *cli->client.version && add_daemons(spans, cli, x->id);
     s.shift = fit_clocks(spans, own);
     s.spans = sorted(spans);
-    size_t i;
-    json_t *span;
-    json_array_foreach(s.spans, i, span)
-    {
+    json_each (span, s.spans) {
         int64_t end = json_int(span, "end", 0);
-        s.start = i ? s.start : json_int(span, "start", 0);
+        s.start = span_at ? s.start : json_int(span, "start", 0);
         s.end = end > s.end ? end : s.end;
     }
     tell(x, &s);
@@ -252,10 +248,7 @@ int story_step(const json_t *span)
 int64_t story_time(const struct story *s, int step)
 {
     int64_t total = 0, until = 0;
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans) {
         int64_t start = json_int(span, "start", 0), end = json_int(span, "end", 0);
         if (step && story_step(span) != step)
             continue;

@@ -90,24 +90,17 @@ static void add_time(struct str *label, const struct drawing *d, int64_t ns)
 static int64_t time_of(const struct story *s, const char *what)
 {
     int64_t total = 0;
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans)
         if (str_eq(json_str(span, "what", ""), what))
             total += json_int(span, "end", 0) - json_int(span, "start", 0);
-    }
     return total;
 }
 
 /* What was sent or received: the first lines of the spans called `what`. */
 static void add_first_lines(struct str *label, const struct drawing *d, const char *what)
 {
-    size_t i;
-    json_t *span;
     autofree char *last = NULL;
-    json_array_foreach(d->s->spans, i, span)
-    {
+    json_each (span, d->s->spans) {
         if (!str_eq(json_str(span, "what", ""), what))
             continue;
         autofree char *line = story_first_line(span);
@@ -134,24 +127,18 @@ static bool is_by(const struct actor *a, const json_t *span)
 
 static const json_t *first_by(const struct story *s, const struct actor *a)
 {
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans)
         if (is_by(a, span))
             return span;
-    }
     return NULL;
 }
 
 /* What it did in a step. */
 static void add_work(struct str *label, const struct drawing *d, const struct actor *a, int step)
 {
-    size_t i, lines = 0;
-    json_t *span;
+    size_t lines = 0;
     autofree char *last = NULL;
-    json_array_foreach(d->s->spans, i, span)
-    {
+    json_each (span, d->s->spans) {
         if (!is_by(a, span) || story_step(span) != step)
             continue;
         if (lines++ == LINES_MAX) {
@@ -213,11 +200,8 @@ static void draw_person(const struct drawing *d)
 /* What both ends of TLS say of it: all but the client's address and port, which differ each time. */
 static void add_session(struct str *label, const struct drawing *d)
 {
-    size_t i;
-    json_t *span;
     autofree char *last = NULL;
-    json_array_foreach(d->s->spans, i, span)
-    {
+    json_each (span, d->s->spans) {
         if (!str_eq(json_str(span, "what", ""), TLS) || !str_eq(json_str(span, "prog", ""), "tlspipe"))
             continue;
         for (const char *line = json_str(span, "detail", ""); *line;) {
@@ -258,13 +242,9 @@ static void draw_tls(const struct drawing *d, const char *sent, const char *rece
 /* The first span called `what`, or NULL. */
 static const json_t *first_called(const struct story *s, const char *what)
 {
-    size_t i;
-    json_t *span;
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans)
         if (str_eq(json_str(span, "what", ""), what))
             return span;
-    }
     return NULL;
 }
 

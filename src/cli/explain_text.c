@@ -74,13 +74,10 @@ static void print_span(FILE *out, const struct story *s, const json_t *span)
 /* Step 3 of a daemon that keeps no traces: the time between our last byte and its first. */
 static void print_outside(FILE *out, const struct story *s)
 {
-    size_t i;
-    json_t *span;
     int64_t sent = 0;
     autofree char *request = mem_strdup("");
     fprintf(out, "  This daemon keeps no trace (goraed does), so its work is seen from outside only:\n");
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans) {
         const char *what = json_str(span, "what", "");
         if (str_eq(what, "send the request")) {
             sent = json_int(span, "end", 0);
@@ -97,18 +94,14 @@ static void print_outside(FILE *out, const struct story *s)
 
 static void print_step(FILE *out, const struct story *s, int step)
 {
-    size_t i;
-    json_t *span;
     autofree char *took = milliseconds(story_time(s, step));
     bool outside = step == 3 && !s->traced;
     fprintf(out, "\n%d  %-60s %s\n", step, titles[step], outside ? "" : took);
     if (outside)
         print_outside(out, s);
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans)
         if (story_step(span) == step)
             print_span(out, s, span);
-    }
 }
 
 /* Each process once, in the order of appearance, with what it is. */
@@ -125,12 +118,9 @@ static void print_processes(FILE *out, const struct story *s)
         {"archive", "gorae-archive: packs and unpacks archives, without privileges"},
     };
     autostr seen = STR_INIT;
-    size_t i;
-    json_t *span;
     str_reset(&seen);
     fprintf(out, "\nThe processes\n");
-    json_array_foreach(s->spans, i, span)
-    {
+    json_each (span, s->spans) {
         const char *prog = json_str(span, "prog", "?"), *is = "";
         autofree char *key = str_printf("|%s %lld|", prog, (long long)json_int(span, "pid", 0));
         if (strstr(seen.s, key))

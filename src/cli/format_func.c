@@ -13,25 +13,30 @@
 
 /* ---- texts ---- */
 
-static json_t *fail(struct err *e, const char *what)
+/* One call of a function: its name, since some differ in little, and its arguments. */
+struct call {
+    const char *name;
+    json_t *const *v;
+    size_t n;
+    struct err *e;
+};
+
+static json_t *fail(const struct call *c, const char *what)
 {
-    err_set(e, ERR_INVALID, "%s", what);
-    return NULL;
+    return err_null(err_set(c->e, ERR_INVALID, "%s", what));
 }
 
-static json_t *do_json(json_t *const *v, size_t n, struct err *e)
+static json_t *do_json(const struct call *c)
 {
-    (void)n, (void)e;
-    autofree char *text = v[0] ? json_compact(v[0]) : mem_strdup("null");
+    autofree char *text = c->v[0] ? json_compact(c->v[0]) : mem_strdup("null");
     return json_string(text);
 }
 
-static json_t *do_split(json_t *const *v, size_t n, struct err *e)
+static json_t *do_split(const struct call *c)
 {
-    (void)n;
-    const char *s = json_string_value(v[0]), *by = json_string_value(v[1]);
+    const char *s = json_string_value(c->v[0]), *by = json_string_value(c->v[1]);
     if (!s || !by || !*by)
-        return fail(e, "takes a string and a separator");
+        return fail(c, "takes a string and a separator");
     json_t *list = json_array();
     for (const char *at; (at = strstr(s, by)); s = at + strlen(by))
         json_array_append_new(list, json_string_lossy(s, (size_t)(at - s)));
@@ -39,81 +44,53 @@ static json_t *do_split(json_t *const *v, size_t n, struct err *e)
     return list;
 }
 
-static json_t *do_join(json_t *const *v, size_t n, struct err *e)
+static json_t *do_join(const struct call *c)
 {
-    (void)n;
-    const char *by = json_string_value(v[1]);
-    if ((!json_is_array(v[0]) && !json_is_null(v[0])) || !by)
-        return fail(e, "takes a list and a separator");
+    const char *by = json_string_value(c->v[1]);
+    if ((!json_is_array(c->v[0]) && !json_is_null(c->v[0])) || !by)
+        return fail(c, "takes a list and a separator");
     struct str out = STR_INIT;
-    size_t i;
-    json_t *element;
-    json_array_foreach(v[0], i, element)
-    {
-        str_add(&out, i ? by : "");
+    json_each (element, c->v[0]) {
+        str_add(&out, element_at ? by : "");
         format_print(&out, element, false);
     }
     return format_string(&out);
 }
 
 /* Letters beyond ASCII stay: the texts here are ids, names and states. */
-static json_t *mapped(json_t *const *v, struct err *e, int (*first)(int), int (*others)(int))
+static json_t *do_case(const struct call *c)
 {
-    const char *s = json_string_value(v[0]);
+    const char *s = json_string_value(c->v[0]);
     if (!s)
-        return fail(e, "takes a string");
+        return fail(c, "takes a string");
     struct str out = STR_INIT;
     str_reset(&out);
     for (bool start = true; *s; s++) {
-        int c = (unsigned char)*s;
-        str_addc(&out, (char)(c >= 0x80 ? c : start ? first(c) : others(c)));
-        start = c == ' ' || c == '\t' || c == '\n';
+        int x = (unsigned char)*s;
+        bool up = str_eq(c->name, "upper") || (start && str_eq(c->name, "title"));
+        str_addc(&out, (char)(x >= 0x80 ? x : up ? toupper(x) : str_eq(c->name, "lower") ? tolower(x) : x));
+        start = x == ' ' || x == '\t' || x == '\n';
     }
     return format_string(&out);
 }
 
-static int unchanged(int c)
+static json_t *do_pad(const struct call *c)
 {
-    return c;
-}
-
-static json_t *do_lower(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return mapped(v, e, tolower, tolower);
-}
-
-static json_t *do_upper(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return mapped(v, e, toupper, toupper);
-}
-
-static json_t *do_title(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return mapped(v, e, toupper, unchanged);
-}
-
-static json_t *do_pad(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    const char *s = json_string_value(v[0]);
-    int64_t before = json_integer_value(v[1]), after = json_integer_value(v[2]);
+    const char *s = json_string_value(c->v[0]);
+    int64_t before = json_integer_value(c->v[1]), after = json_integer_value(c->v[2]);
     if (!s || before < 0 || after < 0 || before > PAD_MAX || after > PAD_MAX)
-        return fail(e, "takes a string and two numbers of blanks");
+        return fail(c, "takes a string and two numbers of blanks");
     struct str out = STR_INIT;
     str_addf(&out, "%*s%s%*s", (int)(*s ? before : 0), "", s, (int)(*s ? after : 0), "");
     return format_string(&out);
 }
 
-static json_t *do_truncate(json_t *const *v, size_t n, struct err *e)
+static json_t *do_truncate(const struct call *c)
 {
-    (void)n;
-    const char *s = json_string_value(v[0]);
-    int64_t max = json_integer_value(v[1]);
-    if (!s || !json_is_integer(v[1]) || max < 0)
-        return fail(e, "takes a string and a length");
+    const char *s = json_string_value(c->v[0]);
+    int64_t max = json_integer_value(c->v[1]);
+    if (!s || !json_is_integer(c->v[1]) || max < 0)
+        return fail(c, "takes a string and a length");
     size_t bytes = 0;
     for (int64_t chars = 0; s[bytes]; bytes++)
         if (((unsigned char)s[bytes] & 0xc0) != 0x80 && chars++ == max)
@@ -121,80 +98,82 @@ static json_t *do_truncate(json_t *const *v, size_t n, struct err *e)
     return json_stringn(s, bytes);
 }
 
-static json_t *do_print(json_t *const *v, size_t n, struct err *e)
+static json_t *do_print(const struct call *c)
 {
-    (void)e;
     struct str out = STR_INIT;
     str_reset(&out);
-    for (size_t i = 0; i < n; i++) {
-        bool blank = i > 0 && !json_is_string(v[i]) && !json_is_string(v[i - 1]);
+    for (size_t i = 0; i < c->n; i++) {
+        bool blank = i > 0 && !json_is_string(c->v[i]) && !json_is_string(c->v[i - 1]);
         str_add(&out, blank ? " " : "");
-        format_print_nested(&out, v[i], false);
+        format_print_nested(&out, c->v[i], false);
     }
     return format_string(&out);
 }
 
-static json_t *do_println(json_t *const *v, size_t n, struct err *e)
+static json_t *do_println(const struct call *c)
 {
-    (void)e;
     struct str out = STR_INIT;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < c->n; i++) {
         str_add(&out, i ? " " : "");
-        format_print_nested(&out, v[i], false);
+        format_print_nested(&out, c->v[i], false);
     }
     str_addc(&out, '\n');
     return format_string(&out);
 }
 
+static json_t *do_printf(const struct call *c)
+{
+    return format_printf(c->v, c->n, c->e);
+}
+
 /* ---- lists, comparison ---- */
 
-static json_t *do_len(json_t *const *v, size_t n, struct err *e)
+static json_t *do_len(const struct call *c)
 {
-    (void)n;
-    switch (json_typeof(v[0])) {
-    case JSON_STRING: return json_integer((json_int_t)json_string_length(v[0]));
-    case JSON_ARRAY: return json_integer((json_int_t)json_array_size(v[0]));
-    case JSON_OBJECT: return json_integer((json_int_t)json_object_size(v[0]));
+    switch (json_typeof(c->v[0])) {
+    case JSON_STRING: return json_integer((json_int_t)json_string_length(c->v[0]));
+    case JSON_ARRAY: return json_integer((json_int_t)json_array_size(c->v[0]));
+    case JSON_OBJECT: return json_integer((json_int_t)json_object_size(c->v[0]));
     case JSON_NULL: return json_integer(0);
-    default: return fail(e, "takes a list, a map or a string");
+    default: return fail(c, "takes a list, a map or a string");
     }
 }
 
 /* A key that the map lacks gives "": most maps here are of strings (labels, options), and so does Go for those. */
-static json_t *do_index(json_t *const *v, size_t n, struct err *e)
+static json_t *do_index(const struct call *c)
 {
-    const json_t *at = v[0];
-    for (size_t i = 1; i < n; i++) {
-        if (json_is_array(at) && json_is_integer(v[i])) {
-            json_int_t k = json_integer_value(v[i]);
+    const json_t *at = c->v[0];
+    for (size_t i = 1; i < c->n; i++) {
+        if (json_is_array(at) && json_is_integer(c->v[i])) {
+            json_int_t k = json_integer_value(c->v[i]);
             at = k >= 0 ? json_array_get(at, (size_t)k) : NULL;
             if (!at)
-                return fail(e, "there is no element of that number");
-        } else if (json_is_object(at) && json_is_string(v[i])) {
-            at = json_object_get(at, json_string_value(v[i]));
-            if (!at && i + 1 == n)
+                return fail(c, "there is no element of that number");
+        } else if (json_is_object(at) && json_is_string(c->v[i])) {
+            at = json_object_get(at, json_string_value(c->v[i]));
+            if (!at && i + 1 == c->n)
                 return json_string("");
         } else {
-            return fail(e, "takes a list and numbers, or a map and keys");
+            return fail(c, "takes a list and numbers, or a map and keys");
         }
         if (!at)
-            return fail(e, "there is no such key");
+            return fail(c, "there is no such key");
     }
     return json_incref((json_t *)at);
 }
 
-static json_t *do_slice(json_t *const *v, size_t n, struct err *e)
+static json_t *do_slice(const struct call *c)
 {
-    size_t size = json_is_array(v[0]) ? json_array_size(v[0]) : json_string_length(v[0]);
-    size_t from = n > 1 ? (size_t)json_integer_value(v[1]) : 0;
-    size_t to = n > 2 ? (size_t)json_integer_value(v[2]) : size;
-    if ((!json_is_array(v[0]) && !json_is_string(v[0])) || from > to || to > size)
-        return fail(e, "takes a list or string and two positions in it");
-    if (json_is_string(v[0]))
-        return json_string_lossy(json_string_value(v[0]) + from, to - from);
+    size_t size = json_is_array(c->v[0]) ? json_array_size(c->v[0]) : json_string_length(c->v[0]);
+    size_t from = c->n > 1 ? (size_t)json_integer_value(c->v[1]) : 0;
+    size_t to = c->n > 2 ? (size_t)json_integer_value(c->v[2]) : size;
+    if ((!json_is_array(c->v[0]) && !json_is_string(c->v[0])) || from > to || to > size)
+        return fail(c, "takes a list or string and two positions in it");
+    if (json_is_string(c->v[0]))
+        return json_string_lossy(json_string_value(c->v[0]) + from, to - from);
     json_t *part = json_array();
     for (size_t i = from; i < to; i++)
-        json_array_append(part, json_array_get(v[0], i));
+        json_array_append(part, json_array_get(c->v[0], i));
     return part;
 }
 
@@ -228,60 +207,36 @@ static int equal(const json_t *a, const json_t *b)
     return c == 2 ? -1 : c == 0;
 }
 
-static json_t *do_eq(json_t *const *v, size_t n, struct err *e)
+static json_t *do_eq(const struct call *c)
 {
-    for (size_t i = 1; i < n; i++) {
-        int r = equal(v[0], v[i]);
+    for (size_t i = 1; i < c->n; i++) {
+        int r = equal(c->v[0], c->v[i]);
         if (r < 0)
-            return fail(e, "the two are of different kinds");
+            return fail(c, "the two are of different kinds");
         if (r)
             return json_true();
     }
     return json_false();
 }
 
-static json_t *do_ne(json_t *const *v, size_t n, struct err *e)
+static json_t *do_ne(const struct call *c)
 {
-    json_t *r = do_eq(v, n, e);
+    json_t *r = do_eq(c);
     return r ? json_boolean(!json_is_true(r)) : NULL;
 }
 
-static json_t *ordered(json_t *const *v, struct err *e, bool less, bool same, bool more)
+/* lt, le, gt, ge */
+static json_t *do_order(const struct call *c)
 {
-    int c = compare(v[0], v[1]);
-    if (c == 2)
-        return fail(e, "takes two numbers or two strings");
-    return json_boolean(c < 0 ? less : c > 0 ? more : same);
+    int r = compare(c->v[0], c->v[1]);
+    if (r == 2)
+        return fail(c, "takes two numbers or two strings");
+    return json_boolean((r == 0 && c->name[1] == 'e') || (c->name[0] == 'l' ? r < 0 : r > 0));
 }
 
-static json_t *do_lt(json_t *const *v, size_t n, struct err *e)
+static json_t *do_not(const struct call *c)
 {
-    (void)n;
-    return ordered(v, e, true, false, false);
-}
-
-static json_t *do_le(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return ordered(v, e, true, true, false);
-}
-
-static json_t *do_gt(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return ordered(v, e, false, false, true);
-}
-
-static json_t *do_ge(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n;
-    return ordered(v, e, false, true, true);
-}
-
-static json_t *do_not(json_t *const *v, size_t n, struct err *e)
-{
-    (void)n, (void)e;
-    return json_boolean(!format_truth(v[0]));
+    return json_boolean(!format_truth(c->v[0]));
 }
 
 /* ---- the table ---- */
@@ -292,31 +247,31 @@ static const struct function {
     const char *name;
     size_t least, most;
     bool missing_allowed; /* a value that is not there may be asked about */
-    json_t *(*call)(json_t *const *v, size_t n, struct err *e);
+    json_t *(*call)(const struct call *c);
 } functions[] = {
     {"and", 1, MANY, true, NULL}, /* these two are in format_eval.c */
     {"or", 1, MANY, true, NULL},
     {"not", 1, 1, true, do_not},
     {"eq", 2, MANY, true, do_eq},
     {"ne", 2, 2, true, do_ne},
-    {"lt", 2, 2, false, do_lt},
-    {"le", 2, 2, false, do_le},
-    {"gt", 2, 2, false, do_gt},
-    {"ge", 2, 2, false, do_ge},
+    {"lt", 2, 2, false, do_order},
+    {"le", 2, 2, false, do_order},
+    {"gt", 2, 2, false, do_order},
+    {"ge", 2, 2, false, do_order},
     {"len", 1, 1, false, do_len},
     {"index", 1, MANY, false, do_index},
     {"slice", 1, 3, false, do_slice},
     {"json", 1, 1, true, do_json},
     {"split", 2, 2, false, do_split},
     {"join", 2, 2, false, do_join},
-    {"lower", 1, 1, false, do_lower},
-    {"upper", 1, 1, false, do_upper},
-    {"title", 1, 1, false, do_title},
+    {"lower", 1, 1, false, do_case},
+    {"upper", 1, 1, false, do_case},
+    {"title", 1, 1, false, do_case},
     {"pad", 3, 3, false, do_pad},
     {"truncate", 2, 2, false, do_truncate},
     {"print", 0, MANY, false, do_print},
     {"println", 0, MANY, false, do_println},
-    {"printf", 1, MANY, false, format_printf},
+    {"printf", 1, MANY, false, do_printf},
 };
 
 static const struct function *find(const char *name)
@@ -335,19 +290,14 @@ bool format_is_function(const char *name)
 json_t *format_call(const char *name, json_t *const *v, size_t n, struct err *e)
 {
     const struct function *f = find(name);
-    if (!f || !f->call) {
-        err_set(e, ERR_INVALID, "is not a function");
-        return NULL;
-    }
-    if (n < f->least || n > f->most) {
-        err_set(e, ERR_INVALID, "takes %s%zu arguments, not %zu", f->least == f->most ? "" : "at least ", f->least, n);
-        return NULL;
-    }
+    if (!f || !f->call)
+        return err_null(err_set(e, ERR_INVALID, "is not a function"));
+    if (n < f->least || n > f->most)
+        return err_null(err_set(e, ERR_INVALID, "takes %s%zu arguments, not %zu",
+                                f->least == f->most ? "" : "at least ", f->least, n));
     for (size_t i = 0; i < n && !f->missing_allowed; i++) {
-        if (!v[i]) {
-            err_set(e, ERR_NOT_FOUND, "a value that is not there");
-            return NULL;
-        }
+        if (!v[i])
+            return err_null(err_set(e, ERR_NOT_FOUND, "a value that is not there"));
     }
-    return f->call(v, n, e);
+    return f->call(&(struct call){name, v, n, e});
 }

@@ -168,15 +168,11 @@ static struct node *string(struct parser *p)
             bad = p->at >= p->end || !escape(p, &text);
         else
             str_addc(&text, c);
-        if (bad) {
-            format_error(p->f, p->at - 1, p->e, "bad character in a quoted string");
-            return NULL;
-        }
+        if (bad)
+            return err_null(format_error(p->f, p->at - 1, p->e, "bad character in a quoted string"));
     }
-    if (p->at >= p->end) {
-        format_error(p->f, from, p->e, "unterminated quoted string");
-        return NULL;
-    }
+    if (p->at >= p->end)
+        return err_null(format_error(p->f, from, p->e, "unterminated quoted string"));
     p->at++;
     struct node *n = node_new(p, NODE_VALUE, from);
     n->value = json_string_lossy(text.s, text.len);
@@ -200,10 +196,8 @@ static struct node *number(struct parser *p)
     }
     double d = strtod(text, &end);
     n->value = *end || end == text ? NULL : json_real(d);
-    if (!n->value) {
-        format_error(p->f, from, p->e, "bad number \"%s\"", text);
-        return NULL;
-    }
+    if (!n->value)
+        return err_null(format_error(p->f, from, p->e, "bad number \"%s\"", text));
     return n;
 }
 
@@ -214,19 +208,15 @@ static struct node *pipeline(struct parser *p);
 static struct node *parenthesis(struct parser *p)
 {
     struct node *n = node_new(p, NODE_PAREN, p->at++);
-    if (++p->depth > FORMAT_NEST_MAX) {
-        format_error(p->f, n->at, p->e, "nested deeper than %d levels", FORMAT_NEST_MAX);
-        return NULL;
-    }
+    if (++p->depth > FORMAT_NEST_MAX)
+        return err_null(format_error(p->f, n->at, p->e, "nested deeper than %d levels", FORMAT_NEST_MAX));
     n->pipe = pipeline(p);
     if (!n->pipe)
         return NULL;
     p->depth--;
     blanks(p);
-    if (!eat(p, ")")) {
-        format_error(p->f, n->at, p->e, "this parenthesis is not closed");
-        return NULL;
-    }
+    if (!eat(p, ")"))
+        return err_null(format_error(p->f, n->at, p->e, "this parenthesis is not closed"));
     return n;
 }
 
@@ -247,8 +237,7 @@ static struct node *named(struct parser *p)
     }
     if (format_is_function(n->text))
         return n;
-    format_error(p->f, n->at, p->e, "function \"%s\" is not defined", n->text);
-    return NULL;
+    return err_null(format_error(p->f, n->at, p->e, "function \"%s\" is not defined", n->text));
 }
 
 static struct node *operand(struct parser *p)
@@ -270,8 +259,7 @@ static struct node *operand(struct parser *p)
         return node_new(p, NODE_DOT, word_char(after) ? p->at : p->at++);
     if (word_char(c))
         return named(p);
-    format_error(p->f, p->at, p->e, "unexpected '%c'", c);
-    return NULL;
+    return err_null(format_error(p->f, p->at, p->e, "unexpected '%c'", c));
 }
 
 /* An operand and the fields after it, without blanks between. */
@@ -279,10 +267,8 @@ static struct node *operand_with_path(struct parser *p)
 {
     struct node *n = operand(p);
     while (n && p->at + 1 < p->end && p->s[p->at] == '.' && word_char(p->s[p->at + 1])) {
-        if (n->type == NODE_VALUE || n->type == NODE_WORD) {
-            format_error(p->f, p->at, p->e, "a field cannot follow here");
-            return NULL;
-        }
+        if (n->type == NODE_VALUE || n->type == NODE_WORD)
+            return err_null(format_error(p->f, p->at, p->e, "a field cannot follow here"));
         p->at++;
         autofree char *field = take_word(p);
         strv_add(&n->path, field);
@@ -298,24 +284,18 @@ static struct node *call(struct parser *p)
         blanks(p);
         if (p->at >= p->end || p->s[p->at] == '|' || p->s[p->at] == ')')
             break;
-        if (c->child && p->at == before) {
-            format_error(p->f, p->at, p->e, "unexpected '%c'", p->s[p->at]);
-            return NULL;
-        }
+        if (c->child && p->at == before)
+            return err_null(format_error(p->f, p->at, p->e, "unexpected '%c'", p->s[p->at]));
         struct node *n = operand_with_path(p);
         if (!n)
             return NULL;
         *tail = n;
         tail = &n->next;
     }
-    if (!c->child) {
-        format_error(p->f, p->at, p->e, "a value is missing");
-        return NULL;
-    }
-    if (c->child->type == NODE_VALUE && (c->child->next || json_is_null(c->child->value))) {
-        format_error(p->f, c->at, p->e, "a constant is not a function");
-        return NULL;
-    }
+    if (!c->child)
+        return err_null(format_error(p->f, p->at, p->e, "a value is missing"));
+    if (c->child->type == NODE_VALUE && (c->child->next || json_is_null(c->child->value)))
+        return err_null(format_error(p->f, c->at, p->e, "a constant is not a function"));
     return c;
 }
 
@@ -327,10 +307,8 @@ static struct node *pipeline(struct parser *p)
         struct node *c = call(p);
         if (!c)
             return NULL;
-        if (pipe->child && c->child->type != NODE_WORD && c->child->path.n == 0) {
-            format_error(p->f, c->at, p->e, "only a function can take what comes through \"|\"");
-            return NULL;
-        }
+        if (pipe->child && c->child->type != NODE_WORD && c->child->path.n == 0)
+            return err_null(format_error(p->f, c->at, p->e, "only a function can take what comes through \"|\""));
         *tail = c;
         tail = &c->next;
     } while (eat(p, "|"));
@@ -486,10 +464,8 @@ static struct node *action(struct parser *p)
     }
     bool leave = eat_word(p, "break");
     if (leave || eat_word(p, "continue")) {
-        if (p->ranges == 0) {
-            format_error(p->f, at, p->e, "{{%s}} outside of {{range}}", leave ? "break" : "continue");
-            return NULL;
-        }
+        if (p->ranges == 0)
+            return err_null(format_error(p->f, at, p->e, "{{%s}} outside of {{range}}", leave ? "break" : "continue"));
         return close_action(p) < 0 ? NULL : node_new(p, leave ? NODE_BREAK : NODE_CONTINUE, at);
     }
     struct node *n = node_new(p, NODE_PRINT, at);
@@ -525,10 +501,8 @@ static enum stop block(struct parser *p, struct node **ret_first)
 
 struct format *format_parse(const char *text, struct err *e)
 {
-    if (strlen(text) > FORMAT_SIZE_MAX) {
-        err_set(e, ERR_INVALID, "the template is longer than %d bytes", FORMAT_SIZE_MAX);
-        return NULL;
-    }
+    if (strlen(text) > FORMAT_SIZE_MAX)
+        return err_null(err_set(e, ERR_INVALID, "the template is longer than %d bytes", FORMAT_SIZE_MAX));
     struct format *f = mem_alloc(sizeof(*f));
     f->text = mem_strdup(text);
     struct parser p = {.f = f, .s = f->text, .e = e};

@@ -53,8 +53,6 @@ void format_print_nested(struct str *out, const json_t *v, bool safe)
 
 void format_print(struct str *out, const json_t *v, bool safe)
 {
-    size_t i;
-    json_t *element;
     switch (v ? json_typeof(v) : JSON_NULL) {
     case JSON_STRING: table_text(out, json_string_value(v), safe); break;
     case JSON_INTEGER: str_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); break;
@@ -65,9 +63,8 @@ void format_print(struct str *out, const json_t *v, bool safe)
     case JSON_OBJECT: print_map(out, v, safe); break;
     case JSON_ARRAY:
         str_addc(out, '[');
-        json_array_foreach(v, i, element)
-        {
-            str_add(out, i ? " " : "");
+        json_each (element, v) {
+            str_add(out, element_at ? " " : "");
             format_print_nested(out, element, safe);
         }
         str_addc(out, ']');
@@ -203,10 +200,8 @@ static void add_verb(struct str *out, const struct verb *v, const json_t *value)
 json_t *format_printf(json_t *const *v, size_t n, struct err *e)
 {
     const char *s = json_string_value(v[0]);
-    if (!s) {
-        err_set(e, ERR_INVALID, "takes a format string first");
-        return NULL;
-    }
+    if (!s)
+        return err_null(err_set(e, ERR_INVALID, "takes a format string first"));
     struct str out = STR_INIT;
     str_reset(&out);
     size_t used = 1;

@@ -64,10 +64,8 @@ static json_t *image_row(const json_t *image, bool whole, const char *repo, cons
 /* The digest that the image had in the registry under this repository, or <none>. */
 static const char *digest_in(const json_t *image, const char *repo)
 {
-    size_t i, n = strlen(repo);
-    json_t *d;
-    json_array_foreach(json_object_get(image, "RepoDigests"), i, d)
-    {
+    size_t n = strlen(repo);
+    json_each (d, json_object_get(image, "RepoDigests")) {
         const char *s = json_string_value(d);
         if (s && strncmp(s, repo, n) == 0 && s[n] == '@')
             return s + n + 1;
@@ -84,9 +82,7 @@ static bool is_nameless(const char *name)
 static void add_image_rows(json_t *rows, const json_t *image, bool whole)
 {
     size_t i, before = json_array_size(rows);
-    json_t *name;
-    json_array_foreach(json_object_get(image, "RepoTags"), i, name)
-    {
+    json_each (name, json_object_get(image, "RepoTags")) {
         autofree char *repo = NULL, *tag = NULL;
         image_split(json_string_value(name) ? json_string_value(name) : NONE, &repo, &tag);
         if (!is_nameless(repo))
@@ -130,9 +126,8 @@ static int images(struct cli *cli, void *options, const struct args *args)
     if (!answer)
         return cli_fail(cli, &e);
     json_auto_t *rows = json_array();
-    size_t i;
-    json_t *image;
-    json_array_foreach(answer, i, image) add_image_rows(rows, image, o->no_trunc);
+    json_each (image, answer)
+        add_image_rows(rows, image, o->no_trunc);
     return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
@@ -198,9 +193,8 @@ static int history(struct cli *cli, void *options, const struct args *args)
     if (!answer)
         return cli_fail(cli, &e);
     json_auto_t *rows = json_array();
-    size_t i;
-    json_t *step;
-    json_array_foreach(answer, i, step) json_array_append_new(rows, history_row(step, o));
+    json_each (step, answer)
+        json_array_append_new(rows, history_row(step, o));
     const char *format = o->quiet && !o->format ? "{{.ID}}" : o->format;
     return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
@@ -213,10 +207,7 @@ struct rmi_options {
 
 static void print_removed(const json_t *records)
 {
-    size_t i;
-    json_t *r;
-    json_array_foreach(records, i, r)
-    {
+    json_each (r, records) {
         if (json_object_get(r, "Untagged"))
             printf("Untagged: %s\n", json_str(r, "Untagged", ""));
         if (json_object_get(r, "Deleted"))
@@ -292,35 +283,28 @@ static const struct flag rmi_flags[] = {
 };
 
 const struct command command_images = {
-    .usage = "[OPTIONS] [REPOSITORY[:TAG]]",
+    .usage = "[REPOSITORY[:TAG]]",
     .summary = "List images",
     .flags = images_flags,
     .options = sizeof(struct images_options),
-    .most = 1,
     .run = images,
 };
 const struct command command_history = {
-    .usage = "[OPTIONS] IMAGE",
+    .usage = "IMAGE",
     .summary = "Show the steps that an image was made in",
     .flags = history_flags,
     .options = sizeof(struct history_options),
-    .least = 1,
-    .most = 1,
     .run = history,
 };
 const struct command command_rmi = {
-    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .usage = "IMAGE [IMAGE...]",
     .summary = "Take tags off images, and remove those without",
     .flags = rmi_flags,
     .options = sizeof(struct rmi_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = rmi,
 };
 const struct command command_tag = {
     .usage = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
     .summary = "Give an image another name",
-    .least = 2,
-    .most = 2,
     .run = tag,
 };

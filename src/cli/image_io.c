@@ -203,27 +203,22 @@ static const struct flag save_flags[] = {
 };
 
 const struct command command_load = {
-    .usage = "[OPTIONS]",
     .summary = "Load images from an archive that save made",
     .flags = load_flags,
     .options = sizeof(struct load_options),
     .run = load,
 };
 const struct command command_import = {
-    .usage = "[OPTIONS] FILE|URL|- [REPOSITORY[:TAG]]",
+    .usage = "FILE|URL|- [REPOSITORY[:TAG]]",
     .summary = "Make an image from the tar of a root file system",
     .flags = import_flags,
     .options = sizeof(struct import_options),
-    .least = 1,
-    .most = 2,
     .run = import,
 };
 const struct command command_save = {
-    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .usage = "IMAGE [IMAGE...]",
     .summary = "Write images, with their layers and names, into an archive",
     .flags = save_flags,
     .options = sizeof(struct save_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = save,
 };

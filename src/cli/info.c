@@ -67,10 +67,9 @@ static const struct entry {
 
 static void print_words(const struct entry *x, const json_t *list)
 {
-    size_t i;
-    json_t *v;
     printf("%*s%s:", x->indent, "", x->name);
-    json_array_foreach(list, i, v) printf(" %s", json_string_value(v) ? json_string_value(v) : "");
+    json_each (v, list)
+        printf(" %s", json_string_value(v) ? json_string_value(v) : "");
     printf("\n");
 }
 
@@ -86,12 +85,9 @@ static void print_keys(const struct entry *x, json_t *map)
 
 static void print_lines(const struct entry *x, const json_t *list)
 {
-    size_t i;
-    json_t *v;
     if (json_array_size(list) > 0)
         printf("%*s%s:\n", x->indent, "", x->name);
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list) {
         /* "name=seccomp,profile=builtin" */
         const char *s = json_string_value(v) ? json_string_value(v) : "";
         printf("%*s%s\n", x->indent + 1, "", str_starts(s, "name=") ? s + 5 : s);
@@ -100,10 +96,7 @@ static void print_lines(const struct entry *x, const json_t *list)
 
 static void print_pairs(const struct entry *x, const json_t *list)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list) {
         const char *key = json_string_value(json_array_get(v, 0)), *value = json_string_value(json_array_get(v, 1));
         printf("%*s%s: %s\n", x->indent, "", key ? key : "", value ? value : "");
     }
@@ -142,12 +135,11 @@ static void print_entry(const struct entry *x, const json_t *info)
 static void print_page(const json_t *info)
 {
     size_t i;
-    json_t *w;
     for (i = 0; i < sizeof(entries) / sizeof(*entries); i++)
         print_entry(&entries[i], info);
     printf("\n");
     fflush(stdout);
-    json_array_foreach(json_object_get(info, "Warnings"), i, w)
+    json_each (w, json_object_get(info, "Warnings"))
         fprintf(stderr, "%s\n", json_string_value(w) ? json_string_value(w) : "");
 }
 
@@ -176,7 +168,6 @@ static const struct flag info_flags[] = {
 };
 
 const struct command command_info = {
-    .usage = "[OPTIONS]",
     .summary = "Show the daemon's state and its machine",
     .flags = info_flags,
     .options = sizeof(struct info_options),

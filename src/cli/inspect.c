@@ -21,42 +21,31 @@
 struct inspect_options {
     bool size;
     char *format, *type;
+    const char *only; /* the kind that --type names, or the command itself; NULL: any */
 };
 
 static const struct kind {
-    const char *name, *before, *after; /* the path, around the name */
+    const char *name, *path, *rest, *rest_size; /* "/PATH/NAME" and the rest, with --size another one */
 } kinds[] = {
-    {"container", "/containers/", "/json"},
-    {"image", "/images/", "/json"},
-    {"network", "/networks/", ""},
-    {"volume", "/volumes/", ""},
+    {"container", "containers", "/json", "/json?size=1"},
+    {"image", "images", "/json", "/json"},
+    {"network", "networks", "", ""},
+    {"volume", "volumes", "", ""},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
-
-static json_t *ask(struct cli *cli, const struct kind *k, const struct inspect_options *o, const char *name,
-                   struct err *e)
-{
-    autostr path = STR_INIT;
-    str_add(&path, k->before);
-    path_name(&path, name);
-    str_add(&path, k->after);
-    path_flag(&path, "size", o->size && k == &kinds[0]);
-    return client_json(&cli->client, "GET", path.s, NULL, e);
-}
 
 static json_t *find(struct cli *cli, const struct inspect_options *o, const char *name, struct err *e)
 {
     for (size_t i = 0; i < KINDS; i++) {
-        if (!str_empty(o->type) && !str_eq(o->type, kinds[i].name))
+        if (o->only && !str_eq(o->only, kinds[i].name))
             continue;
-        json_t *j = ask(cli, &kinds[i], o, name, e);
+        json_t *j = cli_ask(cli, "GET", kinds[i].path, name, o->size ? kinds[i].rest_size : kinds[i].rest, NULL, e);
         /* A daemon that lacks a kind answers 404 or 501 for all of it. */
-        if (j || (cli->client.status != 404 && cli->client.status != 501) || !str_empty(o->type))
+        if (j || (cli->client.status != 404 && cli->client.status != 501) || o->only)
             return j;
     }
     cli->client.status = 0;
-    err_set(e, ERR_NOT_FOUND, "Error: No such object: %s", name);
-    return NULL;
+    return err_null(err_set(e, ERR_NOT_FOUND, "Error: No such object: %s", name));
 }
 
 static int print_one(const struct cli *cli, const struct format *f, const json_t *j, struct err *e)
@@ -97,13 +86,15 @@ static int inspect_all(struct cli *cli, const struct inspect_options *o, const s
     return result;
 }
 
-static int inspect_kind(struct cli *cli, struct inspect_options *o, const struct args *args)
+/* `container inspect` and `image inspect` look for one kind, and have no flag that says so. */
+static int inspect(struct cli *cli, void *options, const struct args *args)
 {
+    struct inspect_options *o = options;
     struct err e;
-    bool known = str_empty(o->type);
     for (size_t i = 0; i < KINDS; i++)
-        known = known || str_eq(o->type, kinds[i].name);
-    if (!known) {
+        if (str_starts(cli->path, kinds[i].name) || str_eq(o->type, kinds[i].name))
+            o->only = kinds[i].name;
+    if (!o->only && !str_empty(o->type)) {
         err_set(&e, ERR_INVALID, "unknown type \"%s\": expected container, image, network or volume", o->type);
         return cli_fail(cli, &e);
     }
@@ -117,30 +108,6 @@ static int inspect_kind(struct cli *cli, struct inspect_options *o, const struct
     int result = inspect_all(cli, o, f, args);
     format_free(f);
     return result;
-}
-
-static int inspect(struct cli *cli, void *options, const struct args *args)
-{
-    return inspect_kind(cli, options, args);
-}
-
-static int inspect_as(struct cli *cli, struct inspect_options *o, const char *type, const struct args *args)
-{
-    free(o->type);
-    o->type = mem_strdup(type);
-    int result = inspect_kind(cli, o, args);
-    free(take_ptr(&o->type)); /* these commands have no --type flag that would free it */
-    return result;
-}
-
-static int container_inspect(struct cli *cli, void *options, const struct args *args)
-{
-    return inspect_as(cli, options, "container", args);
-}
-
-static int image_inspect(struct cli *cli, void *options, const struct args *args)
-{
-    return inspect_as(cli, options, "image", args);
 }
 
 #define AT(member) offsetof(struct inspect_options, member)
@@ -162,29 +129,23 @@ static const struct flag image_inspect_flags[] = {
 };
 
 const struct command command_inspect = {
-    .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
+    .usage = "NAME|ID [NAME|ID...]",
     .summary = "Show all that the daemon knows about something",
     .flags = inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .run = inspect,
 };
 const struct command command_container_inspect = {
-    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .usage = "CONTAINER [CONTAINER...]",
     .summary = "Show all that the daemon knows about containers",
     .flags = container_inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
-    .run = container_inspect,
+    .run = inspect,
 };
 const struct command command_image_inspect = {
-    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .usage = "IMAGE [IMAGE...]",
     .summary = "Show all that the daemon knows about images",
     .flags = image_inspect_flags,
     .options = sizeof(struct inspect_options),
-    .least = 1,
-    .most = ARGS_MANY,
-    .run = image_inspect,
+    .run = inspect,
 };

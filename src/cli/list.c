@@ -43,11 +43,8 @@ static int add_heading(const struct format *f, const struct list_kind *kind, con
 static int add_rows(const struct cli *cli, const struct format *f, const struct list *list, struct str *out,
                     struct err *e)
 {
-    size_t i;
-    json_t *row;
-    json_array_foreach(list->rows, i, row)
-    {
-        struct format_mode mode = {.methods = json_array_get(list->methods, i), .safe = cli->out_tty};
+    json_each (row, list->rows) {
+        struct format_mode mode = {.methods = json_array_get(list->methods, row_at), .safe = cli->out_tty};
         if (format_run(f, row, &mode, out, e) < 0)
             return -1;
         str_addc(out, '\n');

@@ -63,11 +63,11 @@ char *ports_text(const json_t *ports)
 {
     struct str out = STR_INIT;
     size_t n = json_array_size(ports), i;
-    json_t *p;
     autofree struct shown *v = mem_alloc((n + 1) * sizeof(*v));
     autofree bool *done = mem_alloc(n + 1);
-    json_array_foreach(ports, i, p) v[i] = (struct shown){json_str(p, "IP", ""), json_str(p, "Type", "tcp"),
-                                                          json_int(p, "PrivatePort", 0), json_int(p, "PublicPort", 0)};
+    json_each (p, ports)
+        v[p_at] = (struct shown){json_str(p, "IP", ""), json_str(p, "Type", "tcp"), json_int(p, "PrivatePort", 0),
+                                 json_int(p, "PublicPort", 0)};
     qsort(v, n, sizeof(*v), by_port);
     str_reset(&out);
     for (i = 0; i < n; i++) {

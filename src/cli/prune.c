@@ -64,13 +64,10 @@ static bool confirmed(void)
 /* An id, a name, or (of an image) what was done with it. */
 static void print_removed(const char *heading, const json_t *removed)
 {
-    size_t i;
-    json_t *v;
     if (json_array_size(removed) == 0)
         return;
     puts(heading);
-    json_array_foreach(removed, i, v)
-    {
+    json_each (v, removed) {
         const char *untagged = json_str(v, "Untagged", NULL), *deleted = json_str(v, "Deleted", NULL);
         if (untagged)
             printf("untagged: %s\n", untagged);
@@ -101,15 +98,31 @@ static int64_t prune_kind(struct cli *cli, size_t k, const struct prune_options 
     return json_int(answer, "SpaceReclaimed", 0); /* networks take no space: there it is absent */
 }
 
-static int prune(struct cli *cli, const char *command, unsigned which, const struct prune_options *o)
+static unsigned kinds_of(const struct cli *cli, const struct prune_options *o)
 {
+    if (str_starts(cli->path, "container"))
+        return CONTAINERS;
+    if (str_starts(cli->path, "image"))
+        return IMAGES;
+    return CONTAINERS | NETWORKS | (o->volumes ? VOLUMES : 0) | IMAGES | BUILD_CACHE;
+}
+
+static int prune(struct cli *cli, void *options, const struct args *args)
+{
+    const struct prune_options *o = options;
     struct err e;
     char size[HUMAN_TEXT];
     int64_t freed = 0;
+    unsigned which = kinds_of(cli, o);
+    (void)args;
+    for (size_t i = 0; o->volumes && i < o->filters.n; i++)
+        if (str_starts(o->filters.v[i], "until="))
+            return cli_fail_own(
+                cli, (err_set(&e, ERR_INVALID, "--volumes and --filter until: a volume has no such moment"), &e));
     if (!o->force) {
         warn(which, o);
         if (!confirmed())
-            return cli_fail_own(cli, (err_set(&e, ERR_INVALID, "%s has been cancelled", command), &e));
+            return cli_fail_own(cli, (err_set(&e, ERR_INVALID, "%s has been cancelled", cli->path), &e));
     }
     for (size_t k = 0; k < KINDS; k++) {
         if (!(which & kinds[k].kind))
@@ -121,30 +134,6 @@ static int prune(struct cli *cli, const char *command, unsigned which, const str
     }
     printf("Total reclaimed space: %s\n", human_size((double)freed, 4, size));
     return EXIT_OK;
-}
-
-static int prune_containers(struct cli *cli, void *options, const struct args *args)
-{
-    (void)args;
-    return prune(cli, "container prune", CONTAINERS, options);
-}
-
-static int prune_images(struct cli *cli, void *options, const struct args *args)
-{
-    (void)args;
-    return prune(cli, "image prune", IMAGES, options);
-}
-
-static int prune_system(struct cli *cli, void *options, const struct args *args)
-{
-    const struct prune_options *o = options;
-    struct err e;
-    (void)args;
-    for (size_t i = 0; o->volumes && i < o->filters.n; i++)
-        if (str_starts(o->filters.v[i], "until="))
-            return cli_fail_own(
-                cli, (err_set(&e, ERR_INVALID, "--volumes and --filter until: a volume has no such moment"), &e));
-    return prune(cli, "system prune", CONTAINERS | NETWORKS | (o->volumes ? VOLUMES : 0) | IMAGES | BUILD_CACHE, o);
 }
 
 #define PRUNE(member) offsetof(struct prune_options, member)
@@ -172,25 +161,22 @@ static const struct flag system_flags[] = {
 };
 
 const struct command command_container_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove all containers that do not run",
     .flags = container_flags,
     .options = sizeof(struct prune_options),
-    .run = prune_containers,
+    .run = prune,
 };
 
 const struct command command_image_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove images that nothing uses",
     .flags = image_flags,
     .options = sizeof(struct prune_options),
-    .run = prune_images,
+    .run = prune,
 };
 
 const struct command command_system_prune = {
-    .usage = "[OPTIONS]",
     .summary = "Remove whatever nothing uses",
     .flags = system_flags,
     .options = sizeof(struct prune_options),
-    .run = prune_system,
+    .run = prune,
 };

@@ -85,20 +85,16 @@ static json_t *create_or_pull(struct cli *cli, const struct create_options *o, c
     return post_create(cli, o, body, e);
 }
 
-static void print_warnings(const json_t *answer)
+void print_warnings(const json_t *answer)
 {
-    size_t i;
-    json_t *w;
-    json_array_foreach(json_object_get(answer, "Warnings"), i, w)
+    json_each (w, json_object_get(answer, "Warnings"))
         fprintf(stderr, "WARNING: %s\n", json_string_value(w));
 }
 
 char *create_container(struct cli *cli, const struct create_options *o, const struct args *args, struct err *e)
 {
-    if (!str_eq(o->pull, "always") && !str_eq(o->pull, "missing") && !str_eq(o->pull, "never")) {
-        err_set(e, ERR_INVALID, "invalid --pull \"%s\": expected always, missing or never", o->pull);
-        return NULL;
-    }
+    if (!str_eq(o->pull, "always") && !str_eq(o->pull, "missing") && !str_eq(o->pull, "never"))
+        return err_null(err_set(e, ERR_INVALID, "invalid --pull \"%s\": expected always, missing or never", o->pull));
     json_auto_t *body = create_body(o, args, e);
     if (!body)
         return NULL;
@@ -241,23 +237,19 @@ static int run(struct cli *cli, void *options, const struct args *args)
 }
 
 const struct command command_create = {
-    .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .usage = "IMAGE [COMMAND] [ARG...]",
     .summary = "Create a container and do not start it",
     .flags = create_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = create,
 };
 
 const struct command command_run_container = {
-    .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .usage = "IMAGE [COMMAND] [ARG...]",
     .summary = "Create a container from an image and run it",
     .flags = run_flags,
     .options = sizeof(struct create_options),
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = run,
 };

@@ -87,11 +87,10 @@ static void print_component(const json_t *c)
 
 static void print_server(const json_t *s)
 {
-    size_t i;
-    json_t *c;
     const char *platform = json_str(s, "Platform.Name", "");
     printf("\nServer:%s%s\n", *platform ? " " : "", platform);
-    json_array_foreach(json_object_get(s, "Components"), i, c) print_component(c);
+    json_each (c, json_object_get(s, "Components"))
+        print_component(c);
     if (json_array_size(json_object_get(s, "Components")) > 0)
         return;
     /* Daemons before API 1.35 list no components: make one of what they say. */
@@ -218,14 +217,12 @@ static const struct flag events_flags[] = {
 };
 
 const struct command command_version = {
-    .usage = "[OPTIONS]",
     .summary = "Show the versions of client and daemon",
     .flags = version_flags,
     .options = sizeof(struct version_options),
     .run = version,
 };
 const struct command command_events = {
-    .usage = "[OPTIONS]",
     .summary = "Watch what happens in the daemon",
     .flags = events_flags,
     .options = sizeof(struct events_options),

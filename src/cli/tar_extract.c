@@ -60,8 +60,7 @@ static char *local_path(const struct tar_extract *x, const char *name, struct er
     }
     if (depth <= TAR_DEPTH_MAX)
         return str_take(&out);
-    err_set(e, ERR_TOO_LARGE, "the archive is deeper than %d folders", TAR_DEPTH_MAX);
-    return NULL;
+    return err_null(err_set(e, ERR_TOO_LARGE, "the archive is deeper than %d folders", TAR_DEPTH_MAX));
 }
 
 /* The folder that `path` is in. @param ret_name its last part, borrowed @return fd or -1 */

@@ -11,11 +11,8 @@
 
 static void add_line(const struct cli *cli, struct str *out, const json_t *words)
 {
-    size_t i;
-    json_t *w;
-    json_array_foreach(words, i, w)
-    {
-        if (i)
+    json_each (w, words) {
+        if (w_at)
             str_addc(out, '\t');
         table_text(out, json_string_value(w), cli->out_tty);
     }
@@ -35,10 +32,9 @@ static int top(struct cli *cli, void *options, const struct args *args)
     json_auto_t *answer = client_json(&cli->client, "GET", path.s, NULL, &e);
     if (!answer)
         return cli_fail(cli, &e);
-    size_t i;
-    json_t *row;
     add_line(cli, &lines, json_object_get(answer, "Titles"));
-    json_array_foreach(json_object_get(answer, "Processes"), i, row) add_line(cli, &lines, row);
+    json_each (row, json_object_get(answer, "Processes"))
+        add_line(cli, &lines, row);
     table_align(lines.s, &aligned);
     fputs(aligned.s, stdout);
     return EXIT_OK;
@@ -47,8 +43,6 @@ static int top(struct cli *cli, void *options, const struct args *args)
 const struct command command_top = {
     .usage = "CONTAINER [ps OPTIONS]",
     .summary = "Show the processes of a container",
-    .least = 1,
-    .most = ARGS_MANY,
     .carries_command = true,
     .run = top,
 };

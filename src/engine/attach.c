@@ -15,22 +15,20 @@
 
 int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     *ret_tty = json_is(c->config, "Tty");
     pthread_mutex_lock(&en->lock);
     bool going = c->removing, paused = c->state == STATE_PAUSED, again = c->state == STATE_RESTARTING;
     pthread_mutex_unlock(&en->lock);
-    int r = 0;
     if (going)
-        r = err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id);
-    else if (paused)
-        r = err_set(e, ERR_CONFLICT, "container %.12s is paused, unpause the container before attach", c->id);
-    else if (again)
-        r = err_set(e, ERR_CONFLICT, "Container %s is restarting, wait until the container is running", c->id);
-    container_put(en, c);
-    return r;
+        return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id);
+    if (paused)
+        return err_set(e, ERR_CONFLICT, "container %.12s is paused, unpause the container before attach", c->id);
+    if (again)
+        return err_set(e, ERR_CONFLICT, "Container %s is restarting, wait until the container is running", c->id);
+    return 0;
 }
 
 static void parked_free(struct parked *p)
@@ -117,9 +115,7 @@ static int park(struct container *c, json_t *request, const struct attach_client
 static int attach_locked(struct engine *en, struct container *c, json_t *request, const struct attach_client *client,
                          struct err *e)
 {
-    pthread_mutex_lock(&en->lock);
-    bool gone = !c->in_table || c->removing;
-    pthread_mutex_unlock(&en->lock);
+    bool gone = locked(&en->lock, !c->in_table || c->removing);
     if (gone) { /* removed while this client waited for its turn */
         fd_close(client->fd);
         return err_set(e, ERR_CONFLICT, "container %.12s is being removed", c->id);
@@ -139,7 +135,7 @@ static int attach_locked(struct engine *en, struct container *c, json_t *request
 int engine_attach(struct engine *en, const char *name, const struct attach_options *opt,
                   const struct attach_client *client, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c) {
         fd_close(client->fd);
         return -1;
@@ -150,9 +146,5 @@ int engine_attach(struct engine *en, const char *name, const struct attach_optio
     if (!str_empty(opt->detach_keys))
         json_object_set_new(request, "detach_keys", json_string(opt->detach_keys));
     event_container(en, c, "attach", NULL);
-    pthread_mutex_lock(&c->op);
-    int r = attach_locked(en, c, request, client, e);
-    pthread_mutex_unlock(&c->op);
-    container_put(en, c);
-    return r;
+    return locked(&c->op, attach_locked(en, c, request, client, e));
 }

@@ -91,10 +91,7 @@ static bool available(size_t i)
 
 void capabilities_foretell(const json_t *host, json_t *warnings)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "CapAdd"), i, v)
-    {
+    json_each (v, json_object_get(host, "CapAdd")) {
         int k = find(json_string_value(v));
         if (k >= 0 && (size_t)k < CAPS && !available((size_t)k))
             json_array_append_new(warnings, json_sprintf("Capability %s is not available here: the daemon itself does "
@@ -105,10 +102,7 @@ void capabilities_foretell(const json_t *host, json_t *warnings)
 
 static int apply(bool have[CAPS], const json_t *list, bool value, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list) {
         int k = find(json_string_value(v));
         if (k < 0)
             return err_set(e, ERR_INVALID, "invalid capability: unknown capability \"%.64s\"", json_string_value(v));
@@ -121,13 +115,9 @@ static int apply(bool have[CAPS], const json_t *list, bool value, struct err *e)
 
 static bool names_all(const json_t *list)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list)
         if (find(json_string_value(v)) == (int)CAPS)
             return true;
-    }
     return false;
 }
 

@@ -45,9 +45,7 @@ char *cgroup_place(struct engine *en, const struct container *c)
 char *container_cgroup(struct engine *en, struct container *c)
 {
     struct err ignored; /* checked when the settings and the container were made */
-    pthread_mutex_lock(&en->lock);
-    autofree char *place = c->place ? mem_strdup(c->place) : NULL;
-    pthread_mutex_unlock(&en->lock);
+    autofree char *place = locked(&en->lock, c->place ? mem_strdup(c->place) : NULL);
     if (!place)
         place = cgroup_place(en, c);
     if (*place == '/')
@@ -61,10 +59,8 @@ char *container_cgroup(struct engine *en, struct container *c)
 void cgroup_recover(struct engine *en, struct container *c)
 {
     struct err ignored;
-    size_t n;
     autofree char *path = container_run_path(en, c, "bundle/config.json");
-    autofree char *text = file_read(AT_FDCWD, path, BUNDLE_MAX, &n, &ignored);
-    json_auto_t *spec = text ? json_parse(text, n, &ignored) : NULL;
+    json_auto_t *spec = json_read_file(AT_FDCWD, path, BUNDLE_MAX, &ignored);
     const char *place = json_str(spec, "linux.cgroupsPath", NULL);
     c->place = place ? mem_strdup(place) : NULL;
 }

@@ -22,32 +22,15 @@
 static json_t *new_config(const json_t *was, const struct commit_options *o, struct err *e)
 {
     json_t *config = json_deep_copy(was);
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)o->config, key, v)
-    {
+    json_each_pair (key, v, o->config)
         if (!json_is_null(v) && json_object_get(was, key))
             json_object_set_new(config, key, json_deep_copy(v));
-    }
     for (size_t i = 0; o->changes && i < o->changes->n; i++)
         if (image_change(config, o->changes->v[i], e) < 0) {
             json_decref(config);
             return NULL;
         }
     return config;
-}
-
-static char *command_text(const struct container *c)
-{
-    autostr text = STR_INIT;
-    size_t i;
-    json_t *v;
-    str_reset(&text);
-    json_array_foreach(c->path_args, i, v)
-    {
-        str_addf(&text, "%s%s", i ? " " : "", json_string_value(v));
-    }
-    return str_take(&text);
 }
 
 /* ---- holding it still ---- */
@@ -73,9 +56,7 @@ static int hold_still(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *marker = marker_path(en, c);
     pthread_mutex_lock(&c->op);
-    pthread_mutex_lock(&en->lock);
-    bool runs = c->state == STATE_RUNNING;
-    pthread_mutex_unlock(&en->lock);
+    bool runs = locked(&en->lock, c->state == STATE_RUNNING);
     int r = !runs ? 0 : file_replace_volatile(AT_FDCWD, marker, "", 0, 0600, e) < 0 ? -1 : 1;
     if (r > 0 && container_freeze(en, c, true, e) < 0) {
         unlink(marker);
@@ -137,11 +118,9 @@ static int write_changes(void *arg, image_sink *sink, void *sink_arg, struct err
 static char *commit(struct engine *en, struct container *c, const struct commit_options *o, struct err *e)
 {
     struct writer w = {en, c};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *was = json_incref(c->config);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *was = locked(&en->lock, json_incref(c->config));
     json_auto_t *config = new_config(was, o, e);
-    autofree char *command = command_text(c);
+    autofree char *command = json_join(c->path_args, " ");
     const struct image_commit job = {.parent = c->image,
                                      .container = c->id,
                                      .config = config,
@@ -165,13 +144,12 @@ static char *commit(struct engine *en, struct container *c, const struct commit_
 
 char *engine_commit(struct engine *en, const char *name, const struct commit_options *o, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     char *id = commit(en, c, o, e);
     if (id)
         event_container(en, c, "commit",
                         json_pack("{s:s, s:s, s:s}", "comment", o->comment, "imageID", id, "imageRef", o->ref));
-    container_put(en, c);
     return id;
 }

@@ -31,39 +31,9 @@ json_t *tree_request(struct engine *en, struct container *c)
 
 /* ---- what is in view ---- */
 
-static size_t depth(const json_t *m)
-{
-    size_t n = 0;
-    for (const char *p = json_str(m, "target", ""); *p; p++)
-        n += *p == '/' && p[1];
-    return n;
-}
-
-static int by_depth(const void *a, const void *b)
-{
-    size_t x = depth(*(json_t *const *)a), y = depth(*(json_t *const *)b);
-    return x < y ? -1 : x > y;
-}
-
 static void add_mount(json_t *list, const char *source, const char *target, bool ro)
 {
     json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "source", source, "target", target, "ro", (int)ro));
-}
-
-/* Outermost first: a later one may lie in an earlier one. */
-static json_t *sorted(json_t *list)
-{
-    size_t n = json_array_size(list);
-    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
-    json_t *out = json_array();
-    for (size_t i = 0; i < n; i++)
-        v[i] = json_array_get(list, i);
-    if (n > 1)
-        qsort(v, n, sizeof(*v), by_depth);
-    for (size_t i = 0; i < n; i++)
-        json_array_append(out, v[i]);
-    json_decref(list);
-    return out;
 }
 
 /* A running container has its mounts pinned since its start; their sources are looked up on the host anew. Somebody who
@@ -71,15 +41,10 @@ static json_t *sorted(json_t *list)
  * worker is told which file it must find: the one that the container has. */
 static void pin_mounts(struct engine *en, struct container *c, json_t *list)
 {
-    size_t i;
-    json_t *m;
-    pthread_mutex_lock(&en->lock);
-    int pid = c->pid;
-    pthread_mutex_unlock(&en->lock);
+    int pid = locked(&en->lock, c->pid);
     autofree char *path = str_printf("/proc/%d/root", pid);
     autoclose int root = pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-    json_array_foreach(list, i, m)
-    {
+    json_each (m, list) {
         struct stat st;
         struct err ignored;
         autoclose int fd = root < 0 ? -1 : rootpath_open(root, json_str(m, "target", ""), O_PATH, 0, &ignored);
@@ -94,23 +59,19 @@ static int add_view(struct engine *en, struct container *c, json_t *request, str
 {
     static const char *const files[][2] = {
         {"resolv.conf", "/etc/resolv.conf"}, {"hostname", "/etc/hostname"}, {"hosts", "/etc/hosts"}};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *host = json_incref(c->host);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *host = locked(&en->lock, json_incref(c->host));
     json_auto_t *wanted = mounts_of(host, e);
-    json_t *list = json_array(), *m;
+    json_auto_t *list = json_array();
     size_t i;
     for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         autofree char *source = container_path(en, c, files[i][0]);
         add_mount(list, source, files[i][1], false);
     }
-    json_array_foreach(wanted, i, m)
-    {
+    json_each (m, wanted)
         if (str_eq(json_str(m, "Type", ""), "bind"))
             add_mount(list, json_str(m, "Source", ""), json_str(m, "Destination", ""), !json_is(m, "RW"));
-    }
     pin_mounts(en, c, list);
-    json_object_set_new(request, "mounts", sorted(list));
+    json_object_set_new(request, "mounts", mounts_sorted(list, "target"));
     json_object_set_new(request, "readonly", json_boolean(json_is(host, "ReadonlyRootfs")));
     return wanted ? 0 : -1;
 }
@@ -175,7 +136,7 @@ static json_t *run_on_path(struct engine *en, struct container *c, const char *p
 
 json_t *engine_path_stat(struct engine *en, const char *name, const char *path, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     struct tree_job job = {.verb = "stat"};
@@ -184,14 +145,13 @@ json_t *engine_path_stat(struct engine *en, const char *name, const char *path, 
         event_container(en, c, "archive-path", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return json_incref(json_object_get(done, "stat"));
 }
 
 int engine_copy_out(struct engine *en, const char *name, const char *path, image_progress *stat, void *stat_arg,
                     image_sink *sink, void *arg, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "pack", .sink = sink, .sink_arg = arg, .stat = stat, .stat_arg = stat_arg};
@@ -200,7 +160,6 @@ int engine_copy_out(struct engine *en, const char *name, const char *path, image
         event_container(en, c, "archive-path", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return done ? 0 : -1;
 }
 
@@ -208,9 +167,7 @@ int engine_copy_out(struct engine *en, const char *name, const char *path, image
 static int add_owner(struct engine *en, struct container *c, json_t *request, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs"), *home = NULL;
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *config = json_incref(c->config);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *config = locked(&en->lock, json_incref(c->config));
     const char *user = json_str(config, "User", "");
     if (!*user)
         return 0;
@@ -243,7 +200,7 @@ static int copy_in(struct engine *en, struct container *c, const struct copy_in 
 int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o, image_source *src, void *arg,
                    struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "unpack", .src = src, .src_arg = arg};
@@ -252,19 +209,17 @@ int engine_copy_in(struct engine *en, const char *name, const struct copy_in *o,
         event_container(en, c, "extract-to-dir", NULL);
     else
         name_container(name, e);
-    container_put(en, c);
     return r;
 }
 
 int engine_export(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct tree_job job = {.verb = "export", .sink = sink, .sink_arg = arg};
     json_auto_t *done = run(en, c, tree_request(en, c), &job, e);
     if (done)
         event_container(en, c, "export", NULL);
-    container_put(en, c);
     return done ? 0 : -1;
 }

@@ -110,11 +110,8 @@ static int check_modes(const json_t *config, json_t *host, struct err *e)
     };
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         const char *have = json_str(host, modes[i].key, "");
-        const char *const *v = modes[i].values;
-        while (*v && !str_eq(*v, have))
-            v++;
         bool joins = i < SHARE_KINDS && str_starts(have, "container:"); /* whose, share_resolve() finds out */
-        if (!*v && !joins)
+        if (!str_among(have, modes[i].values) && !joins)
             return err_set(e, ERR_INVALID, "invalid HostConfig.%s: '%s'", modes[i].key, have);
     }
     if (str_eq(json_str(host, "UTSMode", ""), "host") && *json_str(config, "Hostname", ""))
@@ -125,14 +122,11 @@ static int check_modes(const json_t *config, json_t *host, struct err *e)
 static int check_config(const json_t *config, struct err *e)
 {
     const char *dir = json_str(config, "WorkingDir", ""), *sig = json_str(config, "StopSignal", "");
-    size_t i;
-    json_t *v;
     if (*dir && *dir != '/')
         return err_set(e, ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
     if (*sig && engine_signal(sig) == 0)
         return err_set(e, ERR_INVALID, "Invalid signal: %s", sig);
-    json_array_foreach(json_object_get(config, "Env"), i, v)
-    {
+    json_each (v, json_object_get(config, "Env")) {
         const char *s = json_string_value(v);
         if (*s == '=' || *s == '\0')
             return err_set(e, ERR_INVALID, "invalid environment variable: \"%s\"", s);
@@ -264,7 +258,7 @@ json_t *engine_create(struct engine *en, const char *name, const char *platform,
     json_auto_t *warnings = json_array();
     autofree char *image = NULL;
     make_id(id);
-    struct container *c = container_new(id);
+    struct container *c = container_new(en, id);
     c->created = clock_real();
     struct span s = trace_begin(3, "check the request against the image");
     if (fill(en, c, body, api_minor, warnings, platform, e) < 0)

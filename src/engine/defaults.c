@@ -42,26 +42,19 @@ static void add_log(json_t *host, const json_t *body, const json_t *from)
 
 static bool has_limit(const json_t *limits, const char *name)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(limits, i, v)
-    {
+    json_each (v, limits)
         if (str_eq(json_str(v, "Name", ""), name))
             return true;
-    }
     return false;
 }
 
 static void add_limits(json_t *host, const json_t *from)
 {
-    size_t i;
-    json_t *v, *limits = json_object_get(host, "Ulimits");
+    json_t *limits = json_object_get(host, "Ulimits");
     json_t *all = json_is_array(limits) ? json_copy(limits) : json_array();
-    json_array_foreach(from, i, v)
-    {
+    json_each (v, from)
         if (!has_limit(limits, json_str(v, "Name", "")))
             json_array_append(all, v);
-    }
     if (json_array_size(all) > 0)
         json_object_set(host, "Ulimits", all);
     json_decref(all);
@@ -70,15 +63,14 @@ static void add_limits(json_t *host, const json_t *from)
 /* "no-new-privileges=false" of a request stands against "no-new-privileges" of the daemon: the name counts. */
 static void add_security(json_t *host, const json_t *from)
 {
-    size_t i, k;
-    json_t *v, *own, *options = json_object_get(host, "SecurityOpt");
+    json_t *options = json_object_get(host, "SecurityOpt");
     json_t *all = json_is_array(options) ? json_copy(options) : json_array();
-    json_array_foreach(from, i, v)
-    {
+    json_each (v, from) {
         const char *text = json_string_value(v);
         size_t n = strcspn(text, "=:");
         bool there = json_is(host, "Privileged") && str_starts(text, "seccomp");
-        json_array_foreach(options, k, own) there = there || strncmp(json_string_value(own), text, n) == 0;
+        json_each (own, options)
+            there = there || strncmp(json_string_value(own), text, n) == 0;
         if (!there)
             json_array_append(all, v);
     }
@@ -90,9 +82,7 @@ static void add_security(json_t *host, const json_t *from)
 void defaults_apply(struct engine *en, const json_t *body, json_t *host)
 {
     static const char *const plain[] = {"ShmSize", "IpcMode", "CgroupnsMode", "Init"};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *from = json_incref(en->opt.host_defaults);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *from = locked(&en->lock, json_incref(en->opt.host_defaults));
     if (!from)
         return;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)

@@ -71,14 +71,7 @@ static int add_node(struct devices *d, const struct stat *st, const char *path, 
 }
 
 /* Folders of /dev that are mounts or links of their own kind in a container, and the console, which is the terminal. */
-static bool is_special(const char *name)
-{
-    static const char *const names[] = {"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
-}
+static const char *const special[] = {"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts", NULL};
 
 /* Every node below a folder of the host. Links are left out: what they name is found by itself. */
 static int add_tree(struct devices *d, const char *from, const char *to, int depth, struct err *e)
@@ -88,7 +81,7 @@ static int add_tree(struct devices *d, const char *from, const char *to, int dep
         return err_sys(e, "read the devices in %s", from);
     for (struct dirent *x; (x = readdir(dir));) {
         struct stat st;
-        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || is_special(x->d_name) ||
+        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || str_among(x->d_name, special) ||
             fstatat(dirfd(dir), x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         autofree char *source = str_printf("%s/%s", from, x->d_name), *target = str_printf("%s/%s", to, x->d_name);
@@ -148,22 +141,17 @@ static int parse_rule(const char *text, json_t *rules, struct err *e)
 
 int devices_check(const json_t *host, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "Devices"), i, v)
-    {
+    json_each (v, json_object_get(host, "Devices")) {
         const char *from = json_str(v, "PathOnHost", ""), *to = json_str(v, "PathInContainer", "");
         const char *access = json_str(v, "CgroupPermissions", "");
         if (*from != '/' || (*to && *to != '/'))
-            return err_set(e, ERR_INVALID, "HostConfig.Devices: entry %zu has no absolute path", i);
+            return err_set(e, ERR_INVALID, "HostConfig.Devices: entry %zu has no absolute path", v_at);
         if (strlen(access) > 3 || strspn(access, "rwm") != strlen(access))
             return err_set(e, ERR_INVALID, "invalid device mode: %.32s", access);
     }
-    json_array_foreach(json_object_get(host, "DeviceCgroupRules"), i, v)
-    {
+    json_each (v, json_object_get(host, "DeviceCgroupRules"))
         if (parse_rule(json_string_value(v), NULL, e) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -171,8 +159,6 @@ int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, str
 {
     json_auto_t *nodes = json_array(), *rules = json_array();
     struct devices d = {nodes, rules, "rwm", json_is(host, "Privileged")};
-    size_t i;
-    json_t *v;
     if (d.privileged) {
         add_rule(rules, true, NULL, -1, -1, "rwm");
         if (add_tree(&d, "/dev", "/dev", 0, e) < 0)
@@ -180,16 +166,12 @@ int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, str
     } else {
         add_base_rules(rules);
     }
-    json_array_foreach(json_object_get(host, "Devices"), i, v)
-    {
+    json_each (v, json_object_get(host, "Devices"))
         if (add_wanted(&d, v, e) < 0)
             return -1;
-    }
-    json_array_foreach(json_object_get(host, "DeviceCgroupRules"), i, v)
-    {
+    json_each (v, json_object_get(host, "DeviceCgroupRules"))
         if (parse_rule(json_string_value(v), rules, e) < 0)
             return -1;
-    }
     *ret_nodes = json_incref(nodes);
     *ret_rules = json_incref(rules);
     return 0;

@@ -20,7 +20,7 @@ json_t *tree_request_changes(struct engine *en, struct container *c, struct err 
 
 int engine_changes(struct engine *en, const char *name, image_sink *sink, void *arg, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     json_auto_t *done = NULL, *request = tree_request_changes(en, c, e);
@@ -29,6 +29,5 @@ int engine_changes(struct engine *en, const char *name, image_sink *sink, void *
         done = tree_work(&job, e);
         rootfs_release(en, c);
     }
-    container_put(en, c);
     return done ? 0 : -1;
 }

@@ -23,9 +23,10 @@
 
 /* ---- containers in memory ---- */
 
-struct container *container_new(const char *id)
+struct container *container_new(struct engine *en, const char *id)
 {
     struct container *c = mem_alloc(sizeof(*c));
+    c->en = en;
     memcpy(c->id, id, ID_LENGTH);
     pthread_mutex_init(&c->op, NULL);
     shim_link_init(&c->link, "container", c->id);
@@ -60,11 +61,15 @@ void container_put(struct engine *en, struct container *c)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&en->lock);
-    bool last = --c->refs == 0;
-    pthread_mutex_unlock(&en->lock);
+    bool last = locked(&en->lock, --c->refs == 0);
     if (last)
         container_free(c);
+}
+
+void container_putp(struct container **c)
+{
+    if (*c)
+        container_put((*c)->en, *c);
 }
 
 /* The table is kept newest first, which is the order in which lists are shown. */
@@ -118,10 +123,8 @@ struct container *container_get(struct engine *en, const char *name, struct err 
     bool ambiguous = false;
     struct container *c = NULL;
     size_t n = strlen(name);
-    if (n == 0) {
-        err_set(e, ERR_INVALID, "the name of a container is empty");
-        return NULL;
-    }
+    if (n == 0)
+        return err_null(err_set(e, ERR_INVALID, "the name of a container is empty"));
     pthread_mutex_lock(&en->lock);
     if (n == ID_LENGTH)
         c = by_id(en, name, n, &ambiguous);

@@ -97,10 +97,8 @@ void event_prune(struct engine *en, const char *type, int64_t reclaimed)
 
 void event_daemon(struct engine *en, const char *action, json_t *attributes)
 {
-    const char *key;
-    json_t *v, *texts = json_pack("{s:s}", "name", en->hostname);
-    json_object_foreach(attributes, key, v)
-    {
+    json_t *texts = json_pack("{s:s}", "name", en->hostname);
+    json_each_pair (key, v, attributes) {
         autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
         json_object_set_new(texts, key, json_string(text));
     }
@@ -126,10 +124,7 @@ static const char *const filter_keys[] = {"type",   "event",  "container", "imag
 static bool names_object(const json_t *values, const json_t *ev)
 {
     const char *id = json_str(ev, "Actor.ID", ""), *name = json_str(ev, "Actor.Attributes.name", "");
-    size_t i;
-    json_t *v;
-    json_array_foreach(values, i, v)
-    {
+    json_each (v, values) {
         const char *s = json_string_value(v);
         if (str_eq(s, name) || (*s == '/' && str_eq(s + 1, name)) || (*s && str_starts(id, s)))
             return true;
@@ -141,12 +136,9 @@ static bool names_image(const json_t *values, const json_t *ev)
 {
     bool of_image = str_eq(json_str(ev, "Type", ""), "image");
     const char *name = json_str(ev, of_image ? "Actor.Attributes.name" : "Actor.Attributes.image", "");
-    size_t i;
-    json_t *v;
     if (of_image && names_object(values, ev))
         return true;
-    json_array_foreach(values, i, v)
-    {
+    json_each (v, values) {
         const char *s = json_string_value(v);
         size_t n = strlen(s);
         if (str_eq(s, name) || (strncmp(s, name, n) == 0 && name[n] == ':' && !strchr(name + n, '/')))
@@ -158,10 +150,7 @@ static bool names_image(const json_t *values, const json_t *ev)
 /* Exactly, or for the three actions that carry more after a colon, by what stands before it. */
 static bool names_action(const json_t *values, const char *action)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(values, i, v)
-    {
+    json_each (v, values) {
         const char *s = json_string_value(v);
         size_t n = strlen(s);
         if (str_eq(s, action) || (strncmp(s, action, n) == 0 && action[n] == ':'))
@@ -243,8 +232,6 @@ int engine_events(struct engine *en, const struct event_query *q, engine_event_s
         if (sink(arg, ev))
             break;
     }
-    pthread_mutex_lock(&b->lock);
-    b->listeners--;
-    pthread_mutex_unlock(&b->lock);
+    locked(&b->lock, b->listeners--);
     return 0;
 }

@@ -56,9 +56,7 @@ void exec_put(struct engine *en, struct exec *x)
 {
     if (!x)
         return;
-    pthread_mutex_lock(&en->lock);
-    bool last = --x->refs == 0;
-    pthread_mutex_unlock(&en->lock);
+    bool last = locked(&en->lock, --x->refs == 0);
     if (!last)
         return;
     container_put(en, x->c);
@@ -136,14 +134,11 @@ char *exec_dir(struct engine *en, const struct exec *x)
 void exec_event(struct engine *en, struct exec *x, const char *action, bool command, json_t *extra)
 {
     autostr text = STR_INIT;
-    size_t i;
-    json_t *v, *attributes = extra ? extra : json_object();
+    json_t *attributes = extra ? extra : json_object();
     str_add(&text, action);
-    json_array_foreach(json_object_get(x->config, "Cmd"), i, v)
-    {
+    json_each (v, json_object_get(x->config, "Cmd"))
         if (command)
-            str_addf(&text, "%s%s", i == 0 ? ": " : " ", json_string_value(v));
-    }
+            str_addf(&text, "%s%s", v_at == 0 ? ": " : " ", json_string_value(v));
     json_object_set_new(attributes, "execID", json_string(x->id));
     event_container(en, x->c, text.s, attributes);
 }
@@ -157,10 +152,8 @@ json_t *exec_process(struct engine *en, struct container *c, const json_t *confi
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
     autoclose int rootfd = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0) {
-        err_sys(e, "open %s", rootfs);
-        return NULL;
-    }
+    if (rootfd < 0)
+        return err_null(err_sys(e, "open %s", rootfs));
     pthread_mutex_lock(&en->lock);
     json_auto_t *own = json_copy(c->config), *host = json_copy(c->host);
     pthread_mutex_unlock(&en->lock);
@@ -212,15 +205,11 @@ static int check_room(struct engine *en, struct err *e)
 
 static int check_size(const json_t *size, struct err *e)
 {
-    size_t i;
-    json_t *v;
     if (!size || json_is_null(size))
         return 0;
     bool ok = json_is_array(size) && json_array_size(size) == 2;
-    json_array_foreach(size, i, v)
-    {
+    json_each (v, size)
         ok = ok && json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= 65535;
-    }
     return ok ? 0 : err_set(e, ERR_INVALID, "ConsoleSize must be [rows, columns], each from 0 to 65535");
 }
 
@@ -234,10 +223,8 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
     struct keys keys;
     if (keys_init(&keys, json_str(config, "DetachKeys", ""), e) < 0)
         return NULL;
-    if (str_empty(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0)))) {
-        err_set(e, ERR_INVALID, "No exec command specified");
-        return NULL;
-    }
+    if (str_empty(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0))))
+        return err_null(err_set(e, ERR_INVALID, "No exec command specified"));
     json_auto_t *tried = exec_process(en, c, config, json_object_get(config, "ConsoleSize"), e);
     if (!tried)
         return NULL; /* for one, an unknown user: the start would fail the same way, but too late for a status */
@@ -252,12 +239,8 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
 
 json_t *engine_exec_create(struct engine *en, const char *name, const json_t *body, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    json_t *made = create(en, c, body, e);
-    container_put(en, c);
-    return made;
+    autocontainer *c = container_get(en, name, e);
+    return c ? create(en, c, body, e) : NULL;
 }
 
 /* ---- claim ---- */
@@ -285,10 +268,8 @@ struct exec *engine_exec_claim(struct engine *en, const char *id, const json_t *
                                struct err *e)
 {
     const json_t *size = body_get(body, "ConsoleSize"), *detach = body_get(body, "Detach");
-    if (detach && !json_is_boolean(detach) && !json_is_null(detach)) {
-        err_set(e, ERR_INVALID, "Detach must be true or false");
-        return NULL;
-    }
+    if (detach && !json_is_boolean(detach) && !json_is_null(detach))
+        return err_null(err_set(e, ERR_INVALID, "Detach must be true or false"));
     struct exec *x = check_size(size, e) < 0 ? NULL : find(en, id, e);
     if (x && claim(en, x, e) < 0) {
         exec_put(en, x);
@@ -366,9 +347,7 @@ int engine_exec_resize(struct engine *en, const char *id, int rows, int columns,
     struct exec *x = find(en, id, e);
     if (!x)
         return -1;
-    pthread_mutex_lock(&en->lock);
-    enum exec_state state = x->state;
-    pthread_mutex_unlock(&en->lock);
+    enum exec_state state = locked(&en->lock, x->state);
     int r = -1;
     if (state == EXEC_ENDED)
         err_set(e, ERR_CONFLICT, "exec %.12s is not running", x->id);

@@ -163,9 +163,8 @@ void exec_over(struct engine *en, struct exec *x, int code, bool ran)
 static json_t *read_record(const char *dir, const char *name, size_t most)
 {
     struct err ignored; /* what is not there or makes no sense is no record */
-    size_t n;
-    autofree char *path = str_printf("%s/%s", dir, name), *text = file_read(AT_FDCWD, path, most, &n, &ignored);
-    return text ? json_parse(text, n, &ignored) : NULL;
+    autofree char *path = str_printf("%s/%s", dir, name);
+    return json_read_file(AT_FDCWD, path, most, &ignored);
 }
 
 /* The shim is gone without a last word: it was killed, and with it the process's standard streams. */
@@ -206,9 +205,7 @@ bool exec_news(struct engine *en, struct exec *x)
 {
     pthread_mutex_lock(&x->news);
     for (;;) {
-        pthread_mutex_lock(&en->lock);
-        bool alive = x->state == EXEC_RUNNING || x->state == EXEC_STARTING;
-        pthread_mutex_unlock(&en->lock);
+        bool alive = locked(&en->lock, x->state == EXEC_RUNNING || x->state == EXEC_STARTING);
         /* Of one that is over, the thread that follows it may be closing the socket at this moment. */
         struct pollfd p = {.fd = alive ? x->link.fd : -1, .events = POLLIN};
         if (p.fd < 0 || poll(&p, 1, 0) <= 0) {
@@ -253,9 +250,7 @@ int exec_follow(struct engine *en, struct exec *x, struct err *e)
 {
     struct follower *f = mem_alloc(sizeof(*f));
     *f = (struct follower){en, x};
-    pthread_mutex_lock(&en->lock);
-    x->refs++;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, x->refs++);
     if (thread_start(follow_main, f, e) == 0)
         return 0;
     free(f);

@@ -131,9 +131,7 @@ void container_auto_remove(struct engine *en, struct container *c)
     if (!container_ephemeral(c))
         return;
     pthread_mutex_lock(&c->op);
-    pthread_mutex_lock(&en->lock);
-    bool still = c->in_table && !state_up(c->state) && c->restarts == 0;
-    pthread_mutex_unlock(&en->lock);
+    bool still = locked(&en->lock, c->in_table && !state_up(c->state) && c->restarts == 0);
     if (still && container_destroy(en, c, &e) < 0)
         log_error("container %.12s: --rm: %s", c->id, e.msg);
     pthread_mutex_unlock(&c->op);

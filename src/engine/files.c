@@ -21,16 +21,13 @@ static int put(struct engine *en, struct container *c, const char *name, const c
 static void hosts_text(struct container *c, struct str *b)
 {
     const char *host = json_str(c->config, "Hostname", ""), *domain = json_str(c->config, "Domainname", "");
-    size_t i;
-    json_t *v;
     str_add(b, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
                "ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
     if (*host && *domain)
         str_addf(b, "127.0.1.1\t%s.%s %s\n", host, domain, host);
     else if (*host)
         str_addf(b, "127.0.1.1\t%s\n", host);
-    json_array_foreach(json_object_get(c->host, "ExtraHosts"), i, v)
-    {
+    json_each (v, json_object_get(c->host, "ExtraHosts")) {
         const char *s = json_string_value(v), *colon = strchr(s, ':');
         if (colon)
             str_addf(b, "%s\t%.*s\n", colon + 1, (int)(colon - s), s);
@@ -50,18 +47,14 @@ static void add_lines(struct str *b, const char *text, const char *word)
 
 static void add_list(struct str *b, const char *word, const json_t *list, bool one_line, const char *text)
 {
-    size_t i;
-    json_t *v;
     if (json_array_size(list) == 0) {
         add_lines(b, text, word);
         return;
     }
     if (json_array_size(list) == 1 && str_eq(json_string_value(json_array_get(list, 0)), "."))
         return; /* --dns-search . : none, not even the host's */
-    json_array_foreach(list, i, v)
-    {
-        str_addf(b, "%s %s%s", one_line && i > 0 ? "" : word, json_string_value(v), one_line ? "" : "\n");
-    }
+    json_each (v, list)
+        str_addf(b, "%s %s%s", one_line && v_at > 0 ? "" : word, json_string_value(v), one_line ? "" : "\n");
     if (one_line)
         str_addc(b, '\n');
 }

@@ -260,9 +260,7 @@ static void check_once(struct engine *en, struct container *c, uint64_t run)
 {
     struct err e;
     struct check k = {.code = NO_RESULT, .output = STR_INIT};
-    pthread_mutex_lock(&en->lock);
-    json_auto_t *config = json_incref(c->config);
-    pthread_mutex_unlock(&en->lock);
+    json_auto_t *config = locked(&en->lock, json_incref(c->config));
     int64_t began = clock_real();
     str_reset(&k.output);
     if (run_check(en, c, config, &k, &e) < 0 && k.output.len == 0) {
@@ -310,9 +308,7 @@ static bool wait_for_turn(struct watcher *w)
 
 static bool is_paused(struct watcher *w)
 {
-    pthread_mutex_lock(&w->en->lock);
-    bool yes = w->c->state == STATE_PAUSED;
-    pthread_mutex_unlock(&w->en->lock);
+    bool yes = locked(&w->en->lock, w->c->state == STATE_PAUSED);
     return yes;
 }
 

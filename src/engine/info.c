@@ -176,10 +176,7 @@ static void add_host(struct engine *en, json_t *out)
 /* Registries by name go among the indexes, as Docker shows them; address ranges among the ranges. */
 static void add_insecure(json_t *registry, const json_t *names)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(names, i, v)
-    {
+    json_each (v, names) {
         const char *name = json_string_value(v);
         if (strchr(name, '/'))
             json_array_append(json_object_get(registry, "InsecureRegistryCIDRs"), v);
@@ -195,10 +192,7 @@ static json_t *security(const json_t *defaults, bool v2)
 {
     const char *profile = "builtin";
     bool closed = false;
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(defaults, "SecurityOpt"), i, v)
-    {
+    json_each (v, json_object_get(defaults, "SecurityOpt")) {
         const char *opt = json_string_value(v);
         if (str_starts(opt, "seccomp="))
             profile = str_eq(opt, "seccomp=unconfined") ? "unconfined" : "custom";

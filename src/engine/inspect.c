@@ -26,13 +26,9 @@ static json_t *state_json(const struct snapshot *s)
 static json_t *network_json(const struct snapshot *s)
 {
     json_t *ports = json_object();
-    const char *k;
-    json_t *v;
-    json_object_foreach(json_object_get(s->config, "ExposedPorts"), k, v)
-    {
+    json_each_pair (k, v, json_object_get(s->config, "ExposedPorts"))
         if (state_alive(s->state))
             json_object_set_new(ports, k, json_null());
-    }
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}",
                      "Bridge", "", "SandboxID", "", "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "",
                      "LinkLocalIPv6PrefixLen", 0, "Ports", ports, "SecondaryIPAddresses", "SecondaryIPv6Addresses",
@@ -98,12 +94,11 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
 
 json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     struct span span = trace_begin(3, "collect what is known of the container");
     json_t *out = inspect(en, c, size);
     trace_end(&span, "%s", c->id);
-    container_put(en, c);
     return out;
 }

@@ -132,10 +132,7 @@ static int check_io(const json_t *host, struct err *e)
     if (weight != 0 && (weight < 10 || weight > 1000))
         return err_set(e, ERR_INVALID, "Range of blkio weight is from 10 to 1000");
     for (size_t k = 0; k < sizeof(rates) / sizeof(rates[0]); k++) {
-        size_t i;
-        json_t *v;
-        json_array_foreach(json_object_get(host, rates[k]), i, v)
-        {
+        json_each (v, json_object_get(host, rates[k])) {
             int64_t w = json_int(v, k == 0 ? "Weight" : "Rate", -1);
             const char *path = json_str(v, "Path", "");
             struct stat st;
@@ -144,7 +141,7 @@ static int check_io(const json_t *host, struct err *e)
             if (*path == '/' && !S_ISBLK(st.st_mode))
                 return err_set(e, ERR_INVALID, "HostConfig.%s: %s is no block device", rates[k], path);
             if (*path != '/' || w < 0 || (k == 0 && (w < 10 || w > 1000)))
-                return err_set(e, ERR_INVALID, "HostConfig.%s: entry %zu is no device with a %s", rates[k], i,
+                return err_set(e, ERR_INVALID, "HostConfig.%s: entry %zu is no device with a %s", rates[k], v_at,
                                k == 0 ? "weight from 10 to 1000" : "rate");
         }
     }
@@ -283,10 +280,7 @@ static bool may_raise(void)
 
 static void foretell_ulimits(const json_t *host, json_t *warnings)
 {
-    size_t i;
-    json_t *u;
-    json_array_foreach(json_object_get(host, "Ulimits"), i, u)
-    {
+    json_each (u, json_object_get(host, "Ulimits")) {
         struct rlimit own;
         const char *name = json_str(u, "Name", "");
         int resource = ulimit_resource(name);

@@ -45,23 +45,6 @@ static bool matches(const char *pattern, const char *text)
     return hit;
 }
 
-/* True where there is no such filter, or one of its values satisfies `test`. */
-typedef bool test_fn(const char *value, const void *arg);
-static bool any_value(const json_t *filters, const char *key, test_fn *test, const void *arg)
-{
-    const json_t *values = json_object_get(filters, key);
-    size_t i;
-    json_t *v;
-    if (!values)
-        return true;
-    json_array_foreach(values, i, v)
-    {
-        if (test(json_string_value(v), arg))
-            return true;
-    }
-    return false;
-}
-
 static bool name_test(const char *value, const void *arg)
 {
     const char *name = arg; /* with its slash; people write the pattern with or without */
@@ -83,14 +66,12 @@ static bool exited_test(const char *value, const void *arg)
 static bool port_test(const char *value, const void *arg)
 {
     int lo, hi, port, n = 0;
-    const char *k, *proto = strchr(value, '/');
-    json_t *v;
+    const char *proto = strchr(value, '/');
     if (sscanf(value, "%d%n", &lo, &n) != 1)
         return false;
     if (value[n] != '-' || sscanf(value + n + 1, "%d", &hi) != 1)
         hi = lo;
-    json_object_foreach((json_t *)arg, k, v)
-    {
+    json_each_pair (k, v, arg) {
         const char *have = strchr(k, '/');
         if (sscanf(k, "%d", &port) == 1 && port >= lo && port <= hi &&
             str_eq(proto ? proto : "/tcp", have ? have : "/tcp"))
@@ -101,14 +82,10 @@ static bool port_test(const char *value, const void *arg)
 
 static bool volume_test(const char *value, const void *arg)
 {
-    size_t i;
-    json_t *m;
-    json_array_foreach((json_t *)arg, i, m)
-    {
+    json_each (m, arg)
         if (str_eq(value, json_str(m, "Name", NULL)) || str_eq(value, json_str(m, "Source", NULL)) ||
             str_eq(value, json_str(m, "Destination", NULL)))
             return true;
-    }
     return false;
 }
 
@@ -137,11 +114,6 @@ static bool ancestor_test(const char *value, const void *arg)
     return theirs.n > 0 && theirs.n <= mine.n;
 }
 
-static bool is_text(const char *value, const void *arg)
-{
-    return str_eq(value, arg);
-}
-
 /* ---- all filters ---- */
 
 struct bounds {
@@ -156,24 +128,16 @@ static int check_values(const json_t *filters, struct err *e)
     const struct {
         const char *key, *const *values;
     } closed[] = {{"status", states}, {"health", health}};
-    size_t i;
-    json_t *v;
     int64_t n;
     for (size_t k = 0; k < 2; k++) {
-        json_array_foreach(json_object_get(filters, closed[k].key), i, v)
-        {
-            const char *const *at = closed[k].values;
-            while (*at && !str_eq(*at, json_string_value(v)))
-                at++;
-            if (!*at)
+        json_each (v, json_object_get(filters, closed[k].key)) {
+            if (!str_among(json_string_value(v), closed[k].values))
                 return err_set(e, ERR_INVALID, "invalid filter '%s=%.64s'", closed[k].key, json_string_value(v));
         }
     }
-    json_array_foreach(json_object_get(filters, "exited"), i, v)
-    {
+    json_each (v, json_object_get(filters, "exited"))
         if (!str_to_i64(json_string_value(v), &n))
             return err_set(e, ERR_INVALID, "invalid filter 'exited=%.64s': a number is expected", json_string_value(v));
-    }
     return 0;
 }
 
@@ -183,11 +147,10 @@ static int find_bound(struct engine *en, const json_t *filters, const char *key,
     *ret = 0;
     if (!values)
         return 0;
-    struct container *c = container_get(en, json_string_value(json_array_get(values, 0)), e);
+    autocontainer *c = container_get(en, json_string_value(json_array_get(values, 0)), e);
     if (!c)
         return -1;
     *ret = c->created;
-    container_put(en, c);
     return 0;
 }
 
@@ -201,18 +164,18 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
     if ((b->before && c->created >= b->before) || (b->since && c->created <= b->since))
         return false;
     if (json_object_get(f, "exited") &&
-        (s->state != STATE_EXITED || !any_value(f, "exited", exited_test, &s->exit_code)))
+        (s->state != STATE_EXITED || !filter_any(f, "exited", exited_test, &s->exit_code)))
         return false;
     autofree char *name = str_printf("/%s", s->name);
     json_auto_t *mounts = json_object_get(f, "volume") ? snapshot_mounts(s) : NULL;
-    return any_value(f, "name", name_test, name) && any_value(f, "id", id_test, c->id) &&
-           filter_labels(f, json_object_get(s->config, "Labels")) &&
-           any_value(f, "status", is_text, state_name(s->state)) && any_value(f, "ancestor", ancestor_test, &line) &&
-           any_value(f, "network", is_text, snapshot_network(s)) && any_value(f, "volume", volume_test, mounts) &&
-           any_value(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
-           any_value(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
-           any_value(f, "health", is_text, health_name(s->health)) && any_value(f, "is-task", is_text, "false") &&
-           any_value(f, "isolation", is_text, "default");
+    return filter_any(f, "name", name_test, name) && filter_any(f, "id", id_test, c->id) &&
+           filter_labels(f, json_object_get(s->config, "Labels")) && filter_allows(f, "status", state_name(s->state)) &&
+           filter_any(f, "ancestor", ancestor_test, &line) && filter_allows(f, "network", snapshot_network(s)) &&
+           filter_any(f, "volume", volume_test, mounts) &&
+           filter_any(f, "expose", port_test, json_object_get(s->config, "ExposedPorts")) &&
+           filter_any(f, "publish", port_test, json_object_get(s->host, "PortBindings")) &&
+           filter_allows(f, "health", health_name(s->health)) && filter_allows(f, "is-task", "false") &&
+           filter_allows(f, "isolation", "default");
 }
 
 /* ---- one element ---- */
@@ -221,24 +184,19 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
 static char *command_text(const json_t *argv)
 {
     autostr b = STR_INIT;
-    size_t i;
-    json_t *v;
     str_add(&b, "");
-    json_array_foreach(argv, i, v)
-    {
+    json_each (v, argv) {
         const char *s = json_string_value(v);
-        str_addf(&b, strchr(s, ' ') ? "%s'%s'" : "%s%s", i ? " " : "", s);
+        str_addf(&b, strchr(s, ' ') ? "%s'%s'" : "%s%s", v_at ? " " : "", s);
     }
     return str_take(&b);
 }
 
 static json_t *ports_json(const json_t *exposed)
 {
-    json_t *out = json_array(), *v;
-    const char *k;
+    json_t *out = json_array();
     int port;
-    json_object_foreach((json_t *)exposed, k, v)
-    {
+    json_each_pair (k, v, exposed) {
         const char *proto = strchr(k, '/');
         if (sscanf(k, "%d", &port) == 1)
             json_array_append_new(out, json_pack("{s:i, s:s}", "PrivatePort", port, "Type", proto ? proto + 1 : "tcp"));

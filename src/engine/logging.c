@@ -180,13 +180,12 @@ static int check_value(const char *key, const char *value, struct err *e)
 
 int logging_check(const json_t *host, struct err *e)
 {
-    const char *type = json_str(host, "LogConfig.Type", ""), *key;
+    const char *type = json_str(host, "LogConfig.Type", "");
     enum driver driver = driver_of(type);
-    json_t *given = json_object_get(json_object_get(host, "LogConfig"), "Config"), *value;
+    json_t *given = json_object_get(json_object_get(host, "LogConfig"), "Config");
     if (!driver)
         return err_set(e, ERR_INVALID, "logger: no log driver named '%s' is registered", type);
-    json_object_foreach(given, key, value)
-    {
+    json_each_pair (key, value, given) {
         bool known = false;
         for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
             known = known || (str_eq(options[i].name, key) && (options[i].drivers & driver));
@@ -214,16 +213,13 @@ static bool chosen(const char *key, const char *names, const regex_t *re)
 static void choose(json_t *out, const json_t *from, const json_t *given, const char *name)
 {
     autofree char *regex_name = str_printf("%s-regex", name);
-    const char *names = json_string_value(json_object_get(given, name)), *key;
+    const char *names = json_string_value(json_object_get(given, name));
     const char *expression = json_string_value(json_object_get(given, regex_name));
     regex_t re;
-    json_t *value;
     bool has_re = !str_empty(expression) && regcomp(&re, expression, REG_EXTENDED | REG_NOSUB) == 0;
-    json_object_foreach((json_t *)from, key, value)
-    {
+    json_each_pair (key, value, from)
         if (chosen(key, names ? names : "", has_re ? &re : NULL))
             json_object_set(out, key, value);
-    }
     if (has_re)
         regfree(&re);
 }
@@ -231,10 +227,8 @@ static void choose(json_t *out, const json_t *from, const json_t *given, const c
 /* ["K=v", …] as an object. */
 static json_t *variables(const json_t *env)
 {
-    json_t *out = json_object(), *v;
-    size_t i;
-    json_array_foreach(env, i, v)
-    {
+    json_t *out = json_object();
+    json_each (v, env) {
         const char *text = json_string_value(v), *eq = strchr(text, '=');
         autofree char *key = mem_strndup(text, eq ? (size_t)(eq - text) : strlen(text));
         json_object_set_new(out, key, json_string(eq ? eq + 1 : ""));
@@ -267,9 +261,9 @@ static void add_journal_field(json_t *fields, const char *key, const json_t *val
 
 static json_t *journal_task(const struct tag_facts *f, const char *tag, const json_t *more)
 {
-    const char *key;
-    json_t *value, *fields = json_object();
-    json_object_foreach((json_t *)more, key, value) add_journal_field(fields, key, value);
+    json_t *fields = json_object();
+    json_each_pair (key, value, more)
+        add_journal_field(fields, key, value);
     json_t *own =
         json_pack("{s:s#, s:s, s:s, s:s, s:s, s:s}", "CONTAINER_ID", f->id, 12, "CONTAINER_ID_FULL", f->id,
                   "CONTAINER_NAME", f->name, "CONTAINER_TAG", tag, "SYSLOG_IDENTIFIER", tag, "IMAGE_NAME", f->image);
@@ -296,22 +290,12 @@ static void files_task(enum driver driver, const char *path, const json_t *given
     }
 }
 
-static char *command_line(const json_t *argv)
-{
-    autostr out = STR_INIT;
-    size_t i;
-    json_t *v;
-    str_reset(&out);
-    json_array_foreach(argv, i, v) str_addf(&out, "%s%s", i ? " " : "", json_string_value(v));
-    return str_take(&out);
-}
-
 void logging_task(struct engine *en, struct container *c, json_t *task)
 {
     const json_t *given = json_object_get(json_object_get(c->host, "LogConfig"), "Config");
     const char *template = json_string_value(json_object_get(given, "tag"));
     enum driver driver = driver_of(json_str(c->host, "LogConfig.Type", ""));
-    autofree char *command = command_line(c->path_args), *path = logging_path(en, c);
+    autofree char *command = json_join(c->path_args, " "), *path = logging_path(en, c);
     const struct tag_facts f = {c->id, c->name, c->image, json_str(c->config, "Image", ""), command};
     json_auto_t *more = extras(c->config, given);
     autostr tag = STR_INIT;

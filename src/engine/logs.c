@@ -36,16 +36,14 @@ struct reader {
 
 int engine_logs_check(struct engine *en, const char *name, bool *ret_tty, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
-    int r = 0;
     *ret_tty = json_is(c->config, "Tty");
     if (!logging_readable(c->host))
-        r = err_set(e, ERR_NOT_IMPLEMENTED, "configured logging driver does not support reading: %s",
-                    json_str(c->host, "LogConfig.Type", ""));
-    container_put(en, c);
-    return r;
+        return err_set(e, ERR_NOT_IMPLEMENTED, "configured logging driver does not support reading: %s",
+                       json_str(c->host, "LogConfig.Type", ""));
+    return 0;
 }
 
 /* Look for the newline before the last `*n` records of one file. @return an offset; 0 with *n left where it has fewer
@@ -98,11 +96,8 @@ static void add_details(struct str *out, const struct jsonlog_record *r)
     json_auto_t *attrs = r->attrs ? json_parse(r->attrs, r->attrs_len, &ignored) : NULL;
     autofree char *sorted = attrs ? json_dumps(attrs, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_auto_t *in_order = sorted ? json_loads(sorted, 0, NULL) : NULL;
-    const char *k;
-    json_t *v;
     bool first = true;
-    json_object_foreach(in_order, k, v)
-    {
+    json_each_pair (k, v, in_order) {
         str_addf(out, "%s%s=%s", first ? "" : ",", k, json_string_value(v) ? json_string_value(v) : "");
         first = false;
     }
@@ -197,9 +192,7 @@ static int logs_of(struct engine *en, struct container *c, struct reader *r, str
     /* To the next end, though a restart policy may bring it back: so does Docker. */
     struct waiter *w = r->opt->follow ? waiter_new(en, c, WAIT_NEXT_EXIT, e) : NULL;
     int got = r->opt->follow && !w ? -1 : 0;
-    pthread_mutex_lock(&en->lock);
-    bool alive = state_alive(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool alive = locked(&en->lock, state_alive(c->state));
     r->path = path;
     if (got == 0)
         got = logset_open(&r->files, path, e);
@@ -218,7 +211,7 @@ static int logs_of(struct engine *en, struct container *c, struct reader *r, str
 int engine_logs(struct engine *en, const char *name, const struct logs_options *opt, engine_log_sink *sink, void *arg,
                 struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct reader r = {.opt = opt, .sink = sink, .arg = arg};
@@ -227,6 +220,5 @@ int engine_logs(struct engine *en, const char *name, const struct logs_options *
     int got = logs_of(en, c, &r, e);
     trace_end(&s, "containers/%.12s…/*-json.log: %llu records, %llu bytes of output", c->id,
               (unsigned long long)r.records, (unsigned long long)r.bytes);
-    container_put(en, c);
     return got;
 }

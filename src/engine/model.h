@@ -46,6 +46,7 @@ enum health { HEALTH_NONE, HEALTH_STARTING, HEALTH_GOOD, HEALTH_BAD };
 #define SHARE_KINDS 3 /**< namespaces that another container can give: pid, ipc, uts (share.c) */
 
 struct container {
+    struct engine *en;      /**< whose it is */
     struct container *next; /**< [lock] newest first */
     unsigned refs;          /**< [lock] pointers held outside the table */
     char id[ID_LENGTH + 1];
@@ -116,13 +117,16 @@ struct engine {
 
 /* ---- tables (engine.c) ---- */
 
-/** Find by id, name or unique prefix and take a reference: give it back with container_put(). */
+/** Find by id, name or unique prefix and take a reference: give it back with container_put(), or hold it in an
+ * autocontainer. */
 struct container *container_get(struct engine *en, const char *name, struct err *e);
 void container_put(struct engine *en, struct container *c);
+void container_putp(struct container **c);
+#define autocontainer __attribute__((cleanup(container_putp))) struct container
 /** Every container, newest first, each with a reference to be given back; NULL ends the array, which is the caller's.
  */
 struct container **container_all(struct engine *en);
-struct container *container_new(const char *id);
+struct container *container_new(struct engine *en, const char *id);
 /** Put a new one into the table. Its name must be reserved. */
 void container_insert(struct engine *en, struct container *c);
 /** The one step of the machine: call with the lock held. @return 0, or -1 where the table has no such step (the state

@@ -178,38 +178,56 @@ static int check_tmpfs(const char *options, struct err *e)
 json_t *mounts_of(const json_t *host, struct err *e)
 {
     json_auto_t *out = json_array();
-    size_t i, k;
-    json_t *v, *w;
-    const char *dst;
-    json_array_foreach(json_object_get(host, "Binds"), i, v)
-    {
+    size_t k;
+    json_t *w;
+    json_each (v, json_object_get(host, "Binds"))
         if (add_bind(out, json_string_value(v), e) < 0)
             return NULL;
-    }
-    json_array_foreach(json_object_get(host, "Mounts"), i, v)
-    {
+    json_each (v, json_object_get(host, "Mounts"))
         if (add_mount(out, v, e) < 0)
             return NULL;
-    }
-    json_object_foreach(json_object_get(host, "Tmpfs"), dst, v)
-    {
+    json_each_pair (dst, v, json_object_get(host, "Tmpfs")) {
         if (check_destination(dst, e) < 0 || check_tmpfs(json_string_value(v), e) < 0)
             return NULL;
         json_array_append_new(out,
                               json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:O}", "Type", "tmpfs", "Source", "",
                                         "Destination", dst, "Mode", "", "RW", true, "Propagation", "", "Options", v));
     }
-    json_array_foreach(out, i, v)
-    {
+    json_each (v, out) {
         autofree char *a = path_clean(json_str(v, "Destination", ""));
-        for (k = 0; k < i; k++) {
+        for (k = 0; k < v_at; k++) {
             w = json_array_get(out, k);
             autofree char *b = path_clean(json_str(w, "Destination", ""));
-            if (str_eq(a, b)) {
-                err_set(e, ERR_INVALID, "Duplicate mount point: %s", a);
-                return NULL;
-            }
+            if (str_eq(a, b))
+                return err_null(err_set(e, ERR_INVALID, "Duplicate mount point: %s", a));
         }
     }
     return json_incref(out);
+}
+
+static size_t depth(const json_t *m, const char *key)
+{
+    size_t n = 0;
+    for (const char *p = json_str(m, key, ""); *p; p++)
+        n += *p == '/' && p[1];
+    return n;
+}
+
+static int by_depth(const void *a, const void *b, void *key)
+{
+    size_t x = depth(*(json_t *const *)a, key), y = depth(*(json_t *const *)b, key);
+    return x < y ? -1 : x > y;
+}
+
+json_t *mounts_sorted(const json_t *list, const char *key)
+{
+    size_t n = json_array_size(list);
+    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        v[i] = json_array_get(list, i);
+    qsort_r(v, n, sizeof(*v), by_depth, (void *)key);
+    for (size_t i = 0; i < n; i++)
+        json_array_append(out, v[i]);
+    return out;
 }

@@ -12,6 +12,9 @@
  * {"Type","Source","Destination","Mode","RW", "Propagation"}, or NULL with ERR_INVALID or ERR_NOT_IMPLEMENTED */
 json_t *mounts_of(const json_t *host, struct err *e);
 
+/** The same ones, outermost first, since a later one may lie in an earlier one. @param key of the path @return new */
+json_t *mounts_sorted(const json_t *list, const char *key);
+
 /** An absolute path without empty, "." and ".." parts, by text alone. @return the caller's */
 char *path_clean(const char *path);
 

@@ -8,14 +8,13 @@
  * The process can end at any moment nonetheless (the kernel kills a frozen one on version 2, and the freezing may come
  * too late): then the step of the machine is refused, and the answer is that it does not run. */
 #include "engine/model.h"
+#include "base/mem.h"
 #include "base/fault.h"
 #include "base/trace.h"
 
 static int step(struct engine *en, struct container *c, enum trigger on, const char *event, struct err *e)
 {
-    pthread_mutex_lock(&en->lock);
-    int r = container_step(c, on);
-    pthread_mutex_unlock(&en->lock);
+    int r = locked(&en->lock, container_step(c, on));
     if (r < 0)
         return err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
     event_container(en, c, event, NULL);
@@ -24,9 +23,7 @@ static int step(struct engine *en, struct container *c, enum trigger on, const c
 
 static enum state state_now(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    enum state s = c->state;
-    pthread_mutex_unlock(&en->lock);
+    enum state s = locked(&en->lock, c->state);
     return s;
 }
 
@@ -67,14 +64,8 @@ static int unpause_locked(struct engine *en, struct container *c, struct err *e)
 static int with_op(struct engine *en, const char *name, int (*work)(struct engine *, struct container *, struct err *),
                    struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return -1;
-    pthread_mutex_lock(&c->op);
-    int r = work(en, c, e);
-    pthread_mutex_unlock(&c->op);
-    container_put(en, c);
-    return r;
+    autocontainer *c = container_get(en, name, e);
+    return c ? locked(&c->op, work(en, c, e)) : -1;
 }
 
 int engine_pause(struct engine *en, const char *name, struct err *e)

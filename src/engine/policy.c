@@ -74,9 +74,7 @@ static bool give_up(struct engine *en, struct container *c, bool by_hand)
 
 bool policy_cancel(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&c->op);
-    bool was = give_up(en, c, true);
-    pthread_mutex_unlock(&c->op);
+    bool was = locked(&c->op, give_up(en, c, true));
     return was;
 }
 
@@ -118,9 +116,7 @@ static void *autostart(void *arg)
     for (size_t i = 0; all[i]; i++) {
         struct container *c = all[i];
         struct err e;
-        pthread_mutex_lock(&en->lock);
-        bool start = c->state == STATE_EXITED && c->started != 0 && !en->stopping && wanted(c, true);
-        pthread_mutex_unlock(&en->lock);
+        bool start = locked(&en->lock, c->state == STATE_EXITED && c->started != 0 && !en->stopping && wanted(c, true));
         if (start && container_start(en, c, &e) < 0 && e.kind != ERR_UNMODIFIED)
             log_error("container %.12s: its restart policy %s, but: %s", c->id,
                       json_str(c->host, "RestartPolicy.Name", ""), e.msg);

@@ -65,10 +65,8 @@ json_t *engine_prune(struct engine *en, const json_t *filters, struct err *e)
     int64_t until;
     if (filters_check(filters, filter_keys, e) < 0 || filter_until(filters, &until, e) < 0)
         return NULL;
-    if (set_pruning(en, true)) {
-        err_set(e, ERR_CONFLICT, "a prune operation is already running");
-        return NULL;
-    }
+    if (set_pruning(en, true))
+        return err_null(err_set(e, ERR_CONFLICT, "a prune operation is already running"));
     json_t *answer = prune(en, filters, until);
     set_pruning(en, false);
     return answer;

@@ -61,18 +61,14 @@ static int write_record(struct engine *en, struct container *c, enum state state
 
 int container_save_as(struct engine *en, struct container *c, enum state state, bool durable, struct err *e)
 {
-    pthread_mutex_lock(&c->saving);
-    int r = write_record(en, c, state, durable, e);
-    pthread_mutex_unlock(&c->saving);
+    int r = locked(&c->saving, write_record(en, c, state, durable, e));
     return r;
 }
 
 int container_save(struct engine *en, struct container *c, bool durable, struct err *e)
 {
     pthread_mutex_lock(&c->saving);
-    pthread_mutex_lock(&en->lock);
-    enum state now = c->ended ? STATE_EXITED : c->state;
-    pthread_mutex_unlock(&en->lock);
+    enum state now = locked(&en->lock, c->ended ? STATE_EXITED : c->state);
     int r = write_record(en, c, now, durable, e);
     pthread_mutex_unlock(&c->saving);
     return r;
@@ -120,11 +116,9 @@ static int record_read(struct container *c, const json_t *j, const char *id, str
 
 struct container *container_load(struct engine *en, const char *id, struct err *e)
 {
-    struct container *c = container_new(id);
+    struct container *c = container_new(en, id);
     autofree char *path = container_path(en, c, "config.json");
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, RECORD_MAX, &n, e);
-    json_auto_t *j = text ? json_parse(text, n, e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, RECORD_MAX, e);
     if (!j || record_read(c, j, id, e) < 0) {
         container_put(en, c);
         return NULL;

@@ -60,9 +60,7 @@ static bool read_exit(struct engine *en, struct container *c, int *code, int64_t
 {
     autofree char *path = container_path(en, c, "exit.json");
     struct err e;
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, 4096, &n, &e);
-    json_auto_t *j = text ? json_parse(text, n, &e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, 4096, &e);
     *code = (int)json_int(j, "code", LOST_CODE);
     *at = json_int(j, "at", clock_real());
     *oom = json_is(j, "oom");
@@ -106,7 +104,7 @@ static void settle(struct engine *en, struct container *c)
 /* What a container has on the machine, by its id alone: there is no record to ask. */
 static void tear_down_id(struct engine *en, const char *id)
 {
-    struct container *c = container_new(id);
+    struct container *c = container_new(en, id);
     container_teardown(en, c);
     container_put(en, c);
 }

@@ -79,9 +79,7 @@ static int kill_first(struct engine *en, struct container *c, struct err *e)
     if (!w)
         return -1;
     struct err why = {0};
-    pthread_mutex_lock(&en->lock);
-    c->stopped_by_hand = true;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->stopped_by_hand = true);
     if (container_signal(en, c, SIGKILL, &why) == 0)
         event_container(en, c, "kill", json_pack("{s:s}", "signal", "9"));
     container_thaw(en, c, &why);
@@ -119,24 +117,14 @@ static int remove_locked(struct engine *en, struct container *c, bool force, str
 int engine_remove(struct engine *en, const char *name, bool force, bool volumes, struct err *e)
 {
     (void)volumes; /* there are none yet */
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     /* Two removals at once: the second is told so rather than kept waiting. A start or rename in progress is waited
      * for. */
-    pthread_mutex_lock(&en->lock);
-    bool already = c->removing;
-    pthread_mutex_unlock(&en->lock);
-    if (already) {
-        err_set(e, ERR_CONFLICT, "removal of container %.12s is already in progress", c->id);
-        container_put(en, c);
-        return -1;
-    }
-    pthread_mutex_lock(&c->op);
-    int r = remove_locked(en, c, force, e);
-    pthread_mutex_unlock(&c->op);
-    container_put(en, c);
-    return r;
+    if (locked(&en->lock, c->removing))
+        return err_set(e, ERR_CONFLICT, "removal of container %.12s is already in progress", c->id);
+    return locked(&c->op, remove_locked(en, c, force, e));
 }
 
 /* ---- rename ---- */
@@ -173,14 +161,11 @@ int engine_rename(struct engine *en, const char *name, const char *to, struct er
 {
     if (str_empty(to) || str_eq(to, "/"))
         return err_set(e, ERR_INVALID, "Neither old nor new names may be empty");
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     struct span s = trace_begin(3, "rename the container");
-    pthread_mutex_lock(&c->op);
-    int r = rename_locked(en, c, to + (*to == '/'), e);
-    pthread_mutex_unlock(&c->op);
+    int r = locked(&c->op, rename_locked(en, c, to + (*to == '/'), e));
     trace_end(&s, "name reserved, containers/%.12s…/config.json written", c->id);
-    container_put(en, c);
     return r;
 }

@@ -6,22 +6,19 @@
  * its end: `restarts` tells its monitor so. Killed between the two, it is a stopped container, and a --rm one is
  * removed; the request was never answered. */
 #include "engine/model.h"
+#include "base/mem.h"
 #include "base/fault.h"
 #include "base/trace.h"
 
 static void count(struct engine *en, struct container *c, int by)
 {
-    pthread_mutex_lock(&en->lock);
-    c->restarts += (unsigned)by;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->restarts += (unsigned)by);
 }
 
 static bool alive(struct engine *en, struct container *c)
 {
     pthread_mutex_lock(&c->op); /* a start in progress is waited for */
-    pthread_mutex_lock(&en->lock);
-    bool yes = state_up(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool yes = locked(&en->lock, state_up(c->state));
     pthread_mutex_unlock(&c->op);
     return yes;
 }
@@ -42,13 +39,12 @@ static int restart(struct engine *en, struct container *c, int signal, int timeo
 
 int engine_restart(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return -1;
     count(en, c, 1);
     int r = restart(en, c, signal, timeout_s, e);
     count(en, c, -1);
     container_auto_remove(en, c); /* where it has --rm and does not run now, its end is the end after all */
-    container_put(en, c);
     return r;
 }

@@ -53,9 +53,7 @@ int rootfs_begin_run(struct engine *en, struct container *c, struct err *e)
 
 static bool leaving(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    bool gone = c->removing || !c->in_table;
-    pthread_mutex_unlock(&en->lock);
+    bool gone = locked(&en->lock, c->removing || !c->in_table);
     return gone;
 }
 

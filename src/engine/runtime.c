@@ -22,10 +22,7 @@
 /* A copy: a reload may replace them all while we read. @return new {"path","runtimeArgs"}, or NULL */
 static json_t *known(struct engine *en, const char *name)
 {
-    pthread_mutex_lock(&en->lock);
-    json_t *r = json_deep_copy(json_object_get(json_object_get(en->opt.runtimes, "Known"), name));
-    pthread_mutex_unlock(&en->lock);
-    return r;
+    return locked(&en->lock, json_deep_copy(json_object_get(json_object_get(en->opt.runtimes, "Known"), name)));
 }
 
 char *runtime_default(struct engine *en)
@@ -61,12 +58,11 @@ int runtime_task(struct engine *en, const struct container *c, json_t *task, str
 int runtime_argv(struct engine *en, const struct container *c, struct strv *ret, struct err *e)
 {
     json_auto_t *task = json_object();
-    size_t i;
-    json_t *v;
     if (runtime_task(en, c, task, e) < 0)
         return -1;
     strv_add(ret, json_str(task, "runtime", ""));
-    json_array_foreach(json_object_get(task, "runtime_args"), i, v) strv_add(ret, json_string_value(v));
+    json_each (v, json_object_get(task, "runtime_args"))
+        strv_add(ret, json_string_value(v));
     strv_add(ret, "--root");
     strv_add(ret, json_str(task, "runtime_root", ""));
     return 0;

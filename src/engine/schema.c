@@ -143,36 +143,26 @@ static const struct field exec_fields[] = {
 const json_t *body_get(const json_t *in, const char *key)
 {
     const json_t *exact = json_object_get(in, key);
-    const char *k;
-    json_t *v;
     if (exact)
         return exact;
-    json_object_foreach((json_t *)in, k, v)
-    {
+    json_each_pair (k, v, in)
         if (strcasecmp(k, key) == 0)
             return v;
-    }
     return NULL;
 }
 
 static bool strings_only(const json_t *v)
 {
-    size_t i;
-    json_t *x;
     if (!json_is_array(v))
         return false;
-    json_array_foreach(v, i, x)
-    {
+    json_each (x, v)
         if (!json_is_string(x))
             return false;
-    }
     return true;
 }
 
 static bool fits(enum type t, const json_t *v)
 {
-    const char *k;
-    json_t *x;
     switch (t) {
     case T_BOOL: return json_is_boolean(v);
     case T_INT: return json_is_integer(v);
@@ -184,11 +174,9 @@ static bool fits(enum type t, const json_t *v)
     case T_MAP:
         if (!json_is_object(v))
             return false;
-        json_object_foreach((json_t *)v, k, x)
-        {
+        json_each_pair (k, x, v)
             if (!json_is_string(x))
                 return false;
-        }
         return true;
     }
     return false;
@@ -207,10 +195,8 @@ static json_t *complete(const char *object, const json_t *in, const struct field
                 json_object_set_new(out, f->key, json_loads(f->unset, JSON_DECODE_ANY, NULL));
             continue;
         }
-        if (!fits(f->type, v)) {
-            err_set(e, ERR_INVALID, "%s.%s must be %s", object, f->key, words[f->type]);
-            return NULL;
-        }
+        if (!fits(f->type, v))
+            return err_null(err_set(e, ERR_INVALID, "%s.%s must be %s", object, f->key, words[f->type]));
         if (f->type == T_COMMAND && json_is_string(v))
             json_object_set_new(out, f->key, json_pack("[O]", v));
         else
@@ -230,15 +216,11 @@ static bool same_variable(const char *a, const char *b)
 /* The image's variables, each unless the caller sets the same name, then the caller's. */
 static void merge_env(json_t *config, const json_t *image)
 {
-    json_t *own = json_object_get(config, "Env"), *out = json_array(), *x, *y;
-    size_t i, k;
-    json_array_foreach(json_object_get(image, "Env"), i, x)
-    {
+    json_t *own = json_object_get(config, "Env"), *out = json_array();
+    json_each (x, json_object_get(image, "Env")) {
         bool overridden = !json_is_string(x);
-        json_array_foreach(own, k, y)
-        {
+        json_each (y, own)
             overridden = overridden || same_variable(json_string_value(x), json_string_value(y));
-        }
         if (!overridden)
             json_array_append(out, x);
     }
@@ -286,10 +268,8 @@ static void merge_command(json_t *config, const json_t *image)
 static void merge_health(json_t *config, const json_t *image)
 {
     const json_t *from = json_object_get(image, "Healthcheck"), *given = json_object_get(config, "Healthcheck");
-    json_t *merged = json_is_object(from) ? json_copy((json_t *)from) : json_object(), *v;
-    const char *key;
-    json_object_foreach((json_t *)given, key, v)
-    {
+    json_t *merged = json_is_object(from) ? json_copy((json_t *)from) : json_object();
+    json_each_pair (key, v, given) {
         bool empty = json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0) ||
                      (json_is_integer(v) && json_integer_value(v) == 0);
         if (!empty || !json_object_get(merged, key))
@@ -333,8 +313,8 @@ json_t *config_command(const json_t *config, struct err *e)
         json_array_extend(argv, cmd);
     if (json_array_size(argv) == 0 || str_empty(json_string_value(json_array_get(argv, 0)))) {
         json_decref(argv);
-        err_set(e, ERR_INVALID, "No command specified: neither the request nor the image has a Cmd or an Entrypoint");
-        return NULL;
+        return err_null(err_set(e, ERR_INVALID,
+                                "No command specified: neither the request nor the image has a Cmd or an Entrypoint"));
     }
     return argv;
 }
@@ -350,10 +330,8 @@ static void default_string(json_t *host, const char *key, const char *was, const
 json_t *host_complete(const json_t *body, int api_minor, struct err *e)
 {
     const json_t *in = body_get(body, "HostConfig");
-    if (in && !json_is_object(in) && !json_is_null(in)) {
-        err_set(e, ERR_INVALID, "HostConfig must be an object");
-        return NULL;
-    }
+    if (in && !json_is_object(in) && !json_is_null(in))
+        return err_null(err_set(e, ERR_INVALID, "HostConfig must be an object"));
     json_auto_t *host = complete("HostConfig", in, host_fields, sizeof(host_fields) / sizeof(host_fields[0]), e);
     if (!host)
         return NULL;

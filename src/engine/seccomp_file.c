@@ -24,24 +24,17 @@
 
 static bool holds(const json_t *list, const char *word)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list)
         if (str_eq(json_string_value(v), word))
             return true;
-    }
     return false;
 }
 
 static size_t count(const json_t *wanted, const json_t *caps)
 {
-    size_t i, n = 0;
-    json_t *v;
-    json_array_foreach(wanted, i, v)
-    {
+    size_t n = 0;
+    json_each (v, wanted)
         n += holds(caps, json_string_value(v));
-    }
     return n;
 }
 
@@ -77,10 +70,7 @@ static json_t *rules(const json_t *list, const json_t *caps, struct err *e)
 {
     static const char *const kept[] = {"names", "action", "errnoRet", "args"};
     json_auto_t *out = json_array();
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_each (v, list) {
         int yes = applies(v, caps, e);
         if (yes < 0)
             return NULL;
@@ -99,10 +89,8 @@ static json_t *rules(const json_t *list, const json_t *caps, struct err *e)
 
 static json_t *architectures(const json_t *map)
 {
-    json_t *out = json_array(), *v;
-    size_t i;
-    json_array_foreach(map, i, v)
-    {
+    json_t *out = json_array();
+    json_each (v, map) {
         if (!str_eq(json_str(v, "architecture", ""), ARCH_WORD))
             continue;
         json_array_append(out, json_object_get(v, "architecture"));
@@ -115,19 +103,14 @@ static json_t *architectures(const json_t *map)
 json_t *seccomp_of_text(const char *text, const json_t *caps, struct err *e)
 {
     json_auto_t *p = json_parse(text, strlen(text), e);
-    if (!p) {
-        err_wrap(e, "decoding seccomp profile failed");
-        return NULL;
-    }
+    if (!p)
+        return err_null(err_wrap(e, "decoding seccomp profile failed"));
     const json_t *map = json_object_get(p, "archMap");
-    if (!json_is_string(json_object_get(p, "defaultAction"))) {
-        err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing");
-        return NULL;
-    }
-    if (json_array_size(map) > 0 && json_array_size(json_object_get(p, "architectures")) > 0) {
-        err_set(e, ERR_INVALID, "decoding seccomp profile failed: both 'architectures' and 'archMap' are given");
-        return NULL;
-    }
+    if (!json_is_string(json_object_get(p, "defaultAction")))
+        return err_null(err_set(e, ERR_INVALID, "decoding seccomp profile failed: defaultAction is missing"));
+    if (json_array_size(map) > 0 && json_array_size(json_object_get(p, "architectures")) > 0)
+        return err_null(
+            err_set(e, ERR_INVALID, "decoding seccomp profile failed: both 'architectures' and 'archMap' are given"));
     json_t *syscalls = rules(json_object_get(p, "syscalls"), caps, e);
     if (!syscalls)
         return NULL;

@@ -43,11 +43,10 @@ int share_resolve(struct engine *en, const json_t *config, json_t *host, struct 
             return err_set(e, ERR_INVALID, "invalid %s mode: container: names no container", kinds[i].name);
         if (i == 2 && (*json_str(config, "Hostname", "") || *json_str(config, "Domainname", "")))
             return err_set(e, ERR_INVALID, "a hostname cannot be given together with another's UTS namespace");
-        struct container *donor = container_get(en, name, e);
+        autocontainer *donor = container_get(en, name, e);
         if (!donor)
             return -1;
         json_object_set_new(host, kinds[i].key, json_sprintf(PREFIX "%s", donor->id));
-        container_put(en, donor);
     }
     return 0;
 }
@@ -56,11 +55,8 @@ char *share_hostname(struct engine *en, const json_t *host)
 {
     const char *name = share_donor(host, "UTSMode");
     struct err ignored; /* share_resolve() has found it a moment ago; the id will do otherwise */
-    struct container *donor = name ? container_get(en, name, &ignored) : NULL;
-    char *found = donor ? mem_strdup(json_str(donor->config, "Hostname", "")) : NULL;
-    if (donor)
-        container_put(en, donor);
-    return found;
+    autocontainer *donor = name ? container_get(en, name, &ignored) : NULL;
+    return donor ? mem_strdup(json_str(donor->config, "Hostname", "")) : NULL;
 }
 
 /* @return the donor's pid, -1 where it does not run */
@@ -75,7 +71,7 @@ static int donor_pid(struct engine *en, struct container *donor)
 
 static int find_donor(struct engine *en, const struct container *c, size_t kind, int *ret_pid, struct err *e)
 {
-    struct container *donor = container_get(en, share_donor(c->host, kinds[kind].key), e);
+    autocontainer *donor = container_get(en, share_donor(c->host, kinds[kind].key), e);
     if (!donor)
         return err_wrap(e, "cannot join %s namespace", kinds[kind].name);
     bool refused = kind == 1 && !str_eq(json_str(donor->host, "IpcMode", ""), "shareable");
@@ -86,7 +82,6 @@ static int find_donor(struct engine *en, const struct container *c, size_t kind,
     else if (refused)
         err_set(e, ERR_INVALID, "cannot join IPC of %s: it is not shareable (--ipc shareable makes a container so)",
                 donor->id);
-    container_put(en, donor);
     return *ret_pid < 0 || refused ? -1 : 0;
 }
 

@@ -267,9 +267,7 @@ static void on_detach(struct engine *en, struct container *c)
 /* Told at once, while the container lives on or is about to end: State.OOMKilled, and an event for each. */
 static void on_oom(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    c->oom_killed = true;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->oom_killed = true);
     event_container(en, c, "oom", NULL);
 }
 
@@ -279,9 +277,7 @@ static void on_silence(struct engine *en, struct container *c)
 {
     autofree char *path = container_path(en, c, "exit.json");
     struct err e;
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, 4096, &n, &e);
-    json_auto_t *j = text ? json_parse(text, n, &e) : NULL;
+    json_auto_t *j = json_read_file(AT_FDCWD, path, 4096, &e);
     if (j) {
         container_ended(en, c, (int)json_int(j, "code", 255), json_int(j, "at", 0), json_is(j, "oom"), NULL);
         return;
@@ -350,9 +346,7 @@ int monitor_start(struct engine *en, struct container *c, struct err *e)
     struct monitor *m = mem_alloc(sizeof(*m));
     *m = (struct monitor){en, c, c->link.pid};
     c->link.pid = 0;
-    pthread_mutex_lock(&en->lock);
-    c->refs++;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->refs++);
     if (thread_start(monitor_main, m, e) == 0)
         return 0;
     container_put(en, c);

@@ -85,10 +85,8 @@ json_t *snapshot_mounts(const struct snapshot *s)
 {
     struct err ignored; /* creation has checked the same input */
     json_auto_t *all = mounts_of(s->host, &ignored);
-    json_t *out = json_array(), *m;
-    size_t i;
-    json_array_foreach(all, i, m)
-    {
+    json_t *out = json_array();
+    json_each (m, all) {
         json_object_del(m, "MustExist");
         json_object_del(m, "NonRecursive");
         json_object_del(m, "ReadOnlyTopOnly");

@@ -22,13 +22,11 @@
 /* Replace the variable of the same name, or append. "NAME" without a value removes it. */
 static void put_env(json_t *env, const char *entry)
 {
-    size_t n = strcspn(entry, "="), i;
-    json_t *v;
-    json_array_foreach(env, i, v)
-    {
+    size_t n = strcspn(entry, "=");
+    json_each (v, env) {
         const char *s = json_string_value(v);
         if (strncmp(s, entry, n) == 0 && s[n] == '=') {
-            json_array_remove(env, i);
+            json_array_remove(env, v_at);
             break;
         }
     }
@@ -38,19 +36,16 @@ static void put_env(json_t *env, const char *entry)
 
 json_t *spec_env(const json_t *config, const char *home)
 {
-    json_t *env = json_array(), *v;
+    json_t *env = json_array();
     autofree char *host = str_printf("HOSTNAME=%s", json_str(config, "Hostname", ""));
     autofree char *where = str_printf("HOME=%s", home);
-    size_t i;
     put_env(env, DEFAULT_PATH);
     put_env(env, host);
     if (json_is(config, "Tty"))
         put_env(env, "TERM=xterm");
     put_env(env, where);
-    json_array_foreach(json_object_get(config, "Env"), i, v)
-    {
+    json_each (v, json_object_get(config, "Env"))
         put_env(env, json_string_value(v));
-    }
     return env;
 }
 
@@ -206,10 +201,8 @@ static json_t *linux_part(struct engine *en, struct container *c, const json_t *
 json_t *spec_make(struct engine *en, struct container *c, const char *rootfs, struct err *e)
 {
     autoclose int rootfd = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0) {
-        err_sys(e, "open %s", rootfs);
-        return NULL;
-    }
+    if (rootfd < 0)
+        return err_null(err_sys(e, "open %s", rootfs));
     json_auto_t *args = arguments(c);
     json_auto_t *p = spec_process(c->config, c->host, args, rootfd, e);
     json_auto_t *mounts = p ? spec_mounts(en, c, e) : NULL;

@@ -62,10 +62,8 @@ static json_t *cpu(const json_t *host)
  * no I/O to limit. */
 static json_t *rates(const json_t *list, const char *from, const char *to)
 {
-    json_t *out = json_array(), *v;
-    size_t i;
-    json_array_foreach(list, i, v)
-    {
+    json_t *out = json_array();
+    json_each (v, list) {
         struct stat st;
         if (stat(json_str(v, "Path", ""), &st) == 0 && S_ISBLK(st.st_mode))
             json_array_append_new(out, json_pack("{s:I, s:I, s:I}", "major", (json_int_t)major(st.st_rdev), "minor",
@@ -130,22 +128,16 @@ int ulimit_resource(const char *name)
 json_t *spec_rlimits(const json_t *host, struct err *e)
 {
     json_auto_t *out = json_array();
-    size_t i;
-    json_t *u;
-    json_array_foreach(json_object_get(host, "Ulimits"), i, u)
-    {
+    json_each (u, json_object_get(host, "Ulimits")) {
         const char *name = json_str(u, "Name", "");
         int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
         char type[32] = "RLIMIT_";
-        if (ulimit_resource(name) < 0) {
-            err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name);
-            return NULL;
-        }
-        if (hard >= 0 && (soft > hard || soft == -1)) {
-            err_set(e, ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
-                    (long long)soft, (long long)hard);
-            return NULL;
-        }
+        if (ulimit_resource(name) < 0)
+            return err_null(err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name));
+        if (hard >= 0 && (soft > hard || soft == -1))
+            return err_null(err_set(e, ERR_INVALID,
+                                    "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
+                                    (long long)soft, (long long)hard));
         for (size_t k = 0; name[k] && k + 8 < sizeof(type); k++) {
             type[7 + k] = (char)toupper((unsigned char)name[k]);
             type[8 + k] = '\0';

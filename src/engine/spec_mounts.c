@@ -73,20 +73,6 @@ static int check_source(const json_t *m, struct err *e)
     return dir_make_all(src, 0755, e);
 }
 
-static size_t depth(const json_t *m)
-{
-    size_t n = 0;
-    for (const char *p = json_str(m, "Destination", ""); *p; p++)
-        n += *p == '/' && p[1];
-    return n;
-}
-
-static int by_depth(const void *a, const void *b)
-{
-    size_t x = depth(*(json_t *const *)a), y = depth(*(json_t *const *)b);
-    return x < y ? -1 : x > y;
-}
-
 static int add_wanted(json_t *list, const json_t *m, struct err *e)
 {
     bool rw = json_is_true(json_object_get(m, "RW"));
@@ -125,13 +111,9 @@ json_t *spec_mounts(struct engine *en, struct container *c, struct err *e)
         autofree char *src = container_path(en, c, files[i].file);
         add(list, files[i].dst, "bind", src, "rbind,rprivate");
     }
-    size_t n = json_array_size(wanted);
-    autofree json_t **sorted = mem_alloc((n + 1) * sizeof(*sorted));
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = json_array_get(wanted, i);
-    qsort(sorted, n, sizeof(*sorted), by_depth);
-    for (size_t i = 0; i < n; i++)
-        if (add_wanted(list, sorted[i], e) < 0)
+    json_auto_t *sorted = mounts_sorted(wanted, "Destination");
+    json_each (m, sorted)
+        if (add_wanted(list, m, e) < 0)
             return NULL;
     return json_incref(list);
 }
@@ -144,10 +126,8 @@ json_t *spec_mounts(struct engine *en, struct container *c, struct err *e)
 static char *tags_of(const char *mountinfo, const char *path, struct err *e)
 {
     struct statx st;
-    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) < 0) {
-        err_sys(e, "find the mount of %s", path);
-        return NULL;
-    }
+    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) < 0)
+        return err_null(err_sys(e, "find the mount of %s", path));
     for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *p = line;
         if (strtoull(line, NULL, 10) != st.stx_mnt_id)
@@ -163,14 +143,10 @@ static char *tags_of(const char *mountinfo, const char *path, struct err *e)
 const char *spec_propagation(const json_t *mounts, struct err *e)
 {
     const char *root = "rprivate";
-    size_t i, k;
-    json_t *m, *o;
     autofree char *mountinfo = NULL;
-    json_array_foreach(mounts, i, m)
-    {
+    json_each (m, mounts) {
         const char *word = "";
-        json_array_foreach(json_object_get(m, "options"), k, o)
-        {
+        json_each (o, json_object_get(m, "options")) {
             const char *s = json_string_value(o);
             if (str_ends(s, "shared") || str_ends(s, "slave"))
                 word = s;

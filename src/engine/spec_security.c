@@ -36,10 +36,7 @@ static int check_profile(const char *opt, struct err *e)
 int spec_no_new_privileges(const json_t *host, struct err *e)
 {
     int value = 0;
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
-    {
+    json_each (v, json_object_get(host, "SecurityOpt")) {
         const char *opt = json_string_value(v), *set = value_of(opt, "no-new-privileges");
         int known = check_profile(opt, e);
         if (known < 0)
@@ -60,9 +57,7 @@ json_t *spec_seccomp(const json_t *host, const json_t *caps, struct err *e)
 {
     const char *wish = NULL;
     size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
-    {
+    json_each (v, json_object_get(host, "SecurityOpt")) {
         const char *x = value_of(json_string_value(v), "seccomp");
         wish = x ? x : wish;
     }

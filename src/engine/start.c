@@ -152,9 +152,7 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
 
 int container_start_again(struct engine *en, struct container *c, struct err *e)
 {
-    pthread_mutex_lock(&en->lock);
-    bool still = c->state == STATE_RESTARTING;
-    pthread_mutex_unlock(&en->lock);
+    bool still = locked(&en->lock, c->state == STATE_RESTARTING);
     return still ? start_locked(en, c, true, e) : err_set(e, ERR_CONFLICT, "it was stopped");
 }
 
@@ -173,10 +171,6 @@ int container_start(struct engine *en, struct container *c, struct err *e)
 
 int engine_start(struct engine *en, const char *name, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return -1;
-    int r = container_start(en, c, e);
-    container_put(en, c);
-    return r;
+    autocontainer *c = container_get(en, name, e);
+    return c ? container_start(en, c, e) : -1;
 }

@@ -294,10 +294,6 @@ static json_t *stats(struct engine *en, struct container *c, const json_t *befor
 
 json_t *engine_stats(struct engine *en, const char *name, const json_t *before, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    json_t *out = stats(en, c, before);
-    container_put(en, c);
-    return out;
+    autocontainer *c = container_get(en, name, e);
+    return c ? stats(en, c, before) : NULL;
 }

@@ -45,19 +45,15 @@ int engine_signal(const char *text)
 /* A running container, found and referenced. `op` is taken for an instant, so that a start in progress is over. */
 static struct container *get_running(struct engine *en, const char *name, enum err_kind otherwise, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
+    autocontainer *c = container_get(en, name, e);
     if (!c)
         return NULL;
     pthread_mutex_lock(&c->op);
-    pthread_mutex_lock(&en->lock);
-    bool running = state_up(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool running = locked(&en->lock, state_up(c->state));
     pthread_mutex_unlock(&c->op);
     if (running)
-        return c;
-    err_set(e, otherwise, "Container %.12s is not running", c->id);
-    container_put(en, c);
-    return NULL;
+        return take_ptr(&c);
+    return err_null(err_set(e, otherwise, "Container %.12s is not running", c->id));
 }
 
 static void event_kill(struct engine *en, struct container *c, int signal)
@@ -68,9 +64,7 @@ static void event_kill(struct engine *en, struct container *c, int signal)
 
 static void mark_stopped_by_hand(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    c->stopped_by_hand = !en->stopping;
-    pthread_mutex_unlock(&en->lock);
+    locked(&en->lock, c->stopped_by_hand = !en->stopping);
 }
 
 static int stop_signal(const struct container *c)
@@ -135,28 +129,20 @@ int container_stop(struct engine *en, struct container *c, int signal, int timeo
 
 int engine_stop(struct engine *en, const char *name, int signal, int timeout_s, struct err *e)
 {
-    struct container *c = get_running(en, name, ERR_UNMODIFIED, e);
-    if (!c)
-        return -1;
-    int r = container_stop(en, c, signal, timeout_s, e);
-    container_put(en, c);
-    return r;
+    autocontainer *c = get_running(en, name, ERR_UNMODIFIED, e);
+    return c ? container_stop(en, c, signal, timeout_s, e) : -1;
 }
 
 int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
 {
-    struct container *c = get_running(en, name, ERR_CONFLICT, e);
+    autocontainer *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    if (policy_cancel(en, c)) { /* there is no process that could get the signal, and there will be none */
-        container_put(en, c);
+    if (policy_cancel(en, c)) /* there is no process that could get the signal, and there will be none */
         return 0;
-    }
     struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_DOWN, e) : NULL;
-    if (signal == SIGKILL && !w) {
-        container_put(en, c);
+    if (signal == SIGKILL && !w)
         return -1;
-    }
     if (w)
         mark_stopped_by_hand(en, c);
     int r = container_signal(en, c, signal, e);
@@ -168,13 +154,12 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
         r = err_set(e, ERR_SYSTEM, "container %.12s did not end within %d s of SIGKILL", c->id, KILL_WAIT_MS / 1000);
     if (w)
         engine_wait_end(en, w);
-    container_put(en, c);
     return r;
 }
 
 int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e)
 {
-    struct container *c = get_running(en, name, ERR_CONFLICT, e);
+    autocontainer *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
     int r = shim_resize(&c->link, rows, columns, e);
@@ -182,7 +167,6 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
         autofree char *h = str_printf("%d", rows), *w = str_printf("%d", columns);
         event_container(en, c, "resize", json_pack("{s:s, s:s}", "height", h, "width", w));
     }
-    container_put(en, c);
     return r;
 }
 

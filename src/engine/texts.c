@@ -31,10 +31,7 @@ static bool is_address(const char *s)
 
 static int check_words(const json_t *host, const char *key, const char *what, bool blanks, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, key), i, v)
-    {
+    json_each (v, json_object_get(host, key)) {
         autofree char *copy = mem_strdup(json_string_value(v));
         for (char *p = copy; blanks && *p; p++)
             if (*p == ' ')
@@ -47,13 +44,9 @@ static int check_words(const json_t *host, const char *key, const char *what, bo
 
 static int check_dns(const json_t *host, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "Dns"), i, v)
-    {
+    json_each (v, json_object_get(host, "Dns"))
         if (!is_address(json_string_value(v)))
             return err_set(e, ERR_INVALID, "bad nameserver address: %.100s is not an IP address", json_string_value(v));
-    }
     if (check_words(host, "DnsSearch", "DNS search domain", false, e) < 0)
         return -1;
     return check_words(host, "DnsOptions", "DNS option", true, e);
@@ -61,10 +54,7 @@ static int check_dns(const json_t *host, struct err *e)
 
 static int check_hosts(const json_t *host, struct err *e)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(host, "ExtraHosts"), i, v)
-    {
+    json_each (v, json_object_get(host, "ExtraHosts")) {
         const char *text = json_string_value(v), *colon = strchr(text, ':');
         autofree char *name = mem_strndup(text, colon ? (size_t)(colon - text) : 0);
         if (!colon || !is_word(name))
@@ -101,10 +91,7 @@ static int check_sysctls(const json_t *host, struct err *e)
 {
     static const char *const mode[] = {NULL, "IpcMode", "NetworkMode", "UTSMode"}, *const ns[] = {"", "IPC", "network",
                                                                                                   "UTS"};
-    const char *name;
-    json_t *v;
-    json_object_foreach(json_object_get(host, "Sysctls"), name, v)
-    {
+    json_each_pair (name, v, json_object_get(host, "Sysctls")) {
         enum owner o = owner_of(name);
         const char *where = o ? json_str(host, mode[o], "") : "";
         if (!is_word(name) || strchr(name, '/') || strstr(name, ".."))

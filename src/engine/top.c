@@ -121,15 +121,11 @@ static int run_ps(const struct strv *args, struct str *out, struct err *e)
 static bool is_member(const json_t *pids, const char *text)
 {
     int64_t pid;
-    size_t i;
-    json_t *v;
     if (!str_to_i64(text, &pid))
         return false;
-    json_array_foreach(pids, i, v)
-    {
+    json_each (v, pids)
         if (json_integer_value(v) == pid)
             return true;
-    }
     return false;
 }
 
@@ -149,10 +145,8 @@ static json_t *choose(const char *text, const json_t *pids, struct err *e)
     words_of(text, n, SIZE_MAX, &titles);
     while (column < titles.n && !str_eq(titles.v[column], "PID"))
         column++;
-    if (column == titles.n) {
-        err_set(e, ERR_SYSTEM, "Couldn't find PID field in ps output");
-        return NULL;
-    }
+    if (column == titles.n)
+        return err_null(err_set(e, ERR_SYSTEM, "Couldn't find PID field in ps output"));
     json_t *rows = json_array();
     for (const char *p = text + n + (text[n] == '\n'); *p; p += n + (p[n] == '\n')) {
         autostrv row = {NULL, 0};
@@ -168,9 +162,7 @@ static json_t *top(struct engine *en, struct container *c, const char *args, str
 {
     autostrv words = {NULL, 0};
     autostr out = STR_INIT;
-    pthread_mutex_lock(&en->lock);
-    bool alive = state_alive(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool alive = locked(&en->lock, state_alive(c->state));
     words_of(args, strlen(args), SIZE_MAX, &words);
     if (!alive)
         err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
@@ -186,10 +178,6 @@ static json_t *top(struct engine *en, struct container *c, const char *args, str
 
 json_t *engine_top(struct engine *en, const char *name, const char *args, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    json_t *found = top(en, c, args, e);
-    container_put(en, c);
-    return found;
+    autocontainer *c = container_get(en, name, e);
+    return c ? top(en, c, args, e) : NULL;
 }

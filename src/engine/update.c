@@ -115,11 +115,9 @@ static json_t *join(const json_t *old, const json_t *in, const json_t *body, str
         json_object_set_new(host, "RestartPolicy",
                             json_pack("{s:s, s:I}", "Name", json_str(policy, "Name", ""), "MaximumRetryCount",
                                       (json_int_t)json_int(policy, "MaximumRetryCount", 0)));
-        if (json_is(host, "AutoRemove") && !str_eq(json_str(policy, "Name", ""), "no")) {
-            err_set(e, ERR_CONFLICT,
-                    "Restart policy cannot be updated because AutoRemove is enabled for the container");
-            return NULL;
-        }
+        if (json_is(host, "AutoRemove") && !str_eq(json_str(policy, "Name", ""), "no"))
+            return err_null(err_set(
+                e, ERR_CONFLICT, "Restart policy cannot be updated because AutoRemove is enabled for the container"));
         if (restart_policy_check(host, e) < 0)
             return NULL;
     }
@@ -178,9 +176,7 @@ void update_forget(struct container *c)
 
 static bool alive(struct engine *en, struct container *c)
 {
-    pthread_mutex_lock(&en->lock);
-    bool yes = state_alive(c->state);
-    pthread_mutex_unlock(&en->lock);
+    bool yes = locked(&en->lock, state_alive(c->state));
     return yes;
 }
 
@@ -245,34 +241,22 @@ void update_finish(struct engine *en, struct container *c)
 static json_t *update_locked(struct engine *en, struct container *c, const json_t *body, struct err *e)
 {
     json_auto_t *warnings = json_array();
-    pthread_mutex_lock(&en->lock);
-    bool gone = c->removing || !c->in_table || c->state == STATE_DEAD || c->state == STATE_REMOVING;
-    pthread_mutex_unlock(&en->lock);
-    if (gone) {
-        err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be updated", c->id);
-        return NULL;
-    }
+    bool gone = locked(&en->lock, c->removing || !c->in_table || c->state == STATE_DEAD || c->state == STATE_REMOVING);
+    if (gone)
+        return err_null(err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be updated", c->id));
     struct span s = trace_begin(3, "put the new limits over the old");
     json_auto_t *in = read_wish(body, c->host, warnings, e), *host = in ? join(c->host, in, body, e) : NULL;
     if (!host)
         return NULL;
     trace_end(&s, "HostConfig checked");
-    if (change(en, c, host, warnings, e) < 0) {
-        err_wrap(e, "cannot update container %.12s", c->id);
-        return NULL;
-    }
+    if (change(en, c, host, warnings, e) < 0)
+        return err_null(err_wrap(e, "cannot update container %.12s", c->id));
     event_container(en, c, "update", NULL);
     return json_pack("{s:O}", "Warnings", warnings);
 }
 
 json_t *engine_update(struct engine *en, const char *name, const json_t *body, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    pthread_mutex_lock(&c->op);
-    json_t *answer = update_locked(en, c, body, e);
-    pthread_mutex_unlock(&c->op);
-    container_put(en, c);
-    return answer;
+    autocontainer *c = container_get(en, name, e);
+    return c ? locked(&c->op, update_locked(en, c, body, e)) : NULL;
 }

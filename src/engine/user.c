@@ -135,13 +135,9 @@ static int find_group(int rootfd, const char *group, int64_t *ret, struct err *e
 
 static void add_gid(json_t *gids, int64_t gid)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(gids, i, v)
-    {
+    json_each (v, gids)
         if (json_integer_value(v) == gid)
             return;
-    }
     json_array_append_new(gids, json_integer(gid));
 }
 
@@ -175,8 +171,6 @@ json_t *user_resolve(int rootfd, const char *user, const json_t *group_add, char
     const char *colon = strchr(user, ':');
     autofree char *name = colon ? mem_strndup(user, (size_t)(colon - user)) : mem_strdup(user);
     json_auto_t *gids = json_array();
-    size_t i;
-    json_t *v;
     if (find_user(rootfd, *name ? name : "0", &w, e) < 0)
         return NULL;
     if (colon && colon[1]) {
@@ -186,8 +180,7 @@ json_t *user_resolve(int rootfd, const char *user, const json_t *group_add, char
         return NULL;
     }
     add_gid(gids, w.gid);
-    json_array_foreach(group_add, i, v)
-    {
+    json_each (v, group_add) {
         int64_t gid;
         if (find_group(rootfd, json_string_value(v), &gid, e) < 0)
             return NULL;

@@ -37,10 +37,8 @@ void waiters_wake(struct container *c, enum trigger what)
 struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_condition cond, struct err *e)
 {
     int fd = eventfd(0, EFD_CLOEXEC);
-    if (fd < 0) {
-        err_sys(e, "make an eventfd to wait with");
-        return NULL;
-    }
+    if (fd < 0)
+        return err_null(err_sys(e, "make an eventfd to wait with"));
     struct waiter *w = mem_alloc(sizeof(*w));
     w->cond = cond;
     w->c = c;
@@ -57,12 +55,8 @@ struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_cond
 
 struct waiter *engine_wait_begin(struct engine *en, const char *name, enum wait_condition cond, struct err *e)
 {
-    struct container *c = container_get(en, name, e);
-    if (!c)
-        return NULL;
-    struct waiter *w = waiter_new(en, c, cond, e);
-    container_put(en, c);
-    return w;
+    autocontainer *c = container_get(en, name, e);
+    return c ? waiter_new(en, c, cond, e) : NULL;
 }
 
 int engine_wait_fd(const struct waiter *w)

@@ -24,10 +24,7 @@
 static const char *env_value(const json_t *config, const char *name, size_t n)
 {
     const json_t *env = json_object_get(config, "Env");
-    size_t i;
-    json_t *x;
-    json_array_foreach(env, i, x)
-    {
+    json_each (x, env) {
         const char *s = json_string_value(x);
         if (s && strncmp(s, name, n) == 0 && s[n] == '=')
             return s + n + 1;
@@ -100,10 +97,8 @@ static char *read_word(const json_t *config, const char **p, const char *stop, s
             str_addc(&out, *s++);
         }
     }
-    if (quote) {
-        err_set(e, ERR_INVALID, "a quote is not closed in \"%.64s\"", *p);
-        return NULL;
-    }
+    if (quote)
+        return err_null(err_set(e, ERR_INVALID, "a quote is not closed in \"%.64s\"", *p));
     *p = s;
     return str_take(&out);
 }
@@ -128,14 +123,10 @@ static int read_words(const json_t *config, const char *rest, struct strv *ret, 
 static json_t *json_form(const char *rest)
 {
     struct err ignored; /* then it is meant for the shell */
-    size_t i;
-    json_t *x;
     json_t *list = *rest == '[' ? json_parse(rest, strlen(rest), &ignored) : NULL;
     bool strings = json_is_array(list);
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list)
         strings &= json_is_string(x);
-    }
     if (!strings) {
         json_decref(list);
         return NULL;
@@ -196,14 +187,12 @@ static int read_pairs(const json_t *config, const char *rest, struct strv *ret, 
 
 static void set_env(json_t *env, const char *name, const char *value)
 {
-    size_t i, n = strlen(name);
-    json_t *x;
+    size_t n = strlen(name);
     autofree char *text = str_printf("%s=%s", name, value);
-    json_array_foreach(env, i, x)
-    {
+    json_each (x, env) {
         const char *s = json_string_value(x);
         if (s && strncmp(s, name, n) == 0 && s[n] == '=') {
-            json_array_set_new(env, i, text_value(text));
+            json_array_set_new(env, x_at, text_value(text));
             return;
         }
     }
@@ -377,11 +366,8 @@ static int change_volume(json_t *config, const char *rest, struct err *e)
     autostrv words = {NULL, 0};
     json_auto_t *list = json_form(rest);
     size_t i;
-    json_t *x;
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list)
         strv_add(&words, json_string_value(x));
-    }
     if (!list && read_words(config, rest, &words, e) < 0)
         return -1;
     for (i = 0; i < words.n; i++)
@@ -401,10 +387,8 @@ static char *single_word(const json_t *config, const char *rest, struct err *e)
     autostrv words = {NULL, 0};
     if (read_words(config, rest, &words, e) < 0)
         return NULL;
-    if (words.n != 1 || !*words.v[0]) {
-        err_set(e, ERR_INVALID, "exactly one argument is needed");
-        return NULL;
-    }
+    if (words.n != 1 || !*words.v[0])
+        return err_null(err_set(e, ERR_INVALID, "exactly one argument is needed"));
     return mem_strdup(words.v[0]);
 }
 

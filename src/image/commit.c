@@ -56,14 +56,12 @@ static int check_layers(const struct incoming *in, struct err *e)
 {
     const json_t *ids = json_at(in->config, "rootfs.diff_ids");
     char chain[DIGEST_SIZE] = "";
-    size_t i;
-    json_t *layer;
     if (json_array_size(in->list) > IMAGE_LAYERS_MAX || json_array_size(in->list) != json_array_size(ids))
         return suspect("a number of layers", e);
-    json_array_foreach(in->list, i, layer)
-    {
+    json_each (layer, in->list) {
         const char *diff = json_str(layer, "diff", "");
-        if (!str_is_hex(diff, DIGEST_HEX) || !str_eq(digest_parse(json_string_value(json_array_get(ids, i))), diff) ||
+        if (!str_is_hex(diff, DIGEST_HEX) ||
+            !str_eq(digest_parse(json_string_value(json_array_get(ids, layer_at))), diff) ||
             !str_eq(digest_chain(chain, diff, chain), json_str(layer, "chain", "")))
             return suspect("a layer", e);
     }
@@ -73,12 +71,9 @@ static int check_layers(const struct incoming *in, struct err *e)
 /* Tags come as the archive has them, in any of the forms that people write; keys are canonical. */
 static int check_tags(struct incoming *in, const json_t *tags, struct err *e)
 {
-    size_t i;
-    json_t *tag;
     if (json_array_size(tags) > ARCHIVE_TAGS_MAX)
         return err_set(e, ERR_TOO_LARGE, "the image has more than %d tags", ARCHIVE_TAGS_MAX);
-    json_array_foreach(tags, i, tag)
-    {
+    json_each (tag, tags) {
         struct image_ref r = {NULL, NULL, NULL};
         if (image_ref_parse(json_string_value(tag) ? json_string_value(tag) : "", &r, e) < 0)
             return -1;
@@ -127,16 +122,13 @@ static bool is_fresh(const json_t *layer)
 static int mark_opaque(struct commit *c, const json_t *layer, struct err *e)
 {
     const json_t *list = json_object_get(layer, "opaque");
-    size_t i;
-    json_t *x;
     if (json_array_size(list) == 0)
         return 0;
     autofree char *diff = str_printf("layers/%s/diff", json_str(layer, "chain", ""));
     autoclose int root = openat(c->staging, diff, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (root < 0)
         return err_sys(e, "open %s", diff);
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         autofree char *path = archiveproto_unescape(x);
         if (!path)
             return suspect("an opaque folder", e);
@@ -173,10 +165,7 @@ static int complete(struct commit *c, struct err *e)
 {
     for (size_t k = 0; k < c->n; k++) {
         const char *parent = "";
-        size_t i;
-        json_t *layer;
-        json_array_foreach(c->in[k].list, i, layer)
-        {
+        json_each (layer, c->in[k].list) {
             if (is_fresh(layer) && complete_layer(c, layer, parent, e) < 0)
                 return -1;
             parent = json_str(layer, "chain", "");
@@ -210,13 +199,9 @@ static int move_blob(struct commit *c, const char *hex, struct err *e)
 static int move_blobs(struct commit *c, struct err *e)
 {
     for (size_t k = 0; k < c->n; k++) {
-        size_t i;
-        json_t *layer;
-        json_array_foreach(c->in[k].list, i, layer)
-        {
+        json_each (layer, c->in[k].list)
             if (is_fresh(layer) && move_blob(c, json_str(layer, "diff", ""), e) < 0)
                 return -1;
-        }
         if (move_blob(c, c->in[k].id, e) < 0)
             return -1;
     }
@@ -262,13 +247,9 @@ static int move_layer(struct commit *c, const json_t *layer, struct err *e)
 static int move_layers(struct commit *c, struct err *e)
 {
     for (size_t k = 0; k < c->n; k++) {
-        size_t i;
-        json_t *layer;
-        json_array_foreach(c->in[k].list, i, layer)
-        {
+        json_each (layer, c->in[k].list)
             if (move_layer(c, layer, e) < 0)
                 return -1;
-        }
     }
     return dir_sync(c->st->rootfd, "layers", e);
 }
@@ -280,17 +261,13 @@ static struct image *make_image(const struct commit *c, const struct incoming *i
 {
     struct image *im = mem_alloc(sizeof(*im));
     const struct image *old = table_image(c->st, in->id);
-    size_t i;
-    json_t *layer;
     memcpy(im->id, in->id, DIGEST_SIZE);
     if (*in->parent || old)
         memcpy(im->parent, *in->parent ? in->parent : old->parent, DIGEST_SIZE);
     im->tagged = in->keys.n > 0 ? now : old ? old->tagged : 0;
     im->layer = mem_alloc((json_array_size(in->list) + 1) * sizeof(struct layer *));
-    json_array_foreach(in->list, i, layer)
-    {
+    json_each (layer, in->list)
         im->layer[im->layers++] = table_layer(c->st, json_str(layer, "chain", ""));
-    }
     record_digest_config(im, in->config);
     return im;
 }
@@ -348,9 +325,7 @@ static int move_all(struct commit *c, json_t **ret_moved, struct err *e)
     pthread_mutex_lock(&c->st->writer);
     int r = move_blobs(c, e) < 0 || move_layers(c, e) < 0 || write_records(c, e) < 0 ? -1 : write_refs(c, ret_moved, e);
     if (r < 0) { /* layers that were moved and that no record names yet */
-        pthread_mutex_lock(&c->st->lock);
-        c->st->garbage = true;
-        pthread_mutex_unlock(&c->st->lock);
+        locked(&c->st->lock, c->st->garbage = true);
     }
     pthread_mutex_unlock(&c->st->writer);
     trace_end(&span, "%zu images: blobs, layers, records, refs.json", c->n);
@@ -361,15 +336,13 @@ int commit_images(struct image_store *st, int staging, const json_t *images, jso
 {
     struct commit c = {.st = st, .staging = staging};
     size_t i;
-    json_t *image;
     int r = 0;
     if (json_array_size(images) > ARCHIVE_IMAGES_MAX)
         return suspect("a number of images", e);
     c.in = mem_alloc((json_array_size(images) + 1) * sizeof(*c.in));
-    json_array_foreach(images, i, image)
-    {
+    json_each (image, images) {
         c.n++;
-        if ((r = read_incoming(&c, image, &c.in[i], e)) < 0)
+        if ((r = read_incoming(&c, image, &c.in[image_at], e)) < 0)
             break;
     }
     if (r == 0)

@@ -127,8 +127,7 @@ static json_t *look_up(struct image_store *st, const char *name, struct image_fa
         return NULL;
     free(f.key);
     if (!table_facts(st, f.id, facts)) { /* removed between the two */
-        err_set(e, ERR_NOT_FOUND, "No such image: %s", store_show(name, shown));
-        return NULL;
+        return err_null(err_set(e, ERR_NOT_FOUND, "No such image: %s", store_show(name, shown)));
     }
     json_t *config = record_config(st, f.id, e);
     if (!config)
@@ -164,10 +163,9 @@ static json_t *history_entry(const json_t *h, int64_t size)
 /* The configuration lists steps oldest first; each that is not empty made the next layer. */
 static json_t *history(const struct image_facts *f, const json_t *config)
 {
-    json_t *out = json_array(), *h;
-    size_t i, layer = 0;
-    json_array_foreach(json_object_get(config, "history"), i, h)
-    {
+    json_t *out = json_array();
+    size_t layer = 0;
+    json_each (h, json_object_get(config, "history")) {
         bool empty = json_is(h, "empty_layer") || layer >= f->chains.n;
         json_array_insert_new(out, 0, history_entry(h, empty ? 0 : f->sizes[layer]));
         layer += !empty;

@@ -4,6 +4,7 @@
 #include "image/store.h"
 #include "base/clock.h"
 #include "base/filter.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/trace.h"
 
@@ -76,15 +77,11 @@ static bool matches(const char *pattern, const char *text)
 /* The whole familiar reference, or its name without tag. */
 static bool reference_matches(const json_t *patterns, const char *key)
 {
-    size_t i;
-    json_t *x;
     const char *whole = reference_familiar(key);
     autofree char *name = mem_strndup(whole, reference_name_length(key) - (size_t)(whole - key));
-    json_array_foreach(patterns, i, x)
-    {
+    json_each (x, patterns)
         if (json_is_string(x) && (matches(json_string_value(x), whole) || matches(json_string_value(x), name)))
             return true;
-    }
     return false;
 }
 
@@ -214,9 +211,7 @@ json_t *image_list(struct image_store *st, const json_t *filters, bool all, int 
     if (read_query(st, filters, &q, e) < 0)
         return NULL;
     struct span s = trace_begin(3, "list the images");
-    pthread_mutex_lock(&st->lock);
-    json_t *out = list_locked(st, &q);
-    pthread_mutex_unlock(&st->lock);
+    json_t *out = locked(&st->lock, list_locked(st, &q));
     trace_end(&s, "%zu shown, from memory", json_array_size(out));
     return out;
 }
@@ -243,20 +238,18 @@ static int count_users(const struct image_user *users, size_t n, const char *id)
 json_t *image_usage(struct image_store *st)
 {
     struct query q = {.api_minor = 44, .before = INT64_MAX, .since = INT64_MIN, .until = INT64_MAX};
-    size_t users, i;
+    size_t users;
     struct image_user *user = store_users(st, &users);
-    json_t *x;
     int64_t layers = 0;
     pthread_mutex_lock(&st->lock);
     json_t *list = list_locked(st, &q);
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         const char *id = json_string_value(json_object_get(x, "Id"));
         const struct image *im = table_image(st, digest_parse(id));
         json_object_set_new(x, "SharedSize", json_integer(shared_size(im)));
         json_object_set_new(x, "Containers", json_integer(count_users(user, users, id)));
     }
-    for (i = 0; i < st->layers; i++)
+    for (size_t i = 0; i < st->layers; i++)
         layers += st->layer[i]->images > 0 ? st->layer[i]->size : 0;
     pthread_mutex_unlock(&st->lock);
     store_users_free(user, users);

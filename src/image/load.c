@@ -37,18 +37,12 @@ static int say(const struct load_progress *p, const char *fmt, const char *a, co
 /* What happened, to the client; the store is changed already, so a client that is gone changes nothing. */
 static void tell(struct image_store *st, const struct load_progress *p, const json_t *images, const json_t *moved)
 {
-    size_t i, k;
-    json_t *x, *tag;
-    json_array_foreach(moved, i, x)
-    {
+    json_each (x, moved)
         say(p, "The image ", json_str(x, "tag", ""), json_str(x, "was", ""));
-    }
-    json_array_foreach(images, i, x)
-    {
+    json_each (x, images) {
         const char *id = json_str(x, "config", "");
         autofree char *whole = store_id(id);
-        json_array_foreach(json_object_get(x, "tags"), k, tag)
-        {
+        json_each (tag, json_object_get(x, "tags")) {
             struct image_ref r = {NULL, NULL, NULL};
             struct err ignored; /* commit_images() has parsed it */
             if (image_ref_parse(json_string_value(tag), &r, &ignored) < 0)

@@ -79,19 +79,15 @@ static json_t *run_fed(const struct image_commit *c, const struct worker_job *jo
     int pair[2];
     pthread_t thread;
     struct producer t = {.c = c, .trace = trace_path()};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        err_sys(e, "socketpair");
-        return NULL;
-    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_null(err_sys(e, "socketpair"));
     autoclose int ours = pair[0], theirs = pair[1];
     t.fd = theirs;
     struct worker_job fed = *job;
     fed.src = take;
     fed.src_arg = &ours;
-    if (pthread_create(&thread, NULL, produce, &t) != 0) {
-        err_set(e, ERR_SYSTEM, "start a thread");
-        return NULL;
-    }
+    if (pthread_create(&thread, NULL, produce, &t) != 0)
+        return err_null(err_set(e, ERR_SYSTEM, "start a thread"));
     json_t *done = worker_run(&fed, e);
     shutdown(ours, SHUT_RDWR); /* should the producer still be sending: it ends */
     pthread_join(thread, NULL);

@@ -70,10 +70,8 @@ static void held_release(struct held **h)
 static char *hold(struct held *h, const char *path, struct err *e)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        err_sys(e, "open folder %s", path);
-        return NULL;
-    }
+    if (fd < 0)
+        return err_null(err_sys(e, "open folder %s", path));
     h->fd[h->n++] = fd;
     return str_printf("/proc/self/fd/%d", fd);
 }

@@ -29,10 +29,8 @@ json_t *record_config(const struct image_store *st, const char *id, struct err *
     autofree char *text = file_read(st->rootfd, path, IMAGE_CONFIG_MAX, &len, e);
     if (!text)
         return NULL;
-    if (!str_eq(digest_of(text, len, found), id)) {
-        err_set(e, ERR_SYSTEM, "configuration of image %.12s is damaged: its digest is %s", id, found);
-        return NULL;
-    }
+    if (!str_eq(digest_of(text, len, found), id))
+        return err_null(err_set(e, ERR_SYSTEM, "configuration of image %.12s is damaged: its digest is %s", id, found));
     json_t *config = json_parse(text, len, e);
     if (config && !json_is_object(config)) {
         err_set(e, ERR_SYSTEM, "configuration of image %.12s is not an object", id);
@@ -60,24 +58,18 @@ static bool is_there(const struct image_store *st, const char *path, mode_t type
  * elsewhere does not pass */
 static struct layer *read_layer(const struct image_store *st, const char *chain, const char *below, struct err *e)
 {
-    size_t len;
     char derived[DIGEST_SIZE];
     autofree char *about = str_printf("layers/%s/layer.json", chain);
     autofree char *diff_dir = str_printf("layers/%s/diff", chain);
-    autofree char *text = file_read(st->rootfd, about, RECORD_MAX, &len, e);
-    json_auto_t *j = text ? json_parse(text, len, e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, about, RECORD_MAX, e);
     if (!j)
         return NULL;
     const char *diff = json_str(j, "diff", "");
     autofree char *blob = str_printf("blobs/sha256/%s", str_is_hex(diff, DIGEST_HEX) ? diff : "-");
-    if (!str_is_hex(diff, DIGEST_HEX) || !str_eq(digest_chain(below, diff, derived), chain)) {
-        err_set(e, ERR_SYSTEM, "%s does not belong to this chain", about);
-        return NULL;
-    }
-    if (!is_there(st, diff_dir, S_IFDIR) || !is_there(st, blob, S_IFREG)) {
-        err_set(e, ERR_SYSTEM, "the files or the tar of layer %.12s are missing", chain);
-        return NULL;
-    }
+    if (!str_is_hex(diff, DIGEST_HEX) || !str_eq(digest_chain(below, diff, derived), chain))
+        return err_null(err_set(e, ERR_SYSTEM, "%s does not belong to this chain", about));
+    if (!is_there(st, diff_dir, S_IFDIR) || !is_there(st, blob, S_IFREG))
+        return err_null(err_set(e, ERR_SYSTEM, "the files or the tar of layer %.12s are missing", chain));
     struct layer *l = mem_alloc(sizeof(*l));
     memcpy(l->chain, chain, DIGEST_SIZE);
     memcpy(l->diff, diff, DIGEST_SIZE);
@@ -88,19 +80,16 @@ static struct layer *read_layer(const struct image_store *st, const char *chain,
 
 static int read_layers(struct image_store *st, struct image *im, const json_t *list, struct err *e)
 {
-    size_t i;
-    json_t *x;
     if (!json_is_array(list) || json_array_size(list) > IMAGE_LAYERS_MAX)
         return err_set(e, ERR_SYSTEM, "it has no list of layers");
     im->layer = mem_alloc((json_array_size(list) + 1) * sizeof(struct layer *));
-    json_array_foreach(list, i, x)
-    {
+    json_each (x, list) {
         const char *chain = json_string_value(x);
         if (!str_is_hex(chain, DIGEST_HEX))
-            return err_set(e, ERR_SYSTEM, "layer %zu is not a digest", i);
+            return err_set(e, ERR_SYSTEM, "layer %zu is not a digest", x_at);
         struct layer *l = table_layer(st, chain);
         if (!l) {
-            l = read_layer(st, chain, i ? im->layer[i - 1]->chain : NULL, e);
+            l = read_layer(st, chain, x_at ? im->layer[x_at - 1]->chain : NULL, e);
             if (!l)
                 return -1;
             table_add_layer(st, l);
@@ -122,10 +111,8 @@ static int compare_layers(const struct image *im, const json_t *config, struct e
 
 static int read_record(struct image_store *st, const char *file, struct image *im, struct err *e)
 {
-    size_t len;
     autofree char *path = str_printf("records/%s", file);
-    autofree char *text = file_read(st->rootfd, path, RECORD_MAX, &len, e);
-    json_auto_t *j = text ? json_parse(text, len, e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, path, RECORD_MAX, e);
     json_auto_t *config = j ? record_config(st, im->id, e) : NULL;
     if (!config || read_layers(st, im, json_object_get(j, "layers"), e) < 0)
         return -1;
@@ -181,12 +168,9 @@ static void load_record(struct image_store *st, const char *file, size_t *aside)
 static json_t *sound_refs(const struct image_store *st, const json_t *read)
 {
     json_t *refs = json_object();
-    const char *key;
-    json_t *v;
     struct err e;
     char shown[SHOW_MAX];
-    json_object_foreach((json_t *)read, key, v)
-    {
+    json_each_pair (key, v, read) {
         struct image_ref r = {NULL, NULL, NULL};
         const char *id = json_string_value(v);
         const struct image *im = str_is_hex(id, DIGEST_HEX) ? table_image(st, id) : NULL;
@@ -203,12 +187,10 @@ static json_t *sound_refs(const struct image_store *st, const json_t *read)
 static void load_refs(struct image_store *st, size_t *aside)
 {
     struct err e = {.kind = ERR_NONE};
-    size_t len;
     st->refs = json_object();
     if (faccessat(st->rootfd, "refs.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
         return;
-    autofree char *text = file_read(st->rootfd, "refs.json", REFS_MAX, &len, &e);
-    json_auto_t *j = text ? json_parse(text, len, &e) : NULL;
+    json_auto_t *j = json_read_file(st->rootfd, "refs.json", REFS_MAX, &e);
     if (j && !json_is_object(j))
         err_set(&e, ERR_SYSTEM, "not an object");
     if (!json_is_object(j)) {

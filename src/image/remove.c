@@ -172,9 +172,7 @@ static void note_unused_layers(struct removal *r, const struct image *im)
 
 static void set_detached(struct image_store *st, struct image *im, bool on)
 {
-    pthread_mutex_lock(&st->lock);
-    im->detached = on;
-    pthread_mutex_unlock(&st->lock);
+    locked(&st->lock, im->detached = on);
 }
 
 /* The image is gone from sight; its record stays for a container's sake. */
@@ -356,9 +354,7 @@ static int tag_locked(struct image_store *st, const char *id, const char *key, s
     struct image *im = table_image(st, id);
     if (!im || im->detached)
         return err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id);
-    pthread_mutex_lock(&st->lock);
-    im->tagged = clock_real();
-    pthread_mutex_unlock(&st->lock);
+    locked(&st->lock, im->tagged = clock_real());
     if (table_write_record(st, im, e) < 0)
         return -1;
     FAULT("image.tag.recorded");
@@ -374,9 +370,7 @@ int image_tag(struct image_store *st, const char *name, const char *repo, const 
     if (target_key(repo, tag, &key, e) < 0 || table_find(st, name, &f, e) < 0)
         return -1;
     free(f.key);
-    pthread_mutex_lock(&st->writer);
-    int r = tag_locked(st, f.id, key, e);
-    pthread_mutex_unlock(&st->writer);
+    int r = locked(&st->writer, tag_locked(st, f.id, key, e));
     if (r == 0)
         store_event(st, "tag", f.id, reference_familiar(key));
     return r;
@@ -447,10 +441,8 @@ json_t *image_prune(struct image_store *st, const json_t *filters, struct err *e
     if (filters_check(filters, keys, e) < 0 || filter_bool(filters, "dangling", true, &q.dangling_only, e) < 0 ||
         filter_until(filters, &q.until, e) < 0)
         return NULL;
-    if (!set_pruning(st, true)) {
-        err_set(e, ERR_CONFLICT, "a prune operation is already running");
-        return NULL;
-    }
+    if (!set_pruning(st, true))
+        return err_null(err_set(e, ERR_CONFLICT, "a prune operation is already running"));
     begin(&r, st);
     prune_all(&r, &q);
     end(&r);

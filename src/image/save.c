@@ -13,17 +13,12 @@
 static json_t *entry_of(struct image_store *st, json_t *images, const char *id, struct err *e)
 {
     size_t i;
-    json_t *x;
     struct image_facts f;
-    json_array_foreach(images, i, x)
-    {
+    json_each (x, images)
         if (str_eq(json_str(x, "config", ""), id))
             return x;
-    }
-    if (!table_facts(st, id, &f)) {
-        err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id);
-        return NULL;
-    }
+    if (!table_facts(st, id, &f))
+        return err_null(err_set(e, ERR_NOT_FOUND, "No such image: %.12s", id));
     json_t *entry = json_pack("{s:s, s:[], s:[]}", "config", id, "tags", "layers");
     for (i = 0; i < f.diffs.n; i++)
         json_array_append_new(json_object_get(entry, "layers"), json_string(f.diffs.v[i]));
@@ -34,13 +29,10 @@ static json_t *entry_of(struct image_store *st, json_t *images, const char *id, 
 
 static void add_tag(json_t *entry, const char *key)
 {
-    json_t *tags = json_object_get(entry, "tags"), *x;
-    size_t i;
-    json_array_foreach(tags, i, x)
-    {
+    json_t *tags = json_object_get(entry, "tags");
+    json_each (x, tags)
         if (str_eq(json_string_value(x), key))
             return;
-    }
     json_array_append_new(tags, json_string(key));
 }
 
@@ -49,16 +41,12 @@ static int add_repository(struct image_store *st, json_t *images, const char *na
 {
     struct err ignored;
     struct image_ref r = {NULL, NULL, NULL};
-    const char *slash = strrchr(name, '/'), *key;
-    json_t *v;
+    const char *slash = strrchr(name, '/');
     int n = 0;
     if (strchr(slash ? slash : name, ':') || strchr(name, '@') || image_ref_parse(name, &r, &ignored) < 0)
         return 0;
-    pthread_mutex_lock(&st->lock);
-    json_auto_t *refs = json_copy(st->refs);
-    pthread_mutex_unlock(&st->lock);
-    json_object_foreach(refs, key, v)
-    {
+    json_auto_t *refs = locked(&st->lock, json_copy(st->refs));
+    json_each_pair (key, v, refs) {
         if (reference_is_digest(key) || reference_name_length(key) != strlen(r.name) || !str_starts(key, r.name))
             continue;
         json_t *entry = entry_of(st, images, json_string_value(v), e);
@@ -124,8 +112,6 @@ static int save(struct image_store *st, const struct strv *names, json_t *images
 
 int image_save(struct image_store *st, const struct strv *names, image_sink *sink, void *arg, struct err *e)
 {
-    size_t i;
-    json_t *x;
     json_auto_t *images = json_array();
     if (names->n == 0)
         return err_set(e, ERR_INVALID, "no image was named");
@@ -134,9 +120,7 @@ int image_save(struct image_store *st, const struct strv *names, image_sink *sin
     store_idle(st);
     if (r < 0)
         return -1;
-    json_array_foreach(images, i, x)
-    {
+    json_each (x, images)
         store_event(st, "save", json_str(x, "config", ""), NULL);
-    }
     return 0;
 }

@@ -132,9 +132,7 @@ bool image_names(struct image_store *st, const char *name, const char *id)
         return false;
     autofree char *key = reference_key(&r);
     image_ref_release(&r);
-    pthread_mutex_lock(&st->lock);
-    bool same = str_eq(json_string_value(json_object_get(st->refs, key)), hex);
-    pthread_mutex_unlock(&st->lock);
+    bool same = locked(&st->lock, str_eq(json_string_value(json_object_get(st->refs, key)), hex));
     return same;
 }
 
@@ -147,9 +145,7 @@ static int no_such(const char *id, struct err *e)
 json_t *image_config(struct image_store *st, const char *id, struct err *e)
 {
     const char *hex = digest_parse(id);
-    pthread_mutex_lock(&st->lock);
-    bool there = hex && table_image(st, hex);
-    pthread_mutex_unlock(&st->lock);
+    bool there = locked(&st->lock, hex && table_image(st, hex));
     if (!there) {
         no_such(id, e);
         return NULL;

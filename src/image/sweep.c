@@ -102,9 +102,7 @@ int sweep(struct image_store *st, struct err *e)
 
 void store_busy(struct image_store *st)
 {
-    pthread_mutex_lock(&st->lock);
-    st->busy++;
-    pthread_mutex_unlock(&st->lock);
+    locked(&st->lock, st->busy++);
 }
 
 /* An upload that becomes busy after the decision counts only on layers that images have (staging_make()), and no image

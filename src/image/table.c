@@ -117,13 +117,9 @@ static int by_text(const void *a, const void *b)
 
 void table_refs_of(const struct image_store *st, const char *id, struct strv *ret)
 {
-    const char *key;
-    json_t *v;
-    json_object_foreach(st->refs, key, v)
-    {
+    json_each_pair (key, v, st->refs)
         if (str_eq(json_string_value(v), id))
             strv_add(ret, key);
-    }
     if (ret->n > 1)
         qsort(ret->v, ret->n, sizeof(*ret->v), by_text);
 }
@@ -220,9 +216,7 @@ int table_find(struct image_store *st, const char *name, struct found *ret, stru
     autofree char *key = is_ref ? reference_key(&ref) : NULL;
     autofree char *familiar = is_ref ? image_ref_familiar(&ref) : NULL;
     image_ref_release(&ref);
-    pthread_mutex_lock(&st->lock);
-    bool found = find_locked(st, name, key, ret);
-    pthread_mutex_unlock(&st->lock);
+    bool found = locked(&st->lock, find_locked(st, name, key, ret));
     if (found)
         return 0;
     if (!is_ref && !str_is_hex(name, DIGEST_HEX) && !digest_parse(name)) {

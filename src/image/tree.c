@@ -14,10 +14,8 @@ json_t *tree_work(const struct tree_job *job, struct err *e)
 {
     autofree char *text = json_text(job->request);
     autoclose int fd = memfd_create("gorae-request", MFD_CLOEXEC);
-    if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0) {
-        err_sys(e, "write the request for " ARCHIVE_PROGRAM);
-        return NULL;
-    }
+    if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0)
+        return err_null(err_sys(e, "write the request for " ARCHIVE_PROGRAM));
     const struct worker_job w = {.verb = job->verb,
                                  .work = fd,
                                  .layers = -1,

@@ -142,20 +142,17 @@ static json_t *read_meta(const char *folder, const char *id, struct err *e)
     if (!meta || context_check_meta(meta, path, e) < 0)
         return NULL;
     const char *name = json_str(meta, "Name", "");
-    if (!str_eq(digest_of(name, strlen(name), own), id)) {
-        err_set(e, ERR_INVALID, "%s: it is named \"%s\", whose folder is another one", path, name);
-        return NULL;
-    }
+    if (!str_eq(digest_of(name, strlen(name), own), id))
+        return err_null(err_set(e, ERR_INVALID, "%s: it is named \"%s\", whose folder is another one", path, name));
     return json_incref(meta);
 }
 
 json_t *context_meta(const char *name, struct err *e)
 {
     autofree char *folder = context_folder("meta", name);
-    if (!folder) {
-        err_set(e, ERR_NOT_FOUND, "context \"%s\" not found: neither DOCKER_CONFIG nor HOME is set", name);
-        return NULL;
-    }
+    if (!folder)
+        return err_null(
+            err_set(e, ERR_NOT_FOUND, "context \"%s\" not found: neither DOCKER_CONFIG nor HOME is set", name));
     json_t *meta = read_meta(folder, strrchr(folder, '/') + 1, e);
     if (!meta && e->sys == ENOENT)
         err_set(e, ERR_NOT_FOUND, "context \"%s\" not found: there is no %s/meta.json", name, folder);
@@ -237,10 +234,8 @@ json_t *context_list(struct str *ret_bad, struct err *e)
 {
     autofree char *folder = context_config("contexts/meta");
     autoclosedir DIR *d = folder ? opendir(folder) : NULL;
-    if (folder && !d && errno != ENOENT) {
-        err_sys(e, "open folder %s", folder);
-        return NULL;
-    }
+    if (folder && !d && errno != ENOENT)
+        return err_null(err_sys(e, "open folder %s", folder));
     json_auto_t *list = json_array();
     for (struct dirent *x; d && (x = readdir(d));) {
         struct err why = {0};
@@ -319,8 +314,7 @@ static json_t *read_config(const char *path, struct err *e)
     const json_t *name = json_object_get(config, "currentContext");
     if (json_is_object(config) && (!name || json_is_string(name)))
         return json_incref(config);
-    err_set(e, ERR_INVALID, "%s: it must be a JSON object, and its currentContext a string", path);
-    return NULL;
+    return err_null(err_set(e, ERR_INVALID, "%s: it must be a JSON object, and its currentContext a string", path));
 }
 
 int context_current(char **ret, struct err *e)

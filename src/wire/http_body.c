@@ -232,11 +232,9 @@ static int read_whole(struct http *h, size_t limit, struct str *b, struct err *e
 char *http_read_body_all(struct http *h, size_t limit, size_t *ret_len, struct err *e)
 {
     /* Said to be too long: refuse before a client that asks for 100 Continue sends any of it. */
-    if (h->body == HTTP_BODY_LENGTH && !h->body_done && h->left > limit) {
-        err_set(e, ERR_TOO_LARGE, "the body of %llu bytes is longer than the limit of %zu bytes",
-                (unsigned long long)h->left, limit);
-        return NULL;
-    }
+    if (h->body == HTTP_BODY_LENGTH && !h->body_done && h->left > limit)
+        return err_null(err_set(e, ERR_TOO_LARGE, "the body of %llu bytes is longer than the limit of %zu bytes",
+                                (unsigned long long)h->left, limit));
     autostr b = STR_INIT;
     h->deadline = h->whole_timeout_ms > 0 ? clock_mono() + h->whole_timeout_ms * NS_PER_MS : 0;
     int r = read_whole(h, limit, &b, e);

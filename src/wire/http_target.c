@@ -40,10 +40,8 @@ static char *decode(const char *s, size_t n, bool query, struct err *e)
         int c = (unsigned char)s[i];
         if (c == '%') {
             int high = i + 1 < n ? hex_value(s[i + 1]) : -1, low = i + 2 < n ? hex_value(s[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                err_set(e, ERR_INVALID, "malformed path: a %% without two hexadecimal digits");
-                return NULL;
-            }
+            if (high < 0 || low < 0)
+                return err_null(err_set(e, ERR_INVALID, "malformed path: a %% without two hexadecimal digits"));
             c = high << 4 | low;
             if (c == '/' && !query) {
                 out[k++] = '%';
@@ -53,16 +51,12 @@ static char *decode(const char *s, size_t n, bool query, struct err *e)
         } else if (c == '+' && query) {
             c = ' ';
         }
-        if (c == 0 || (!query && (c < 0x20 || c == 0x7f))) {
-            err_set(e, ERR_INVALID, "malformed path: byte 0x%02x", (unsigned)c);
-            return NULL;
-        }
+        if (c == 0 || (!query && (c < 0x20 || c == 0x7f)))
+            return err_null(err_set(e, ERR_INVALID, "malformed path: byte 0x%02x", (unsigned)c));
         out[k++] = (char)c;
     }
-    if (!is_utf8(out, k)) {
-        err_set(e, ERR_INVALID, "malformed path: it is not UTF-8");
-        return NULL;
-    }
+    if (!is_utf8(out, k))
+        return err_null(err_set(e, ERR_INVALID, "malformed path: it is not UTF-8"));
     return take_ptr(&out);
 }
 

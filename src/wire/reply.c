@@ -94,10 +94,8 @@ json_t *reply_value(struct reply *r, struct err *e)
 {
     size_t n;
     autofree char *text = http_read_body_all(r->http, CLIENT_JSON_MAX, &n, e);
-    if (!text) {
-        err_wrap(e, "the daemon's answer");
-        return NULL;
-    }
+    if (!text)
+        return err_null(err_wrap(e, "the daemon's answer"));
     if (n == 0)
         return json_null();
     json_t *j = json_parse(text, n, e);

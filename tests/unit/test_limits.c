@@ -124,7 +124,7 @@ static struct engine engine = {.opt = {.cgroup_parent = "/p"}};
 static json_t *read_all(void)
 {
     static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    struct container *c = container_new(id);
+    struct container *c = container_new(&engine, id);
     c->host = json_object();
     json_t *out = stats_read(&engine, c);
     container_put(&engine, c);
