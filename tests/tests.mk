@@ -40,21 +40,21 @@ down: ## stop it, and its containers
 # ---- tests ---------------------------------------------------------------------------------------------------------
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS   := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/test/%)
-TEST_LIBS    := $(foreach m,api cli engine image net shim runtime archive wire base,$(BUILD)/lib/$(m).a)
+TEST_LIBS    := $(foreach m,api cli engine image net shim runtime archive tlspipe wire base,$(BUILD)/lib/$(m).a)
 # A test is linked with the modules whose headers it includes, and with what those need.
 needs_api := api engine image net wire
 needs_engine := engine image net
 needs_cli := cli wire
 needs_shim := shim wire
 includes = $(sort $(shell sed -n 's,^\#include "\([a-z]*\)/.*,\1,p' $(1) $$(sed -n 's,^\#include "\([a-z_]*\.h\)",tests/unit/\1,p' $(1))))
-test_libs = $(foreach m,api cli engine image net shim runtime archive wire base,$(if $(filter $(m),base $(foreach i,$(call includes,$(1)),$(i) $(needs_$(i)))),$(BUILD)/lib/$(m).a))
+test_libs = $(foreach m,api cli engine image net shim runtime archive tlspipe wire base,$(if $(filter $(m),base $(foreach i,$(call includes,$(1)),$(i) $(needs_$(i)))),$(BUILD)/lib/$(m).a))
 PAYLOADS     := $(patsubst tests/payload/%.c,$(BUILD)/payload/%,$(wildcard tests/payload/*.c))
 
 $(BUILD)/test/test_%: tests/unit/test_%.c $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(say) "TEST  $@"
 	$(quiet)$(CC) $(CFLAGS) -Wno-conversion -Wno-missing-prototypes -Itests/unit -MF $@.d $< $(call test_libs,$<) \
-		-lcheck -lsubunit -ljansson -larchive -lnettle -lseccomp -lcap -lpthread -lrt -lm $(if $(SAN),-fsanitize=$(SAN)) -o $@
+		-lcheck -lsubunit -ljansson -larchive -lnettle -lseccomp -lcap $(if $(findstring tlspipe,$@),-lssl -lcrypto) -lpthread -lrt -lm $(if $(SAN),-fsanitize=$(SAN)) -o $@
 
 # What runs inside containers: small static programs that need nothing of an image.
 $(BUILD)/payload/%: tests/payload/%.c

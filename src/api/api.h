@@ -111,6 +111,9 @@ json_t *input_json(struct request *r, bool required, struct err *e);
 /** The JSON object at the head of a chunked body, which goes on with something else. @param ret_rest what was read past
  * it, the caller's @return new reference, or NULL */
 json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, struct err *e);
+/** An upload says how long it is, or comes in chunks: a request with neither has no body at all. @return 0, or -1
+ * ERR_LENGTH_REQUIRED */
+int input_upload(struct request *r, struct err *e);
 /** The size of a terminal from `h` and `w`. */
 int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e);
 /** A query value as an integer. @return 0, or -1 ERR_INVALID naming the key */

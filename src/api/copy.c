@@ -95,7 +95,9 @@ int copy_put(struct request *r, struct err *e)
     const struct copy_in o = {.path = path_of(r),
                               .strict = http_query_bool(&r->target, "noOverwriteDirNonDir", false),
                               .own_user = http_query_bool(&r->target, "copyUIDGID", false)};
-    return engine_copy_in(r->engine, r->name, &o, input_body, r, e) < 0 ? -1 : reply_empty(r, 200, e);
+    if (input_upload(r, e) < 0 || engine_copy_in(r->engine, r->name, &o, input_body, r, e) < 0)
+        return -1;
+    return reply_empty(r, 200, e);
 }
 
 /* ---- commit ---- */

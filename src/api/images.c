@@ -77,6 +77,8 @@ static int end_stream(struct request *r, int result, struct err *e)
 
 int images_load(struct request *r, struct err *e)
 {
+    if (input_upload(r, e) < 0)
+        return -1;
     int got = image_load(engine_images(r->engine), input_body, r, http_query_bool(&r->target, "quiet", false),
                          to_progress, r, e);
     return end_stream(r, got, e);
@@ -97,7 +99,7 @@ int images_create(struct request *r, struct err *e)
 {
     const char *src = http_query(&r->target, "fromSrc", ""), *image = http_query(&r->target, "fromImage", "");
     if (str_eq(src, "-"))
-        return import(r, e);
+        return input_upload(r, e) < 0 ? -1 : import(r, e);
     if (*src)
         return err_set(e, ERR_NOT_IMPLEMENTED,
                        "not implemented yet: importing from an address comes with the step on registries");

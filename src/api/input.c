@@ -72,6 +72,13 @@ json_t *input_json_first(struct request *r, char **ret_rest, size_t *ret_n, stru
                             FIRST_MAX));
 }
 
+int input_upload(struct request *r, struct err *e)
+{
+    if (r->head->body != HTTP_BODY_NONE)
+        return 0;
+    return err_set(e, ERR_LENGTH_REQUIRED, "an archive is expected: the request has neither Content-Length nor chunks");
+}
+
 int input_size(struct request *r, int *ret_rows, int *ret_columns, struct err *e)
 {
     uint64_t h, w;

@@ -238,7 +238,9 @@ static void stop_containers(struct daemon *d)
     log_info(d->opt.live_restore ? "stopping; containers are left running" : "stopping the containers");
     if (d->opt.live_restore)
         return;
-    if (pthread_create(&thread, NULL, impatience, d) != 0)
+    if (pthread_create(&thread, NULL, impatience, d) == 0)
+        pthread_detach(thread);
+    else
         log_warn("no thread could be started: a second SIGTERM will not hurry");
     engine_stop_all(d->engine, d->opt.shutdown_timeout);
 }

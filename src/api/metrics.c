@@ -187,9 +187,12 @@ static void *metrics_main(void *arg)
 int metrics_serve(struct server *sv, struct err *e)
 {
     pthread_t thread;
-    if (sv->metrics < 0 || pthread_create(&thread, NULL, metrics_main, sv) == 0)
+    if (sv->metrics < 0)
         return 0;
-    return err_sys(e, "start the thread for metrics");
+    if (pthread_create(&thread, NULL, metrics_main, sv) != 0)
+        return err_sys(e, "start the thread for metrics");
+    pthread_detach(thread);
+    return 0;
 }
 
 int metrics_open(const struct options *o, struct err *e)

@@ -140,10 +140,10 @@ char *options_help(void)
                   "Options:\n");
     for (size_t i = 0; i < nsettings; i++) {
         if (settings[i].kind == SETTING_FIXED && settings[i - 1].kind != SETTING_FIXED)
-            str_add(&out, "\nOptions of dockerd that can only say what is so:\n");
+            str_add(&out, "\nFixed Docker Options:\n");
         add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
     }
-    str_add(&out, "\nInstead of running:\n");
+    str_add(&out, "\nOther Options:\n");
     add_option(&out, 0, "check", NULL, "Tell what this machine lacks for the daemon with these options, and exit");
     add_option(&out, 0, "settings", NULL, "Print the keys of the configuration file as a table, and exit");
     add_option(&out, 0, "state-machine", NULL, "Print the states of a container as a graphviz digraph and exit");

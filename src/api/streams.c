@@ -7,14 +7,18 @@
  * Read next: relay.c for clients that stay within HTTP, or what stands behind the first call of `run`, engine/create.c.
  */
 #include "api/api.h"
+#include "base/file.h"
 #include "base/keys.h"
 #include "base/mem.h"
 #include "wire/frame.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define ATTACH_BODY_MAX (64u << 10)
+#define HEAD_MS         100
 
 /* Clients before 1.42 know one media type only. */
 const char *stream_type(const struct request *r, bool tty)
@@ -37,42 +41,11 @@ static int attach_within_http(struct request *r, const struct attach_options *o,
     return relay_run(&l, r, e);
 }
 
-int streams_attach(struct request *r, struct err *e)
-{
-    bool tty, stream = http_query_bool(&r->target, "stream", false), logs = http_query_bool(&r->target, "logs", false);
-    struct attach_options o = {
-        .in = stream && http_query_bool(&r->target, "stdin", false),
-        .out = http_query_bool(&r->target, "stdout", false),
-        .err = http_query_bool(&r->target, "stderr", false),
-        .logs = logs,
-        .detach_keys = http_query(&r->target, "detachKeys", NULL),
-    };
-    if (!stream && !logs)
-        return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
-    struct keys keys;
-    if (engine_attach_check(r->engine, r->name, &tty, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
-        return -1;
-    if (o.in && !r->head->upgrade && r->head->body == HTTP_BODY_CHUNKED)
-        return attach_within_http(r, &o, stream_type(r, tty), e);
-    /* Some clients post their options as JSON as well. What belongs to the request must not become the container's
-     * stdin. */
-    if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)
-        return -1;
-    size_t nrest;
-    autofree char *rest = NULL;
-    autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty), false);
-    int fd = http_take(r->http, &rest, &nrest);
-    const struct attach_client client = {fd, head, rest, nrest};
-    r->taken = true;
-    return engine_attach(r->engine, r->name, &o, &client, e);
-}
-
-/* ---- logs ---- */
-
 #define LOGS_CHUNK 32768 /* bytes that are gathered; a system call a line would cost ten times the rest */
 
 struct log_stream {
     struct request *r;
+    int fd; /* a connection that was taken over, or -1: chunks of an HTTP answer */
     bool tty;
     struct str held; /* frames that are not sent yet */
 };
@@ -80,7 +53,10 @@ struct log_stream {
 static int send_held(struct log_stream *s)
 {
     struct err ignored; /* the client is gone: the stream ends */
-    int r = s->held.len > 0 ? reply_chunk(s->r, s->held.s, s->held.len, &ignored) : 0;
+    int r = 0;
+    if (s->held.len > 0)
+        r = s->fd >= 0 ? fd_write_all(s->fd, s->held.s, s->held.len)
+                       : reply_chunk(s->r, s->held.s, s->held.len, &ignored);
     str_reset(&s->held);
     return r < 0;
 }
@@ -104,9 +80,66 @@ static void let_go(struct log_stream *s)
     str_release(&s->held);
 }
 
+/* attach with logs=1 and without stream=1: what was said until now, and the end. */
+static int attach_past(struct request *r, const struct attach_options *o, const char *type, struct err *e)
+{
+    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
+    const struct logs_options past = {.out = o->out, .err = o->err, .tail = -1};
+    size_t nrest;
+    if (engine_logs_check(r->engine, r->name, &s.tty, e) < 0)
+        return -1;
+    autofree char *rest = NULL, *head = reply_hijack(r->head->upgrade, type, false);
+    autoclose int fd = s.fd = http_take(r->http, &rest, &nrest);
+    r->taken = true;
+    if (fd_write_all(fd, head, strlen(head)) < 0)
+        return err_sys(e, "write the head of the stream");
+    /* As in engine/attach.c: there are clients that read the head through a buffer and the stream past it. Here all is
+     * ready to be sent, so the head is given a moment to be fetched. */
+    for (int left = 1, ms = 0; ms < HEAD_MS && ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; ms++)
+        usleep(1000);
+    if (engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
+        return -1;
+    send_held(&s);
+    return 0;
+}
+
+int streams_attach(struct request *r, struct err *e)
+{
+    bool tty, stream = http_query_bool(&r->target, "stream", false), logs = http_query_bool(&r->target, "logs", false);
+    struct attach_options o = {
+        .in = stream && http_query_bool(&r->target, "stdin", false),
+        .out = http_query_bool(&r->target, "stdout", false),
+        .err = http_query_bool(&r->target, "stderr", false),
+        .logs = logs,
+        .detach_keys = http_query(&r->target, "detachKeys", NULL),
+    };
+    if (!stream && !logs)
+        return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
+    struct keys keys;
+    if (engine_attach_check(r->engine, r->name, &tty, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
+        return -1;
+    if (o.in && !r->head->upgrade && r->head->body == HTTP_BODY_CHUNKED)
+        return attach_within_http(r, &o, stream_type(r, tty), e);
+    /* Some clients post their options as JSON as well. What belongs to the request must not become the container's
+     * stdin. */
+    if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)
+        return -1;
+    if (!stream)
+        return attach_past(r, &o, stream_type(r, tty), e);
+    size_t nrest;
+    autofree char *rest = NULL;
+    autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty), false);
+    int fd = http_take(r->http, &rest, &nrest);
+    const struct attach_client client = {fd, head, rest, nrest};
+    r->taken = true;
+    return engine_attach(r->engine, r->name, &o, &client, e);
+}
+
+/* ---- logs ---- */
+
 int streams_logs(struct request *r, struct err *e)
 {
-    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .held = STR_INIT};
+    __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
     struct logs_options o = {
         .out = http_query_bool(&r->target, "stdout", false),
         .err = http_query_bool(&r->target, "stderr", false),

@@ -184,7 +184,9 @@ static int ps(struct cli *cli, void *options, const struct args *args)
 {
     const struct ps_options *o = options;
     const struct list_kind kind = {o->size ? COLUMNS "\\t{{.Size}}" : COLUMNS, headings};
-    const char *format = o->quiet && (!o->format || str_starts(o->format, "table")) ? "{{.ID}}" : o->format;
+    const char *format = o->quiet ? "{{.ID}}" : o->format;
+    if (o->quiet && o->format)
+        fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
     struct err e;
     (void)args;
     json_auto_t *answer = fetch(cli, o, format, &e);

@@ -67,10 +67,8 @@ static bool is_set(const char *variable)
 /* Where docker's users keep ca.pem, cert.pem and key.pem: DOCKER_CERT_PATH, else the folder of config.json. */
 static char *cert_file(const char *name)
 {
-    const char *certs = getenv("DOCKER_CERT_PATH"), *config = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    if (!str_empty(certs) || !str_empty(config))
-        return str_printf("%s/%s", str_empty(certs) ? config : certs, name);
-    return str_printf("%s/.docker/%s", home ? home : "", name);
+    const char *certs = getenv("DOCKER_CERT_PATH");
+    return str_empty(certs) ? context_config(name) : str_printf("%s/%s", certs, name);
 }
 
 /* A file that a flag names must be there, and is missed by whoever reads it; one in the usual place may be missing. */
@@ -79,7 +77,7 @@ static char *cert_or_none(const char *given, const char *name)
     autofree char *usual = given ? NULL : cert_file(name);
     if (given)
         return *given ? mem_strdup(given) : NULL;
-    return access(usual, F_OK) == 0 ? take_ptr(&usual) : NULL;
+    return usual && access(usual, F_OK) == 0 ? take_ptr(&usual) : NULL;
 }
 
 /* As docker has it: a flag beats its variable, and an empty variable is one that is not set. To speak of --tlsverify at

@@ -63,11 +63,18 @@ static const json_t *by_go_name(const json_t *object, const char *name)
 {
     static const char *const alias[][2] = {
         {"ID", "Id"},
-        {"ParentID", "ParentId"},
+        {"APIVersion", "ApiVersion"},
+        {"CPUCfsPeriod", "CpuCfsPeriod"},
+        {"CPUCfsQuota", "CpuCfsQuota"},
+        {"CPUPeriod", "CpuPeriod"},
+        {"CPUQuota", "CpuQuota"},
+        {"CPUShares", "CpuShares"},
         {"DNS", "Dns"},
-        {"DNSSearch", "DnsSearch"},
         {"DNSOptions", "DnsOptions"},
+        {"DNSSearch", "DnsSearch"},
         {"HostIP", "HostIp"},
+        {"NanoCPUs", "NanoCpus"},
+        {"ParentID", "ParentId"},
     };
     for (size_t i = 0; i < sizeof(alias) / sizeof(*alias); i++)
         if (str_eq(name, alias[i][0]))

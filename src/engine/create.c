@@ -49,10 +49,8 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
     static const struct {
         const char *key, *step;
     } later[] = {
-        {"PortBindings", "networks"},
-        {"PublishAllPorts", "networks"},
-        {"Links", "networks"},
-        {"VolumesFrom", "volumes"},
+        {"PortBindings", "networks"}, {"PublishAllPorts", "networks"}, {"Links", "networks"},
+        {"VolumesFrom", "volumes"},   {"VolumeDriver", "volumes"},
     };
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
         if (any(host, later[i].key))
@@ -61,6 +59,20 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
     if (restart_policy_check(host, e) < 0)
         return -1;
     return health_check_config(config, e);
+}
+
+/* Likewise for what a connection to a network can carry. */
+static int refuse_endpoints(const json_t *body, struct err *e)
+{
+    static const char *const later[] = {"Aliases", "IPAMConfig", "Links"};
+    json_each_pair (network, endpoint, json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig")) {
+        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+            if (any(endpoint, later[i]))
+                return err_set(e, ERR_NOT_IMPLEMENTED,
+                               "%s of network %.64s is not supported yet: it comes with the step on networks", later[i],
+                               network);
+    }
+    return 0;
 }
 
 /* What gorae will not do, or what is no value at all. */
@@ -215,7 +227,7 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
     if (c->host)
         defaults_apply(en, body, c->host);
-    if (!c->host)
+    if (!c->host || refuse_endpoints(body, e) < 0)
         return -1;
     if (create_check(en, c->config, c->host, warnings, e) < 0) {
         if (e->kind ==

@@ -92,7 +92,9 @@ int engine_signal(const char *text);
 
 /* ---- waiting ---- */
 
-enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
+/** The API's three: for one that runs, the first two mean the end of this run, whether or not a restart policy brings
+ * it back. WAIT_DOWN is for those within who want it down for good. */
+enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED, WAIT_DOWN };
 struct waiter;
 /** Register interest. @return owned: engine_wait_end() */
 struct waiter *engine_wait_begin(struct engine *en, const char *name, enum wait_condition cond, struct err *e);

@@ -107,7 +107,8 @@ struct engine {
     struct event_bus *bus;
     bool recovering;       /**< ends that are found now are of the past: no policy restarts anything yet */
     bool stopping;         /**< [lock] the daemon ends: what stops now was not stopped by hand, and stays stopped */
-    pthread_cond_t policy; /**< [lock] something that waits for its restart need not wait any longer */
+    pthread_cond_t policy; /**< [lock] something that waits for its restart, or for all to stop, may look again */
+    unsigned stoppers;     /**< [lock] containers that engine_stop_all() waits for */
     bool pruning;          /**< [lock] one at a time */
     int lock_fd;           /**< flock on <data-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;

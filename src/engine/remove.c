@@ -75,7 +75,7 @@ int container_destroy(struct engine *en, struct container *c, struct err *e)
 /* rm -f of a running one: kill it and wait for the monitor to see the end. */
 static int kill_first(struct engine *en, struct container *c, struct err *e)
 {
-    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING, e);
+    struct waiter *w = waiter_new(en, c, WAIT_DOWN, e);
     if (!w)
         return -1;
     struct err why = {0};

@@ -19,36 +19,34 @@
 
 /* ---- which, and with what arguments ---- */
 
-static json_t *known(struct engine *en)
+/* A copy: a reload may replace them all while we read. @return new {"path","runtimeArgs"}, or NULL */
+static json_t *known(struct engine *en, const char *name)
 {
-    json_t *now = locked(&en->lock, json_incref(en->opt.runtimes));
-    return now;
+    return locked(&en->lock, json_deep_copy(json_object_get(json_object_get(en->opt.runtimes, "Known"), name)));
 }
 
 char *runtime_default(struct engine *en)
 {
-    json_auto_t *now = known(en);
-    return mem_strdup(json_str(now, "Default", "gorae"));
+    pthread_mutex_lock(&en->lock);
+    char *name = mem_strdup(json_str(en->opt.runtimes, "Default", "gorae"));
+    pthread_mutex_unlock(&en->lock);
+    return name;
 }
 
 int runtime_check(struct engine *en, const char *name, struct err *e)
 {
-    json_auto_t *now = known(en);
-    return json_object_get(json_object_get(now, "Known"), name)
-               ? 0
-               : err_set(e, ERR_INVALID, "Unknown runtime specified %s", name);
+    json_auto_t *r = known(en, name);
+    return r ? 0 : err_set(e, ERR_INVALID, "Unknown runtime specified %s", name);
 }
 
 int runtime_task(struct engine *en, const struct container *c, json_t *task, struct err *e)
 {
-    json_auto_t *now = known(en);
     const char *name = json_str(c->host, "Runtime", "");
-    const json_t *r = json_object_get(json_object_get(now, "Known"), *name ? name : "gorae");
-    const json_t *own = json_object_get(r, "runtimeArgs");
+    json_auto_t *r = known(en, *name ? name : "gorae");
     autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
     if (!r)
         return err_set(e, ERR_SYSTEM, "runtime %s of container %.12s is not known to this daemon", name, c->id);
-    json_t *args = own ? json_copy((json_t *)own) : json_array();
+    json_t *args = json_object_get(r, "runtimeArgs") ? json_copy(json_object_get(r, "runtimeArgs")) : json_array();
     if (en->opt.systemd_cgroup)
         json_array_append_new(args, json_string("--systemd-cgroup"));
     json_object_set_new(task, "runtime", json_string(json_str(r, "path", "")));

@@ -88,7 +88,7 @@ static void thaw(struct engine *en, struct container *c)
  * then its exit is on the way. */
 static int stop_running(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
-    struct waiter *w = waiter_new(en, c, WAIT_NOT_RUNNING, e);
+    struct waiter *w = waiter_new(en, c, WAIT_DOWN, e);
     if (!w)
         return -1;
     struct err why = {0};
@@ -140,7 +140,7 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
         return -1;
     if (policy_cancel(en, c)) /* there is no process that could get the signal, and there will be none */
         return 0;
-    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_NOT_RUNNING, e) : NULL;
+    struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_DOWN, e) : NULL;
     if (signal == SIGKILL && !w)
         return -1;
     if (w)
@@ -177,8 +177,6 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
 struct stopper {
     struct engine *en;
     struct container *c;
-    pthread_t thread;
-    bool started;
 };
 
 static void *stopper_main(void *arg)
@@ -190,6 +188,12 @@ static void *stopper_main(void *arg)
     if (engine_stop(s->en, s->c->id, 0, ENGINE_TIMEOUT_DEFAULT, &e) < 0 && e.kind != ERR_UNMODIFIED &&
         e.kind != ERR_NOT_FOUND)
         log_error("%s", e.msg);
+    container_put(s->en, s->c);
+    pthread_mutex_lock(&s->en->lock);
+    s->en->stoppers--;
+    pthread_cond_broadcast(&s->en->policy);
+    pthread_mutex_unlock(&s->en->lock);
+    free(s);
     return NULL;
 }
 
@@ -202,49 +206,48 @@ static bool may_run(struct container *c)
     return busy || state_alive(c->state);
 }
 
-/* @param ret_patience_s the longest of their timeouts, at least `timeout_s`; -1 for no limit */
-static struct stopper *whom_to_stop(struct engine *en, int timeout_s, size_t *ret_n, int64_t *ret_patience_s)
+/* @param patience_s in: what the daemon has; out: the longest that one of them needs, if that is more; -1 for no limit
+ * @return NULL-terminated, with a reference each; the array is the caller's */
+static struct container **whom_to_stop(struct engine *en, int64_t *patience_s)
 {
-    int64_t most = timeout_s;
-    size_t n = 0;
+    int64_t most = *patience_s;
     pthread_mutex_lock(&en->lock);
     en->stopping = true;
     pthread_cond_broadcast(&en->policy);
-    struct stopper *s = mem_alloc((en->ncontainers + 1) * sizeof(*s));
+    struct container **v = mem_alloc((en->ncontainers + 1) * sizeof(*v));
     for (struct container *c = en->containers; c; c = c->next) {
         if (!may_run(c))
             continue;
         int64_t own = json_int(c->config, "StopTimeout", STOP_DEFAULT_S);
         most = most < 0 || own < 0 ? -1 : own + GRACE_S > most ? own + GRACE_S : most;
         c->refs++;
-        s[n].en = en;
-        s[n++].c = c;
+        v[en->stoppers++] = c;
     }
     pthread_mutex_unlock(&en->lock);
-    *ret_n = n;
-    *ret_patience_s = most;
-    return s;
+    *patience_s = most;
+    return v;
 }
 
 void engine_stop_all(struct engine *en, int timeout_s)
 {
-    size_t n, late = 0;
-    int64_t patience;
-    struct stopper *s = whom_to_stop(en, timeout_s, &n, &patience);
+    int64_t patience = timeout_s;
+    autofree struct container **all = whom_to_stop(en, &patience);
     int64_t until = clock_mono() + (patience < 0 ? 365 * 86400LL : patience) * NS_PER_S;
     const struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
-    for (size_t i = 0; i < n; i++)
-        s[i].started = pthread_create(&s[i].thread, NULL, stopper_main, &s[i]) == 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!s[i].started)
-            stopper_main(&s[i]);
-        else if (pthread_clockjoin_np(s[i].thread, NULL, CLOCK_MONOTONIC, &at) != 0 && ++late)
-            log_error("container %.12s is not to be stopped: it is left to the next daemon", s[i].c->id);
+    for (size_t i = 0; all[i]; i++) {
+        struct stopper *s = mem_alloc(sizeof(*s));
+        struct err ignored; /* then one after the other */
+        *s = (struct stopper){en, all[i]};
+        if (thread_start(stopper_main, s, &ignored) < 0)
+            stopper_main(s);
     }
-    for (size_t i = 0; late == 0 && i < n; i++) /* who is late still uses them, until the process ends */
-        container_put(en, s[i].c);
-    if (late == 0)
-        free(s);
+    pthread_mutex_lock(&en->lock);
+    while (en->stoppers > 0 && pthread_cond_timedwait(&en->policy, &en->lock, &at) == 0)
+        ;
+    unsigned late = en->stoppers;
+    pthread_mutex_unlock(&en->lock);
+    if (late > 0)
+        log_error("%u containers could not be stopped in time: they are left to the next daemon", late);
 }
 
 void engine_hurry(struct engine *en)

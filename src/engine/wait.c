@@ -28,7 +28,7 @@ void waiters_wake(struct container *c, enum trigger what)
     for (struct waiter *w = c->waiters; w; w = w->next) {
         bool holds = what == ON_REMOVED || what == ON_REMOVE_FAILED ||
                      ((what == ON_EXIT || what == ON_GIVE_UP) && w->cond != WAIT_REMOVED) ||
-                     (what == ON_EXIT_AGAIN && w->cond == WAIT_NEXT_EXIT);
+                     (what == ON_EXIT_AGAIN && w->cond != WAIT_REMOVED && w->cond != WAIT_DOWN);
         if (holds && !w->done)
             finish(w);
     }
@@ -47,7 +47,7 @@ struct waiter *waiter_new(struct engine *en, struct container *c, enum wait_cond
     c->refs++;
     w->next = c->waiters;
     c->waiters = w;
-    if ((cond == WAIT_NOT_RUNNING && !state_up(c->state)) || !c->in_table)
+    if (((cond == WAIT_NOT_RUNNING || cond == WAIT_DOWN) && !state_up(c->state)) || !c->in_table)
         finish(w);
     pthread_mutex_unlock(&en->lock);
     return w;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define PROC_FILE_MAX (4 << 20)
+#define MOUNTS_FIRST  (16 << 10)
 #define DEPTH_MAX     32
 /* Together about two seconds: 1 ms, 2, 4 … 64, then 64 again and again. */
 #define TRIES_MAX     36
@@ -80,11 +81,44 @@ static char *join(const char *mount, const char *root, const char *own, const ch
     return str_printf("%s/%s%s%s", mount, own, *own ? "/" : "", want);
 }
 
-static int find_v1(struct cgroup *cg, const char *want, const char *self, struct err *e)
+static void drop_dirs(struct cgroup *cg)
 {
-    autofree char *mountinfo = file_read(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, NULL, e);
-    if (!mountinfo)
-        return -1;
+    for (; cg->n > 0; cg->n--) {
+        free(cg->dir[cg->n - 1].controllers);
+        free(cg->dir[cg->n - 1].mount);
+        free(cg->dir[cg->n - 1].path);
+    }
+}
+
+void cgroup_release(struct cgroup *cg)
+{
+    drop_dirs(cg);
+    scope_release(&cg->scope);
+    *cg = (struct cgroup){0};
+}
+
+/* The first whole lines of mountinfo, at most `most` bytes. @return the caller's, or NULL */
+static char *read_mounts(size_t most, struct err *e)
+{
+    autoclose int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    autofree char *text = mem_alloc(most + 1);
+    size_t n = 0;
+    ssize_t k = fd < 0 ? -1 : 1;
+    while (k > 0 && n < most && (k = read(fd, text + n, most - n)) > 0)
+        n += (size_t)k;
+    if (k < 0) {
+        err_sys(e, "read /proc/self/mountinfo");
+        return NULL;
+    }
+    const char *end = memrchr(text, '\n', n);
+    text[end ? end - text + 1 : 0] = '\0';
+    return take_ptr(&text);
+}
+
+/* @return whether every controller's tree was found */
+static bool find_trees(struct cgroup *cg, const char *want, const char *self, const char *mountinfo)
+{
+    bool all = true;
     /* A line of /proc/self/cgroup: "4:memory:/some/group"; the one of version 2 is "0::/…". */
     for (const char *line = self; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *names = line + strcspn(line, ":") + 1, *own = names + strcspn(names, ":");
@@ -93,12 +127,30 @@ static int find_v1(struct cgroup *cg, const char *want, const char *self, struct
         autofree char *controllers = mem_strndup(names, (size_t)(own - names));
         autofree char *first = mem_strndup(controllers, strcspn(controllers, ","));
         autofree char *group = mem_strndup(own + 1, strcspn(own + 1, "\n")), *root = NULL, *mount = NULL;
-        if (!find_mount(mountinfo, first, &root, &mount))
+        if (!find_mount(mountinfo, first, &root, &mount)) {
+            all = false;
             continue;
+        }
         struct cgroup_dir *d = &cg->dir[cg->n++];
         d->path = join(mount, root, group, want);
         d->controllers = take_ptr(&controllers);
         d->mount = take_ptr(&mount);
+    }
+    return all;
+}
+
+/* The trees were mounted when the machine started, so they stand in the first lines. The whole file has a line for each
+ * container that runs, and the kernel makes the lines as they are read: it is read only where those were not enough. */
+static int find_v1(struct cgroup *cg, const char *want, const char *self, struct err *e)
+{
+    static const size_t most[] = {MOUNTS_FIRST, PROC_FILE_MAX};
+    bool all = false;
+    for (size_t i = 0; i < 2 && !all; i++) {
+        autofree char *mountinfo = read_mounts(most[i], e);
+        if (!mountinfo)
+            return -1;
+        drop_dirs(cg); /* of a first try */
+        all = find_trees(cg, want, self, mountinfo);
     }
     return cg->n > 0 ? 0 : err_set(e, ERR_SYSTEM, "no control group tree is mounted below " CGROUP_ROOT);
 }
@@ -147,17 +199,6 @@ int cgroup_find(struct cgroup *cg, const struct runtime *rt, const char *want, c
         return -1;
     cg->version = fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
     return cg->version == 2 ? find_v2(cg, want, self, e) : find_v1(cg, want, self, e);
-}
-
-void cgroup_release(struct cgroup *cg)
-{
-    for (size_t i = 0; i < cg->n; i++) {
-        free(cg->dir[i].controllers);
-        free(cg->dir[i].mount);
-        free(cg->dir[i].path);
-    }
-    scope_release(&cg->scope);
-    *cg = (struct cgroup){0};
 }
 
 json_t *cgroup_to_json(const struct cgroup *cg)

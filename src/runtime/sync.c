@@ -2,6 +2,7 @@
 #include "runtime/sync.h"
 #include "base/sock.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct message {
@@ -21,6 +22,8 @@ int sync_recv(int sock, struct err *what, int *ret_fd, struct err *e)
 {
     struct message m = {.kind = SYNC_END};
     ssize_t n = sock_recv(sock, &m, sizeof(m), ret_fd);
+    if (n < 0 && errno == ECONNRESET) /* it ended before it read all that we said; its last words come next */
+        n = sock_recv(sock, &m, sizeof(m), ret_fd);
     if (n == 0)
         return SYNC_END;
     if (n != (ssize_t)sizeof(m) || m.kind < SYNC_GO || m.kind > SYNC_ERROR)

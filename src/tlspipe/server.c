@@ -25,7 +25,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +233,6 @@ static void make_room(struct server *s)
 
 static void welcome(struct server *s, int fd, const struct sockaddr_storage *peer)
 {
-    static const int one = 1;
     make_room(s);
     struct conn *c = mem_alloc(sizeof(*c));
     *c = (struct conn){.next = s->conns, .offer = -1, .wants = POLLIN, .p = {.tcp = fd, .plain = -1}};
@@ -245,9 +243,7 @@ static void welcome(struct server *s, int fd, const struct sockaddr_storage *pee
     s->conns = c;
     s->n++;
     s->handshakes++;
-    /* what is typed at a container's shell shall not wait for more, and a peer that lost its power shall be noticed */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    sock_prepare_tcp(fd);
     c->p.ssl = SSL_new(s->ctx);
     if (!c->p.ssl || SSL_set_fd(c->p.ssl, fd) != 1) {
         out_of_time(s, c);

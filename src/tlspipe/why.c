@@ -10,6 +10,7 @@
  *
  * In TLS 1.3 the client has finished its handshake before the server has looked at the client's certificate. The
  * refusal then arrives as an alert in the middle of the stream, where pipe.c meets it and asks here. */
+#include "base/str.h"
 #include "tlspipe/tlspipe.h"
 
 #include <arpa/inet.h>
@@ -65,17 +66,11 @@ int why_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
 
 /* ---- our verdict about the other side ---- */
 
-static void add(char *out, size_t size, const char *text)
-{
-    size_t n = strlen(out);
-    snprintf(out + n, size - n, "%s%s", n ? ", " : "", text);
-}
-
 /* What a certificate is made out to: its alternative names. The common name has not counted since RFC 6125. */
-static void list_names(X509 *cert, char *out, size_t size)
+static void list_names(X509 *cert, struct str *out)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    *out = '\0';
+    str_reset(out);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         char text[NAME_SIZE] = "";
@@ -88,10 +83,10 @@ static void list_names(X509 *cert, char *out, size_t size)
                 inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress), text, sizeof(text));
         }
         if (*text)
-            add(out, size, text);
+            str_addf(out, "%s%s", out->len ? ", " : "", text);
     }
     GENERAL_NAMES_free(names);
-    make_printable(out);
+    make_printable(out->s);
 }
 
 static void time_text(const ASN1_TIME *t, char *out, size_t size)
@@ -104,10 +99,10 @@ static void time_text(const ASN1_TIME *t, char *out, size_t size)
 
 static void tell_wrong_host(struct why *w, X509 *cert)
 {
-    char names[NAME_SIZE];
-    list_names(cert, names, sizeof(names));
-    snprintf(w->text, sizeof(w->text), "the daemon's certificate is for %s, not for \"%s\"",
-             *names ? names : "no name at all (subjectAltName is missing)", w->o->name);
+    autostr names = STR_INIT;
+    list_names(cert, &names);
+    snprintf(w->text, sizeof(w->text), "the daemon's certificate is for %.500s, not for \"%.200s\"",
+             names.len ? names.s : "no name at all (subjectAltName is missing)", w->o->name);
 }
 
 static void tell_authority(struct why *w, const char *whose, const X509 *leaf)

@@ -80,7 +80,8 @@ void client_explain(const struct client *c, struct http *h, struct err *e)
         err_sys(e, "lost the connection to the daemon at %s", c->host);
     }
     if (dial_why(h->why, e))
-        err_wrap(e, "no answer from the daemon at %s", c->host);
+        err_wrap(e, h->bytes_in ? "lost the connection to the daemon at %s" : "no answer from the daemon at %s",
+                 c->host);
     if (h->fd >= 0 && http_peek_peer(h) < 0)
         ssh_explain(c->ssh, h->fd, c->host, h->bytes_in > 0, e);
 }

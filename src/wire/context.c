@@ -98,7 +98,7 @@ int context_check_meta(const json_t *meta, const char *where, struct err *e)
 
 /* ---- places ---- */
 
-static char *in_config(const char *name)
+char *context_config(const char *name)
 {
     const char *config = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
     if (!str_empty(config))
@@ -111,7 +111,7 @@ char *context_folder(const char *kind, const char *name)
     char id[DIGEST_SIZE];
     digest_of(name, strlen(name), id);
     autofree char *below = str_printf("contexts/%s/%s", kind, id);
-    return in_config(below);
+    return context_config(below);
 }
 
 char *context_tls_path(const char *name, const char *file)
@@ -232,7 +232,7 @@ static json_t *sorted(json_t *list)
 
 json_t *context_list(struct str *ret_bad, struct err *e)
 {
-    autofree char *folder = in_config("contexts/meta");
+    autofree char *folder = context_config("contexts/meta");
     autoclosedir DIR *d = folder ? opendir(folder) : NULL;
     if (folder && !d && errno != ENOENT)
         return err_null(err_sys(e, "open folder %s", folder));
@@ -288,7 +288,7 @@ int context_save(const struct context *c, struct err *e)
     autofree char *meta = context_folder("meta", name), *tls = context_folder("tls", name);
     if (!meta)
         return err_set(e, ERR_SYSTEM, "no place for contexts: neither DOCKER_CONFIG nor HOME is set");
-    autofree char *all = in_config("contexts/meta"); /* whose folder, unlike that of keys, everybody may list */
+    autofree char *all = context_config("contexts/meta"); /* whose folder, unlike that of keys, everybody may list */
     if (dir_make_all(all, 0755, e) < 0 || save_tls(tls, c, e) < 0)
         return -1;
     autofree char *text = json_compact(c->meta);
@@ -320,7 +320,7 @@ static json_t *read_config(const char *path, struct err *e)
 int context_current(char **ret, struct err *e)
 {
     struct err why = {0};
-    autofree char *path = in_config("config.json");
+    autofree char *path = context_config("config.json");
     json_auto_t *config = path ? read_config(path, &why) : json_object();
     *ret = NULL;
     if (!config) {
@@ -351,7 +351,7 @@ static int write_config(const char *path, const json_t *config, struct err *e)
 
 int context_use(const char *name, struct err *e)
 {
-    autofree char *path = in_config("config.json");
+    autofree char *path = context_config("config.json");
     if (!path)
         return err_set(e, ERR_SYSTEM, "no place for config.json: neither DOCKER_CONFIG nor HOME is set");
     struct err why = {0};

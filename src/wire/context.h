@@ -48,6 +48,8 @@ int context_check_name(const char *name, struct err *e);
 /** Is this what a meta.json may hold? @param where names it in the sentence */
 int context_check_meta(const json_t *meta, const char *where, struct err *e);
 
+/** A file of CONFIG. @return the caller's path; NULL where there is no home */
+char *context_config(const char *name);
 /** Where the files of a context are: `kind` is "meta" or "tls". @return the caller's; NULL where there is no home */
 char *context_folder(const char *kind, const char *name);
 /** One file of its TLS material. @return the caller's path, NULL where there is no such file */

@@ -10,7 +10,7 @@
  * cli/dial_stdio.c), which asks the kernel to end it when its parent dies.
  *
  * How it fails: late. The socket is there at once; a refused login shows as an end of file, and ssh_explain() turns it
- * into a sentence. Read next: cli/dial_stdio.c, the other end. */
+ * into a sentence. Read next: relay.c, the other end. */
 #include "wire/ssh.h"
 #include "base/mem.h"
 #include "base/spawn.h"

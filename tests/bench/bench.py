@@ -62,11 +62,15 @@ class Engine:
         self.proc = None
         self.env = dict(os.environ, GORAE_HOST="unix://" + sock, DOCKER_HOST="unix://" + sock)
 
+    running = []
+
     def up(self):
+        Engine.running.append(self)
         self.proc = subprocess.Popen(self.daemon, stdout=NULL, stderr=NULL, env=self.env)
         return ping(self.sock)
 
     def down(self):
+        Engine.running.remove(self)
         self.proc.send_signal(signal.SIGTERM)
         self.proc.wait(60)
         for _ in range(200):
@@ -80,6 +84,42 @@ class Engine:
     def timed(self, *argv):
         r = subprocess.run([BUILD + "/payload/stopwatch", self.client, *argv], env=self.env, stdout=subprocess.PIPE, check=True)
         return float(r.stdout)
+
+
+class Podman(Engine):
+    """No daemon: each command does the whole work, and conmon stays with a container. Its usual limits cannot be set on a machine
+    without CAP_SYS_RESOURCE, so it gets smaller ones."""
+
+    def __init__(self):
+        super().__init__("podman", "podman", None, "", "conmon")
+        self.always = ["podman", "--root", WORK + "/p", "--runroot", RUN + "/p", "--tmpdir", RUN + "/p.tmp", "--cgroup-manager",
+                       "cgroupfs", "--events-backend", "none", "--log-level", "error"]
+        self.always += ["--runtime", "runc"] if shutil.which("runc") else []
+
+    def words(self, argv):
+        own = {"run": ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"], "rm": ["-t", "0"]}
+        return [*self.always, argv[0], *own.get(argv[0], []), *argv[1:]]
+
+    def run(self, *argv, **kw):
+        return subprocess.run(self.words(argv), stdout=NULL, stderr=subprocess.PIPE, check=True, **kw)
+
+    def timed(self, *argv):
+        r = subprocess.run([BUILD + "/payload/stopwatch", *self.words(argv)], stdout=subprocess.PIPE, stderr=NULL, check=True)
+        return float(r.stdout)
+
+
+def podman(tar):
+    """[it], where it is installed and can run a container."""
+    e = Podman()
+    try:
+        e.run("import", "--change", 'CMD ["sh"]', tar, "busybox:latest")
+        e.run("run", "--rm", "--network", "none", "busybox", "true")
+        return [e]
+    except FileNotFoundError:
+        return []
+    except subprocess.CalledProcessError as x:
+        print("podman cannot run a container on this machine (%s), so it is left out" % x.stderr.decode().strip().split("\n")[-1])
+        return []
 
 
 def engines(tar):
@@ -238,9 +278,10 @@ def main():
     rows.append(("memory of the daemon, idle (RSS)", "MiB", idle, None))
 
     floor = []
-    took = {e.name: [] for e in all_}
+    alone = podman(tar)
+    took = {e.name: [] for e in all_ + alone}
     for i in range(RUNS + 2):
-        for e in all_:
+        for e in all_ + alone:
             if e.name == "gorae" or i < 9:
                 t = e.timed("run", "--rm", "--network", "none", "busybox", "true")
                 if i >= 2:
@@ -252,19 +293,19 @@ def main():
     stories = {"run --rm busybox true, wall": story(all_[0], "run", "--rm", "--network", "none", "busybox", "true")}
     rows.append(("run --rm busybox true, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, least))
 
-    for e in all_:
+    for e in all_ + alone:
         e.run("run", "-d", "--name", "one", "--network", "none", "busybox", "sleep", "1000")
-    took = {e.name: [] for e in all_}
+    took = {e.name: [] for e in all_ + alone}
     for i in range(RUNS + 2):
-        for e in all_:
+        for e in all_ + alone:
             t = e.timed("ps")
             if i >= 2:
                 took[e.name].append(t)
     stories["ps with one container, wall"] = story(all_[0], "ps")
     rows.append(("ps with one container, wall", "ms", {k: statistics.median(v) for k, v in took.items()}, None))
-    took = {e.name: [] for e in all_}
+    took = {e.name: [] for e in all_ + alone}
     for i in range(RUNS + 2):
-        for e in all_:
+        for e in all_ + alone:
             if e.name == "gorae" or i < 9:
                 t = e.timed("exec", "one", "true")
                 if i >= 2:
@@ -276,10 +317,11 @@ def main():
         took.append(all_[0].timed("run", "--help"))
     rows.append(("COMMAND --help, wall", "ms", {"gorae": statistics.median(took)}, None))
     time.sleep(1.5)  # until a shim that has nothing to do has given its memory back
-    rows.append(("memory of a shim (PSS)", "MiB", {e.name: statistics.mean([pss(p) for p in pids(e.shim, WORK if e.name == "gorae" else "moby")] or [0])
-                                                   for e in all_}, None))
-    for e in all_:
+    rows.append(("memory of a shim (PSS)", "MiB", {e.name: statistics.mean([pss(p) for p in pids(e.shim, "moby" if e.name == "docker" else WORK)] or [0])
+                                                   for e in all_ + alone}, None))
+    for e in all_ + alone:
         e.run("rm", "-f", "one")
+    for e in all_:
         e.down()
     rows.append(("OCI runtime: create, start, delete", "ms", runtimes(), least))
     for e in all_:
@@ -287,7 +329,7 @@ def main():
     crowd(all_, rows)
     for e in all_:
         e.down()
-    peers = [e.name for e in all_ if e.name != "gorae"]
+    peers = [e.name for e in all_ + alone if e.name != "gorae"]
     peers += sorted({n for row in rows for n in row[2]} - {"gorae", *peers})
     table(rows, peers)
     plot(rows, peers)
@@ -299,6 +341,8 @@ def main():
 try:
     main()
 finally:
+    for e in Engine.running[:]:
+        e.down()
     for m in [l.split()[1] for l in open("/proc/self/mounts") if WORK in l.split()[1]][::-1]:
         subprocess.run(["umount", "-l", m], check=False)
     shutil.rmtree(WORK, ignore_errors=True)

@@ -122,6 +122,7 @@ for _ in range(100):
     time.sleep(0.05)
 assert c.status == "running" and c.attrs["State"]["Health"]["Status"] == "healthy", c.attrs["State"]
 assert c.logs(stderr=False) == b"one\n" and c.logs(tail=0) == b"" and b"T" in c.logs(timestamps=True)
+assert c.attach(logs=True, stdout=True, stderr=False) == b"one\n" # what was said, and no waiting for more
 assert c.exec_run("sh -c 'echo $A; exit 3'") == (3, b"b\n")
 code, (out, err) = c.exec_run(["sh", "-c", "echo o; echo e >&2"], demux=True)
 assert (code, out, err) == (0, b"o\n", b"e\n")

@@ -5,7 +5,11 @@ load ../e2e/lib
 setup_file() {
     command -v docker >/dev/null && command -v openssl >/dev/null || return 0
     daemon_dirs
-    daemon_start
+    "$GORAE_REPO/src/service/make-certs" localhost "$T/certs" >/dev/null
+    TLS_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    export TLS_PORT
+    daemon_start -H "tcp://127.0.0.1:$TLS_PORT" --tlsverify --tlscacert "$T/certs/localhost/ca.pem" \
+        --tlscert "$T/certs/localhost/cert.pem" --tlskey "$T/certs/localhost/key.pem"
     unset GORAE_HOST
     # the stock client wants a pair that fits
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -subj /CN=lab 2>/dev/null
@@ -64,6 +68,14 @@ tree() { (cd "$DOCKER_CONFIG" && find . -printf '%P %M %s\n' | sort && find . -n
     [ "$(docker context ls -q | xargs)" = "default ours" ]
     docker context rm -f ours
     [ "$(gorae context show)" = default ]
+}
+
+@test "certificates in a context: made by one, spoken by the other" {
+    local tls="host=tcp://localhost:$TLS_PORT,ca=$T/certs/client/ca.pem,cert=$T/certs/client/cert.pem,key=$T/certs/client/key.pem"
+    gorae context create ours --docker "$tls"
+    docker context create theirs --docker "$tls"
+    [ "$(docker -c ours version --format '{{.Server.Os}}')" = linux ]
+    [ "$(gorae -c theirs version --format '{{.Server.Os}}')" = linux ]
 }
 
 @test "inspect and ls say the same" {

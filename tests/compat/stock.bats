@@ -49,9 +49,9 @@ teardown() {
         run docker run busybox sh -c "exit $code"
         [ "$status" = "$code" ]
     done
-    run docker run --rm busybox /no/such
+    run -127 docker run --rm busybox /no/such
     [ "$status" = 127 ]
-    run docker run --rm busybox nosuch
+    run -127 docker run --rm busybox nosuch
     [ "$status" = 127 ]
     run docker run --rm busybox /etc
     [ "$status" = 126 ]
@@ -266,7 +266,7 @@ same() {
     [ "$(docker run --rm busybox echo ours)" = ours ]
     run docker run --rm --runtime runc busybox sh -c 'exit 6'
     [ "$status" = 6 ]
-    run docker run --rm --runtime runc busybox nosuch
+    run -127 docker run --rm --runtime runc busybox nosuch
     [ "$status" = 127 ]
     docker run -d --name r1 --runtime runc busybox sleep 100
     docker stop -t 0 r1

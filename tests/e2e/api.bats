@@ -128,7 +128,7 @@ GET /containers/nosuch/changes 404 No.such.container
 GET /containers/nosuch/export 404 No.such.container
 HEAD /containers/nosuch/archive?path=/ 404
 GET /containers/nosuch/archive?path=/ 404 No.such.container
-PUT /containers/nosuch/archive?path=/ 404 No.such.container
+PUT /containers/nosuch/archive?path=/ 411 Content-Length
 POST /containers/nosuch/exec 400 no.body
 POST /exec/nosuch/start 404 No.such.exec
 POST /exec/nosuch/resize?h=1&w=1 404 No.such.exec
@@ -248,7 +248,8 @@ EOF
 "Cmd":[],"Entrypoint":[""]
 EOF
     json POST /containers/create '{"Image":"busybox","HostConfig":{"NetworkMode":"nosuchnet"}}'
-    [ "$STATUS" = 404 ]
+    [ "$STATUS" = 400 ] # 404 would make clients pull the image
+    [[ $(message) == *"network nosuchnet not found"* ]]
     for later in '"PortBindings":{"80/tcp":[{"HostPort":"80"}]}' '"Binds":["vol:/data"]'; do
         json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
         [ "$STATUS" = 501 ] || { echo "$later: $STATUS"; false; }

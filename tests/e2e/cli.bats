@@ -173,7 +173,7 @@ ended() {
     [[ $output != *"Did you mean"* ]]
     run gorae --tlsverify=perhaps ps
     [ "$status" = 125 ]
-    [[ $output == *tlsverify*perhaps* ]]
+    [[ $output == *perhaps*tlsverify* ]]
 }
 
 @test "which daemon: -H before GORAE_HOST before DOCKER_HOST; nobody there is exit 1 and says so" {
@@ -496,6 +496,7 @@ ended() {
 @test "version, info, events" {
     [[ $(gorae version) == "Client: gorae"*"Server:"*"Engine:"*"API version:"* ]]
     [ "$(gorae version -f '{{.Server.ApiVersion}}')" = 1.44 ]
+    [ "$(gorae version -f '{{.Server.APIVersion}}')" = 1.44 ] # as docker's users write it
     [[ $(gorae --version) == "gorae version "* ]]
     [[ $(gorae info) == *"Storage Driver: overlay2"* ]]
     [ "$(gorae info -f '{{.Driver}}')" = overlay2 ]

@@ -248,6 +248,9 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     fails_with 'context "gone" not found' gorae ps
     run gorae context ls
     [[ $output == *'gone *'*'context "gone" not found'* ]]
+    # commands that need no daemon do not ask where it is
+    [ "$(gorae context show)" = gone ]
+    gorae context create other --docker host=tcp://x
     gorae context use good
     reaches
 }
@@ -290,5 +293,10 @@ reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae 
     [ "$(words -c l)" = lab1 ]
     [ "$(words context create "")" = "" ]
     [ "$(words context im)" = import ]
+    # live names are those of the daemon that the line names
+    gorae context create here --docker "host=unix://$SOCK"
+    import_busybox
+    [ "$(words -c here rmi busy)" = "busybox busybox:latest" ]
+    [ "$(words -c lab1 rmi busy)" = "" ]
     [ "$(words context ls --)" = "--format --help --quiet" ]
 }

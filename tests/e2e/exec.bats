@@ -349,9 +349,9 @@ PY
     gorae exec -d cc sh -c 'sleep 1; exit 5'
     ended=$(gorae inspect -f '{{index .ExecIDs 1}}' cc)
     [ -n "$ended" ]
-    daemon_kill
+    daemon_kill 8>&-
     sleep 1.3 # one ends while no daemon looks
-    daemon_start
+    daemon_start 8>&-
     api GET "/exec/$ended/json"
     [ "$(jq -c '[.Running, .ExitCode]' <<<"$BODY")" = '[false,5]' ]
     [ "$(exec_folders | wc -l)" = 1 ]

@@ -50,6 +50,10 @@ EOF
 400|\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n
 505|GET /_ping HTTP/9.9\r\nHost: x\r\n\r\n
 501|POST /containers/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n
+411|POST /images/load HTTP/1.1\r\nHost: x\r\n\r\n
+411|POST /images/create?fromSrc=- HTTP/1.1\r\nHost: x\r\n\r\n
+411|PUT /containers/x/archive?path=/ HTTP/1.1\r\nHost: x\r\n\r\n
+404|PUT /containers/x/archive?path=/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n
 400|POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n
 400|POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n
 EOF

@@ -125,6 +125,52 @@ counter() { # a container that counts
     [ "$(status_of p5)" = exited ]
 }
 
+# what a client that attached without Upgrade has got, frames taken off
+heard() {
+    python3 -c '
+import struct, sys
+b = open(sys.argv[1], "rb").read()
+while len(b) >= 8:
+    n = struct.unpack(">I", b[4:8])[0]
+    sys.stdout.write(b[8:8 + n].decode())
+    b = b[8 + n:]' "$1"
+}
+
+@test "attach: several clients at once hear the same, logs=1 begins with what was said before, exec works under a new daemon" {
+    gorae run -d -i --name say busybox sh -c 'echo past; echo wrong >&2; while read l && [ "$l" != quit ]; do echo "got $l"; done; echo end' >/dev/null
+    eventually 50 sh -c 'gorae logs say 2>&1 | grep -q wrong'
+    url=http://d/containers/say/attach
+    for i in 1 2 3; do
+        curl -sN --max-time 30 --unix-socket "$SOCK" -X POST "$url?logs=1&stream=1&stdout=1&stderr=1" >"$T/hear$i" 2>/dev/null 3>&- &
+    done
+    curl -sN --max-time 30 --unix-socket "$SOCK" -X POST "$url?stream=1&stdout=1" >"$T/hear4" 2>/dev/null 3>&- &
+    for i in 1 2 3; do eventually 50 grep -aq wrong "$T/hear$i"; done
+    # the last of them is there when it hears what is said from now on
+    mkfifo "$T/in"
+    gorae attach say <"$T/in" >/dev/null 2>&1 3>&- &
+    exec 7>"$T/in"
+    eventually 50 sh -c 'echo knock >&7; grep -aq knock "$T/hear4"'
+    printf 'word\nquit\n' >&7
+    gorae wait say
+    exec 7>&-
+    for i in 1 2 3 4; do eventually 50 grep -aq end "$T/hear$i"; done
+    gorae logs say >"$T/all" 2>"$T/wrong"
+    for i in 1 2 3; do heard "$T/hear$i" | grep -v wrong | diff "$T/all" -; done
+    never grep -aq past "$T/hear4"
+    heard "$T/hear4" | tail -n 2 | diff <(printf 'got word\nend\n') -
+    # logs=1 alone: what was, and no more
+    curl -s --max-time 10 --unix-socket "$SOCK" -X POST "$url?logs=1&stdout=1" >"$T/hear5"
+    heard "$T/hear5" | diff "$T/all" -
+
+    gorae run -d --name old busybox sleep 1000 >/dev/null
+    daemon_kill
+    daemon_start
+    [ "$(gorae exec old echo in)" = in ]
+    run gorae exec old sh -c 'exit 6'
+    [ "$status" = 6 ]
+    [ "$(echo through | gorae exec -i old cat)" = through ]
+}
+
 @test "restart: the same container, a new process; events in order; signal and patience" {
     since=$(date +%s.%N)
     gorae run -d --name r1 --stop-timeout 1 busybox sh -c 'trap "exit 4" HUP; echo run; while :; do sleep 0.05; done' >/dev/null

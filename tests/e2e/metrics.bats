@@ -44,8 +44,9 @@ is() { metrics | grep -Fqx "$1 $2" || { metrics | grep -F "${1%%[\{]*}" >&2; ret
     before=$(metrics | sed -n 's/^gorae_request_seconds_count{method="POST",route="\/containers\/{}\/start"} //p')
     gorae run --rm busybox sleep 0.3
     never gorae start nosuch
+    never gorae start nosuch
     is 'gorae_request_seconds_count{method="POST",route="/containers/{}/start"}' $((${before:-0} + 1))
-    is 'gorae_request_failures_total{method="POST",route="/containers/{}/start"}' 1
+    is 'gorae_request_failures_total{method="POST",route="/containers/{}/start"}' 2
     metrics | awk -F '[{} ]+' '$1 == "engine_daemon_container_actions_seconds_sum" && /start/ { t = $NF } END { exit !(t > 0.001 && t < 30) }'
     # the wait lasted as long as the container
     metrics | awk '/^gorae_request_seconds_sum.*wait/ { t = $NF } END { exit !(t > 0.25 && t < 30) }'

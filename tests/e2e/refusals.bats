@@ -75,6 +75,7 @@ refused() { # CODE TEXT ARGUMENTS…
     refused 125 "--no-healthcheck and --health-cmd exclude each other" run --health-cmd x --no-healthcheck busybox true
     refused 125 "--no-healthcheck and --health-interval exclude each other" run --health-interval 1s --no-healthcheck busybox true
     refused 125 'invalid stream "foo"' run -a foo busybox true
+    refused 1 "--attach and --detach exclude each other" run -d -a stdout busybox true
     gorae run --rm -l x -l y= --mac-address 02:00:00:00:00:0a busybox true
 }
 
@@ -96,6 +97,23 @@ refused() { # CODE TEXT ARGUMENTS…
     # without a daemon there is nothing to be sure of
     run gorae -H unix://"$T/none" rm -f nosuch
     [ "$status" = 1 ]
+}
+
+@test "what comes with a later step is refused by name: nothing is silently ignored" {
+    refused 125 "IPAMConfig of network none is not supported yet" run --network none --ip 1.2.3.4 busybox true
+    refused 125 "Aliases of network none is not supported yet" run --network none --network-alias other busybox true
+    refused 125 "HostConfig.VolumeDriver is not supported yet" run --volume-driver foo busybox true
+    refused 125 "HostConfig.Links is not supported yet" run --link other busybox true
+    refused 125 "HostConfig.VolumesFrom is not supported yet" run --volumes-from other busybox true
+    refused 125 "HostConfig.PortBindings is not supported yet" run -p 80:80 busybox true
+    gorae run --rm --network none busybox true # positive control
+}
+
+@test "ps -q wins over --format, and says so, as docker's does" {
+    id=$(gorae create --name quiet busybox)
+    [ "$(gorae ps -aq --no-trunc --format '{{.Names}}' 2>"$T/warned")" = "$id" ]
+    grep -qx 'WARNING: Ignoring custom format, because both --format and --quiet are set.' "$T/warned"
+    [ "$(gorae ps -a --format '{{.Names}}' 2>&1)" = quiet ] # positive control
 }
 
 @test "flags of docker that are not ours are refused by name, with a reason" {

@@ -14,6 +14,7 @@ setup_file() {
 printf '<%s>' "$@" >>"$T/asked"
 echo >>"$T/asked"
 [ ! -e "$T/refuse" ] || { cat "$T/refuse" >&2; exit "$(cat "$T/code")"; }
+[ ! -e "$T/deaf" ] || { echo $$ >>"$T/pids"; exec sleep 1000; }
 echo "banner of the machine" >&2
 while [ "$1" != -- ]; do shift; done
 shift 2
@@ -30,7 +31,10 @@ teardown_file() {
     judge_empty || { daemon_clean; return 1; }
     daemon_clean
 }
-setup() { rm -f "$T/asked" "$T/pids" "$T/refuse"; touch "$T/pids"; }
+setup() {
+    rm -f "$T/asked" "$T/pids" "$T/refuse" "$T/deaf"
+    touch "$T/pids"
+}
 
 # Every ssh that this test started has ended.
 none_left() {
@@ -87,6 +91,20 @@ fails_with() { # words of the sentence, command…
     eventually 50 grep -q one "$T/out"
     kill -KILL "$client"
     eventually 50 none_left
+}
+
+@test "even an ssh that notices nothing ends with its client, however that ends" {
+    touch "$T/deaf"
+    local signal client
+    for signal in KILL TERM; do
+        gorae -H "$FAR" ps >/dev/null 2>&1 3>&- &
+        client=$!
+        eventually 50 test -s "$T/pids"
+        kill "-$signal" "$client"
+        eventually 50 none_left
+        rm "$T/pids"
+        touch "$T/pids"
+    done
 }
 
 @test "the end of ssh in mid-stream is said" {

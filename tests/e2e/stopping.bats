@@ -2,7 +2,7 @@
 # How the daemon ends, and what its signals do: SIGTERM once, twice, three times, early; SIGUSR1.
 load lib
 
-setup() {
+setup_file() {
     daemon_dirs
     # a runtime that takes its time for one verb, and says that it has begun
     cat >"$T/slow" <<S
@@ -11,9 +11,18 @@ for word; do case \$word in "\$(cat "$T/slow-verb" 2>/dev/null)") touch "$T/bega
 exec $(command -v gorae-runtime) "\$@"
 S
     chmod +x "$T/slow"
+    daemon_start
+    import_busybox
+    daemon_stop
 }
+setup() { rm -f "$T/log" "$T/began" "$T/slow-verb"; }
 teardown() {
-    daemon_stop || true
+    daemon_pid
+    [ -n "$DAEMON" ] || begin
+    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+    daemon_stop
+}
+teardown_file() {
     judge_empty || { daemon_clean; return 1; }
     daemon_clean
 }
@@ -33,7 +42,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "SIGTERM: all containers at the same time, each with its own signal and its own patience" {
     begin --shutdown-timeout 1
-    import_busybox
     gorae run -d --name mild busybox sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
     gorae run -d --name other --stop-signal USR1 busybox sh -c 'trap "exit 4" USR1; echo ready; while :; do sleep 0.1; done' >/dev/null
     gorae run -d --name hard --stop-timeout 2 --restart always busybox sh -c "$stubborn" >/dev/null
@@ -47,7 +55,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
     [ $((SECONDS - from)) -le 6 ] # one after the other would be 2 + 2 s for these two alone, and 10 for a frozen one
     [ ! -e "$SOCK" ]
     [ ! -e "$T/pid" ]
-    judge_empty
     # policies bring two of them back; the codes of the others are those of their own endings
     begin
     [ "$(exits mild other froze)" = "exited 3 exited 4 exited 5" ]
@@ -57,7 +64,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "a second SIGTERM hurries, and the end is still a clean one" {
     begin
-    import_busybox
     gorae run -d --name hard --stop-timeout 120 busybox sh -c "$stubborn" >/dev/null
     ready hard
     term
@@ -76,7 +82,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "a third SIGTERM ends the daemon at once; the next one recovers" {
     begin
-    import_busybox
     gorae run -d --name hard --stop-timeout 120 busybox sh -c "$stubborn" >/dev/null
     ready hard
     local shim
@@ -97,7 +102,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "SIGTERM while the daemon starts is kept until it can end well" {
     begin
-    import_busybox
     gorae create --name web --runtime slow busybox true >/dev/null
     local id
     id=$(gorae inspect -f '{{.Id}}' web)
@@ -122,7 +126,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "a container that is being started when SIGTERM comes is stopped too; none is started after it" {
     begin
-    import_busybox
     gorae create --name web --runtime slow --stop-timeout 0 busybox sleep 1000 >/dev/null
     echo start >"$T/slow-verb"
     gorae start web >/dev/null 2>"$T/told" 3>&- &
@@ -137,7 +140,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "--live-restore: they run on without a daemon, and the next one has them" {
     begin --live-restore
-    import_busybox
     gorae run -d --name web busybox sleep 1000 >/dev/null
     local pid
     pid=$(gorae inspect -f '{{.State.Pid}}' web)
@@ -152,7 +154,6 @@ ready() { eventually 50 sh -c "gorae logs $1 | grep -q ready"; }
 
 @test "SIGUSR1 tells who is at what, since when, and which container's operation it holds" {
     begin
-    import_busybox
     gorae create --name web --runtime slow busybox true >/dev/null
     echo start >"$T/slow-verb"
     gorae start web >/dev/null 3>&- &

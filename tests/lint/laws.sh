@@ -15,7 +15,7 @@ declare -A may=(
 )
 while IFS=: read -r file line text; do
     from=${file#src/}; from=${from%%/*}
-    to=$(sed -E 's/.*"([a-z]+)\/.*/\1/' <<<"$text")
+    to=${text#*\"}; to=${to%%/*}
     [ "$to" = "$from" ] && continue
     if [ -z "${may[$from]+x}" ]; then breach "$file: module $from is not in the house"; continue; fi
     case " ${may[$from]} " in *" $to "*) ;; *) breach "$file:$line: $from may not include $to" ;; esac
@@ -78,14 +78,14 @@ forbid '(fork|vfork|setns|chroot)\(' 'only the runtime and the archive worker fo
 forbid 'exit\(' 'library code never exits' 'src/(api|cli|shim|init|runtime|archive|tlspipe)/[a-z_]*\.[ch]'
 # A state of a container changes in one place, which asks the machine; and where it is read from disk.
 forbid 'c->state = ' 'ask machine_next()' 'src/(engine/(record|engine)\.c|(api|cli|image|shim|runtime|archive|wire|base|tlspipe)/[a-z_]*\.[ch])'
-while IFS= read -r -d '' file; do
-    head -c 2 "$file" | grep -q '/\*' || breach "$file: a file opens with what it is"
-done < <(find src \( -name '*.c' -o -name '*.h' \) -print0)
+while read -r file; do
+    breach "$file: a file opens with what it is"
+done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | xargs -0 awk 'FNR == 1 && !/^\/\*/ { print FILENAME }')
 
 # --- what to read next ----------------------------------------------------------------------------------------------
 # A file that an essay sends its reader to is there.
 while read -r file next; do
-    case "$next" in */*) path=src/$next ;; *) path=$(dirname "$file")/$next ;; esac
+    case "$next" in */*) path=src/$next ;; *) path=${file%/*}/$next ;; esac
     [ -e "$path" ] || breach "$file: read next: there is no $next"
 done < <(find src \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
     FNR == 1 { on = 0 }

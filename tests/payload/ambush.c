@@ -1,5 +1,5 @@
 /* Lie in wait for processes that enter a container, and try to take from them what they may still hold of the host:
- * their program, their folders, their descriptors. Usage: ambush SECONDS
+ * their program, their folders, their descriptors. Usage: ambush, until SIGTERM
  *
  * Over and over, as fast as it can, it looks at every other process in /proc. Prints one line for each new thing that
  * it could read ("exe TARGET", "cwd TARGET", "root TARGET", "fd TARGET"), and at the end how many processes it has met
@@ -7,12 +7,12 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SEEN_MAX 512
@@ -57,12 +57,19 @@ static bool rob(const char *pid)
     return open;
 }
 
-int main(int argc, char **argv)
+static volatile sig_atomic_t over;
+
+static void on_term(int sig)
+{
+    over = sig;
+}
+
+int main(void)
 {
     static char met[1 << 22]; /* by pid */
     size_t all = 0, closed = 0;
-    time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 1);
-    while (time(NULL) < end) {
+    signal(SIGTERM, on_term);
+    while (!over) {
         DIR *d = opendir("/proc");
         for (struct dirent *x; d && (x = readdir(d));) {
             unsigned long pid = strtoul(x->d_name, NULL, 10);

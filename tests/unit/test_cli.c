@@ -401,7 +401,6 @@ static const struct {
      "{" BASE "\"HostConfig\":{\"LogConfig\":{\"Config\":{\"max-size\":\"1m\"},\"Type\":\"\"},\"MaskedPaths\":[],"
      "\"NetworkMode\":\"default\",\"ReadonlyPaths\":[]},\"Image\":\"busybox\"}"},
     {"-a stdnone busybox", "!invalid stream"},
-    {"-d -a stdout busybox", "!exclude each other"},
     {"--rm --restart always busybox", "!exclude each other"},
     {"--restart always:x busybox", "!number after the colon"},
     {"--ulimit nofile busybox", "!name=soft"},

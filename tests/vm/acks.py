@@ -5,7 +5,10 @@ nobody knows: the cut may fall before or after the thing was done, and either is
 True, False, or None for "either".
 
     an image        there, or not
-    a container     there, or not; running after the next boot, or not; its limit of processes; the file that was copied into it
+    a container     there, or not; running after the next boot, or not; its limit of processes
+
+Files that were copied into a container are not among them. They are its own data, like what it writes itself, and on disk
+when the kernel has come to it; Docker promises no more either. The work copies some all the same, for the disk to be busy.
 
 Who runs after a boot is what the policies say (engine/policy.c has the table): the machine's end is no stop by hand, and a
 container that was running is found ended with 255, which is a failure. So all but "no" come back; after a stop by hand, those
@@ -17,7 +20,7 @@ class Container:
     def __init__(self, policy):
         self.policy = policy
         self.there = self.runs = None
-        self.pids, self.text = ["-"], None
+        self.pids = ["-"]
 
 
 class Promises:
@@ -56,8 +59,8 @@ class Promises:
         c = self.containers[name]
         c.pids = [limit] if done else c.pids + [limit]
 
-    def copy(self, done, name, text):
-        self.containers[name].text = text if done else None
+    def copy(self, done, name):
+        pass
 
     def remove(self, done, name):
         c = self.containers[name]
@@ -70,12 +73,12 @@ class Promises:
             self.images.clear()
 
     def expected(self):
-        """For the guest's judge, a line each: image|container NAME yes|no|either [RUNS PIDS TEXT]."""
+        """For the guest's judge, a line each: image|container NAME yes|no|either [RUNS PIDS]."""
         word = {True: "yes", False: "no", None: "either"}
         out = ["image %s %s" % (name, word[there]) for name, there in self.images.items()]
         for name, c in self.containers.items():
             pids = c.pids[0] if len(c.pids) == 1 else "-"
-            out.append("container %s %s %s %s %s" % (name, word[c.there], word[c.runs], pids, c.text or "-"))
+            out.append("container %s %s %s %s" % (name, word[c.there], word[c.runs], pids))
         return "".join(line + "\n" for line in out)
 
     def counts(self):

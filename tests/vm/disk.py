@@ -7,6 +7,7 @@ fsync a file and not its folder, get away with it on the first and lose data on 
 
   write   what was there before is remembered, then the file is written; so reading needs no second place to look
   flush   what was remembered is forgotten: from here on those writes are safe (the guest's fsync ends in a flush)
+  freeze  asked for, the disk stops after so many writes more, in the middle of whatever the guest was writing
   cut     from the last write back to the first, each sector since the last flush is put back with a given probability
 
 With probability 1 all unflushed writes are lost, with 0 none, and between these any mixture can come out. A sector of 4096
@@ -34,6 +35,8 @@ class Disk:
         self.size = os.fstat(self.fd).st_size
         self.before = []  # (offset, what was there), oldest first
         self.flushes = 0
+        self.writes_left = None
+        self.frozen, self.closing = threading.Event(), threading.Event()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
         self.listener.listen(1)
@@ -44,8 +47,14 @@ class Disk:
         self.thread = threading.Thread(target=self.client, daemon=True)
         self.thread.start()
 
+    def freeze(self, writes, seconds):
+        """Do `writes` more, then nothing. @return whether it came to that within `seconds`"""
+        self.writes_left = writes
+        return self.frozen.wait(seconds)
+
     def close(self):
         """When the client has ended: wait until its last request is done with. The file stays open for cut()."""
+        self.closing.set()
         self.listener.shutdown(socket.SHUT_RDWR)  # where it never came
         self.listener.close()
         self.thread.join(30)
@@ -118,6 +127,11 @@ class Disk:
         end = -(-(offset + len(data)) // SECTOR) * SECTOR
         self.before.append((start, os.pread(self.fd, end - start, start)))
         os.pwrite(self.fd, data, offset)
+        if self.writes_left is not None:
+            self.writes_left -= 1
+            if self.writes_left == 0:
+                self.frozen.set()
+                self.closing.wait()
 
 
 def take(sock, length):

@@ -33,7 +33,8 @@ find "$root/usr/share/man" -type l | while read -r link; do # they lead to pages
 done
 
 # 2. Programs without what only a debugger reads
-elf() { find "$root/usr/bin" "$root/usr/libexec" -type f -perm -100 | sort; }
+# (make-certs is a script)
+elf() { find "$root/usr/bin" "$root/usr/libexec" -type f -perm -100 ! -name make-certs | sort; }
 elf | xargs strip --strip-unneeded --remove-section=.comment --remove-section=.note
 
 # 3. Which libraries they need, and in which versions: the linker's table and the libraries' own symbol lists tell.

@@ -8,7 +8,7 @@ export LC_ALL=C.UTF-8 HOME=/root
 cd /run/lane || exit 1
 PS4='+ ${BASH_SOURCE##*/} line $LINENO: '
 
-CHECK_MAX=150 # seconds; what hangs is ended, so that the next check has its turn
+CHECK_MAX=240 # seconds; what hangs is ended, so that the next check has its turn
 
 check() {
     local name=$1 status work guard began=$SECONDS
@@ -101,7 +101,7 @@ judge() {
     done
     find /var/lib/gorae -name '*.tmp-????????' -not -path '*/upper/*' | grep . && { echo "temporaries were left"; bad=1; }
     for d in quarantine images/staging; do
-        ls -A "/var/lib/gorae/$d" 2>/dev/null | grep . && { echo "something is in $d"; bad=1; }
+        find "/var/lib/gorae/$d" -mindepth 1 2>/dev/null | grep . && { echo "something is in $d"; bad=1; }
     done
     (cd /var/lib/gorae/images/blobs/sha256 2>/dev/null && for d in *; do [ ! -e "$d" ] || echo "$d  $d"; done | sha256sum -c --quiet) || bad=1
     set -x

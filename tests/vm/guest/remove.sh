@@ -7,7 +7,7 @@ remove() {
     box --name kept --restart unless-stopped --stop-timeout 1 busybox sleep 100000
     dpkg -r gorae
     nothing_left
-    never command -v gorae
+    [ ! -e /usr/bin/gorae ]
     [ -d "/var/lib/gorae/containers" ]
     [ ! -e /run/gorae.sock ]
 }

@@ -25,7 +25,7 @@ containers() { # ROW
         asked create "$name" "$policy" -- gorae create --name "$name" --network none --restart "$policy" busybox sleep 100000
         if [ $((RANDOM % 3)) = 0 ]; then
             echo "$name-text" >"text.$1"
-            asked copy "$name" "$name-text" -- gorae cp "text.$1" "$name:/text"
+            asked copy "$name" -- gorae cp "text.$1" "$name:/text"
         fi
         [ $((RANDOM % 6)) != 0 ] || continue
         asked start "$name" -- gorae start "$name"
@@ -50,6 +50,7 @@ images() {
         asked image "$name:1" -- gorae import tree.tar "$name:1"
         asked image "$name:2" -- gorae tag "$name:1" "$name:2"
         [ $((i % 3)) != 0 ] || asked untag "$name:1" -- gorae rmi "$name:1"
+        sleep $((RANDOM % 4))
     done
 }
 
