@@ -65,10 +65,7 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
 static int refuse_endpoints(const json_t *body, struct err *e)
 {
     static const char *const later[] = {"Aliases", "IPAMConfig", "Links"};
-    const char *network;
-    json_t *endpoint;
-    json_object_foreach(json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig"), network, endpoint)
-    {
+    json_each_pair (network, endpoint, json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig")) {
         for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
             if (any(endpoint, later[i]))
                 return err_set(e, ERR_NOT_IMPLEMENTED,
