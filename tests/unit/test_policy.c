@@ -17,7 +17,7 @@ static void setup(void)
 {
     mem_setup();
     en = (struct engine){.bus = bus_new()};
-    c = container_new("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    c = container_new(&en, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
 }
 
 static void teardown(void)
