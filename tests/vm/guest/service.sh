@@ -69,6 +69,7 @@ stop_systemctl() {
     box --name forced --stop-timeout 1 busybox sleep 100000
     systemctl stop goraed.service goraed.socket
     nothing_left
+    [ ! -e /run/gorae.sock ]
     systemctl start goraed.socket goraed.service
     [ "$(gorae inspect -f '{{.State.ExitCode}}' asked)" = 5 ]
     gorae logs asked | grep 'was asked'
