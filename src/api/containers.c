@@ -10,7 +10,8 @@
 
 int containers_list(struct request *r, struct err *e)
 {
-    struct list_options o = {.all = http_query_bool(&r->target, "all", false),
+    struct list_options o = {.brief = http_header(r->head, "Gorae-Brief") != NULL,
+                             .all = http_query_bool(&r->target, "all", false),
                              .size = http_query_bool(&r->target, "size", false)};
     json_auto_t *filters = input_filters(r, e);
     o.filters = filters;

@@ -204,21 +204,24 @@ static json_t *ports_json(const json_t *exposed)
     return out;
 }
 
-static json_t *element(struct engine *en, struct container *c, const struct snapshot *s, bool size, int64_t now)
+static json_t *element(struct engine *en, struct container *c, const struct snapshot *s, const struct list_options *o,
+                       int64_t now)
 {
     const char *asked = json_str(s->config, "Image", "");
     autofree char *name = str_printf("/%s", s->name), *command = command_text(c->path_args),
                   *status = snapshot_status(s, now);
     bool still = image_names(en->images, asked, c->image);
     json_t *out =
-        json_pack("{s:s, s:[s], s:s, s:s, s:s, s:I, s:o, s:O, s:s, s:s, s:{s:s}, s:{s:o}, s:o}", "Id", c->id, "Names",
-                  name, "Image", still ? asked : c->image, "ImageID", c->image, "Command", command, "Created",
-                  (json_int_t)(c->created / NS_PER_S), "Ports",
+        json_pack("{s:s, s:[s], s:s, s:s, s:I, s:o, s:s, s:s}", "Id", c->id, "Names", name, "Image",
+                  still ? asked : c->image, "Command", command, "Created", (json_int_t)(c->created / NS_PER_S), "Ports",
                   state_alive(s->state) ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array(),
-                  "Labels", json_object_get(s->config, "Labels"), "State", state_name(s->state), "Status", status,
-                  "HostConfig", "NetworkMode", json_str(s->host, "NetworkMode", ""), "NetworkSettings", "Networks",
-                  snapshot_networks(s), "Mounts", snapshot_mounts(s));
-    if (size) {
+                  "State", state_name(s->state), "Status", status);
+    if (!o->brief)
+        json_object_update_new(out, json_pack("{s:s, s:O, s:{s:s}, s:{s:o}, s:o}", "ImageID", c->image, "Labels",
+                                              json_object_get(s->config, "Labels"), "HostConfig", "NetworkMode",
+                                              json_str(s->host, "NetworkMode", ""), "NetworkSettings", "Networks",
+                                              snapshot_networks(s), "Mounts", snapshot_mounts(s)));
+    if (o->size) {
         int64_t rw = snapshot_size_rw(en, c);
         json_object_set_new(out, "SizeRw", json_integer(rw));
         json_object_set_new(out, "SizeRootFs", json_integer(rw + image_size(en->images, c->image)));
@@ -242,7 +245,7 @@ json_t *engine_list(struct engine *en, const struct list_options *opt, struct er
         snapshot_take(en, all[i], &s);
         bool room = opt->limit <= 0 || json_array_size(out) < (size_t)opt->limit;
         if (room && wanted(en, all[i], &s, opt, &b))
-            json_array_append_new(out, element(en, all[i], &s, opt->size, now));
+            json_array_append_new(out, element(en, all[i], &s, opt, now));
         container_put(en, all[i]);
     }
     trace_end(&span, "%zu shown, each copied under the lock", json_array_size(out));

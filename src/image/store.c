@@ -132,8 +132,7 @@ bool image_names(struct image_store *st, const char *name, const char *id)
         return false;
     autofree char *key = reference_key(&r);
     image_ref_release(&r);
-    bool same = locked(&st->lock, str_eq(json_string_value(json_object_get(st->refs, key)), hex));
-    return same;
+    return locked(&st->lock, str_eq(json_string_value(json_object_get(st->refs, key)), hex));
 }
 
 static int no_such(const char *id, struct err *e)

@@ -537,6 +537,22 @@ EOF
         .Ports==[{"PrivatePort":80,"Type":"tcp"}] and .HostConfig.NetworkMode=="default" and (.ImageID|startswith("sha256:"))' <<<"$BODY"
 }
 
+@test "list: who says that a table is all it makes gets no more than that, and the table is the same" {
+    local whole brief
+    gorae create --name wordy -l a=b -v /etc:/x:ro busybox true
+    api GET '/containers/json?all=1&filters=%7B%22name%22%3A%5B%22wordy%22%5D%7D'
+    whole=$BODY
+    api GET '/containers/json?all=1&filters=%7B%22name%22%3A%5B%22wordy%22%5D%7D' -H 'Gorae-Brief: 1'
+    brief=$BODY
+    [ "$(jq -c '.[0] | keys' <<<"$brief")" = '["Command","Created","Id","Image","Names","Ports","State","Status"]' ]
+    [ "$(jq -c '.[0] | .Labels, .Mounts[0].Destination, (.NetworkSettings.Networks | length)' <<<"$whole" | xargs)" = '{a:b} /x 1' ]
+    [ "$(jq -cS '.[0] | del(.ImageID, .Labels, .HostConfig, .NetworkSettings, .Mounts)' <<<"$whole")" = "$(jq -cS '.[0]' <<<"$brief")" ]
+    # a format of one's own is made of the whole answer
+    [ "$(gorae ps -a -f name=wordy --format '{{.Labels}} {{.Mounts}} {{.Label "a"}} {{.Networks}}')" = "a=b /etc b bridge" ]
+    [ "$(gorae ps -a -f name=wordy | tail -n 1)" = "$(gorae ps -a -f name=wordy --format 'table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}' | tail -n 1)" ]
+    gorae rm wordy
+}
+
 @test "logs: streams, tail, since, until, timestamps, follow, and what is refused" {
     create talk '"Cmd":["sh","-c","for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; done"]'
     api POST "/containers/$ID/start"

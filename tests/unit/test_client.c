@@ -588,10 +588,10 @@ START_TEST(names_of_daemons)
     static const struct {
         const char *name;
         enum err_kind kind;
-    } bad[] = {{"/run/gorae.sock", ERR_INVALID},     {"gorae", ERR_INVALID},         {"fd://", ERR_INVALID},
-               {"npipe:////./pipe/x", ERR_INVALID},  {"http://x", ERR_INVALID},      {"tcp://x:y", ERR_INVALID},
-               {"tcp://x:0", ERR_INVALID},           {"tcp://x:65536", ERR_INVALID}, {"tcp://x:1/path", ERR_INVALID},
-               {"tcp://[::1", ERR_INVALID},          {"tcp://[::1]x", ERR_INVALID},  {"tcp://a@b:1", ERR_INVALID},
+    } bad[] = {{"/run/gorae.sock", ERR_INVALID},    {"gorae", ERR_INVALID},         {"fd://", ERR_INVALID},
+               {"npipe:////./pipe/x", ERR_INVALID}, {"http://x", ERR_INVALID},      {"tcp://x:y", ERR_INVALID},
+               {"tcp://x:0", ERR_INVALID},          {"tcp://x:65536", ERR_INVALID}, {"tcp://x:1/path", ERR_INVALID},
+               {"tcp://[::1", ERR_INVALID},         {"tcp://[::1]x", ERR_INVALID},  {"tcp://a@b:1", ERR_INVALID},
                {"ssh://user@h", ERR_INVALID}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct err e = {0};
