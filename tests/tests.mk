@@ -173,5 +173,5 @@ deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/gorae $(DESTDIR)$(BINDIR)/goraed $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gorae
 	rm -f $(patsubst %,$(DESTDIR)$(LIBEXECDIR)/%,$(HELPERS) make-certs)
-	cd $(DESTDIR)$(MANDIR) 2>/dev/null && rm -f man1/gorae.1 man1/gorae-*.1 man5/gorae-daemon.json.5 man8/goraed.8 man8/gorae-runtime.8 || true
+	cd $(DESTDIR)$(MANDIR) 2>/dev/null && rm -f man1/gorae.1 man1/gorae-*.1 man5/gorae-daemon.json.5 man5/daemon.json.5 man8/goraed.8 man8/gorae-runtime.8 || true
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null

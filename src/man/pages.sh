@@ -53,3 +53,5 @@ done
     page gorae-runtime 8 gorae-runtime gorae-runtime gorae-runtime.man gorae-runtime
 "$bin/goraed" --settings | awk -v date="$date" -v version="$version" -v prose="$here/gorae-daemon.json.man" -f "$here/settings.awk" \
     >"$out/man5/gorae-daemon.json.5"
+# The name under which people look for it. No package of Debian's or Docker's has a page of that name.
+ln -s gorae-daemon.json.5 "$out/man5/daemon.json.5"

@@ -61,6 +61,7 @@ has_flags() {
 }
 
 @test "every key of daemon.json stands in gorae-daemon.json(5), and no other" {
+    [ "$(readlink "$M/man5/daemon.json.5")" = gorae-daemon.json.5 ]
     diff <(sed -n '/^SETTINGS/,/^FILES/p' "$T/gorae-daemon.json.5" | grep -oE '^ +"[a-z0-9-]+":' | tr -d ' ":') <(goraed --settings | cut -f1)
     # every flag but those that end the daemon at once, and the one that names the file
     diff <(goraed --help | flags | sed 's/^--//' | grep -vxE 'check|settings|state-machine|validate|version|help|config-file' | sort) \
