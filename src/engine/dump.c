@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <unistd.h>
+
 #define PATIENCE_NS (NS_PER_S / 5)
+#define PAUSE_US    1000
 
 static pid_t owner(const pthread_mutex_t *m)
 {
@@ -21,11 +24,13 @@ static pid_t owner(const pthread_mutex_t *m)
 void engine_dump_locks(struct engine *en)
 {
     int64_t until = clock_mono() + PATIENCE_NS;
-    const struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
     autostrv lines = {NULL, 0};
-    if (pthread_mutex_clocklock(&en->lock, CLOCK_MONOTONIC, &at) != 0) {
-        log_warn("the engine's lock is held by thread %d, and has been for a while", (int)owner(&en->lock));
-        return;
+    while (pthread_mutex_trylock(&en->lock) != 0) {
+        if (clock_mono() > until) {
+            log_warn("the engine's lock is held by thread %d, and has been for a while", (int)owner(&en->lock));
+            return;
+        }
+        usleep(PAUSE_US);
     }
     for (struct container *c = en->containers; c; c = c->next)
         if (owner(&c->op) != 0)
