@@ -273,16 +273,16 @@ static void __attribute__((noreturn)) run_exec(struct child *c)
     _exit(EXIT_EXHAUSTED);
 }
 
-/* Its brother is born here with CLONE_PARENT: the parent waits for it. A group of version 2 is inherited; a user
- * namespace comes last, because there we would have no right over the others any more, and a cgroup namespace with it.
- */
+/* Its brother is born here with CLONE_PARENT: the parent waits for it. Control groups are inherited, so the descriptors
+ * by which those of version 1 are entered are gone before anybody inside could see them; a user namespace comes last,
+ * because there we would have no right over the others any more, and a cgroup namespace with it. */
 pid_t child_go_between(struct child *c)
 {
     struct err e = {0};
     int later = c->ns_flags & (CLONE_NEWUSER | CLONE_NEWCGROUP);
     struct clone_args a = {.flags = CLONE_PARENT}; /* without CLONE_VM, so this is a fork: see launch.c */
     pid_t pid = -1;
-    if (child_sweep(c, &e) == 0) {
+    if (child_wait_placed(c, &e) == 0 && child_sweep(c, &e) == 0) {
         if (setns(c->pidfd, c->ns_flags & ~later) < 0)
             err_sys(&e, "join the container's namespaces");
         else if ((pid = (pid_t)syscall(SYS_clone3, &a, sizeof(a))) < 0)

@@ -8,8 +8,8 @@
  *
  *     1. read the container's state and the process to add
  *     2. take a pidfd of the container's first process, so that it cannot become another one meanwhile
- *     3. clone a go-between, on version 2 into the control group; it lets go of what is the host's, and joins
- *     4. it clones the process itself, which on version 1 is moved into the control groups
+ *     3. clone a go-between; it enters the control groups, lets go of what is the host's, and joins
+ *     4. it clones the process itself, which inherits the groups
  *     5. that joins a user and a cgroup namespace and works through the second half of the list in child.c
  *     6. ready: limits, the pid file, GO; then the exec, or its error */
 #include "runtime/create.h"
@@ -119,13 +119,9 @@ static int ns_flags(const struct state *s)
 }
 
 /* Step 6. @return 0, or the exit code where we wait for it */
-static int attend(const struct runtime *rt, const struct state *s, const struct child *c, const struct exec_options *o,
-                  pid_t pid, int sock, struct err *e)
+static int attend(const struct runtime *rt, const struct child *c, const struct exec_options *o, pid_t pid, int sock,
+                  struct err *e)
 {
-    if (launch_place(&s->cgroup, sock, e) < 0) {
-        launch_blame(sock, e);
-        return -1;
-    }
     if (launch_await(rt, sock, SYNC_READY, e) < 0)
         return -1;
     launch_limits(rt, pid, c);
@@ -145,7 +141,7 @@ static int launch(const struct runtime *rt, const struct state *s, struct child 
     pid_t pid = launch_inside(c, group, &sock, &pidfd, e);
     if (pid < 0)
         return -1;
-    int r = attend(rt, s, c, o, pid, sock, e);
+    int r = attend(rt, c, o, pid, sock, e);
     if (r < 0)
         launch_abort(pid, pidfd);
     return r < 0 || o->detach ? r : launch_foreground(pid, e);

@@ -102,11 +102,14 @@ pid_t launch_inside(struct child *c, int cgroup, int *ret_sock, int *ret_pidfd, 
         _exit(0);
     }
     fd_close(pidfd);
+    int placed = between > 0 ? launch_place(c->cgroup, *ret_sock, e) : -1;
+    if (between > 0 && placed < 0)
+        launch_blame(*ret_sock, e); /* which also ends who waits for us */
     if (between > 0)
         waitpid(between, NULL, 0);
     pid_t found = between < 0 ? -1 : *pid;
     munmap(pid, sizeof(*pid));
-    if (between > 0 && found < 0) {
+    if (placed == 0 && found < 0) {
         err_set(e, ERR_SYSTEM, "the process ended on its way into the container");
         launch_blame(*ret_sock, e);
     }
