@@ -69,9 +69,9 @@ def console(f, lang):
 
 
 def span(code):
-    """A code span; the name of a source file of ours becomes a link to it."""
+    """A code span; the name of a source file of ours becomes a link to it, where the reference has it: it is made of C."""
     shown = "<code>%s</code>" % html.escape(code)
-    if re.fullmatch(r"src/[\w./-]+", code) and (book.ROOT / code).exists():
+    if re.fullmatch(r"src/[\w./-]+(/|\.[ch])", code) and (book.ROOT / code).exists():
         shown = '<a href="%s%s">%s</a>' % (SOURCE, code.rstrip("/"), shown)
     return raw(shown)
 
