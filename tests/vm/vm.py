@@ -316,7 +316,7 @@ def main():
     p = argparse.ArgumentParser(description="gorae in a virtual machine")
     p.add_argument("build")
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the power cuts")
-    p.add_argument("--cuts", type=int, default=3)
+    p.add_argument("--cuts", type=int, default=2, help="one at random, one at once after an acknowledgement, and so on")
     p.add_argument("--only", type=words, default=[], help="after install, run these scripts in one boot")
     p.add_argument("--skip", type=words, default=[], help="leave these out of the first boot")
     p.add_argument("--bats", type=words, default=[], help="after install, run these files of tests/e2e in one boot")
