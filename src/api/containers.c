@@ -8,6 +8,38 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* A long list is sent while it is made: the client reads the first part while the second is looked up. */
+#define LIST_PART 16384 /* bytes that are sent at once */
+
+struct list_answer {
+    struct request *r;
+    struct str text;
+};
+
+static int list_add(void *arg, json_t *element, struct err *e)
+{
+    struct list_answer *a = arg;
+    autofree char *text = json_compact(element);
+    json_decref(element);
+    str_addc(&a->text, a->text.len > 0 || a->r->begun ? ',' : '[');
+    str_add(&a->text, text);
+    if (a->text.len < LIST_PART)
+        return 0;
+    if ((!a->r->begun && reply_begin(a->r, "application/json", e) < 0) ||
+        reply_chunk(a->r, a->text.s, a->text.len, e) < 0)
+        return -1;
+    str_reset(&a->text);
+    return 0;
+}
+
+static int list_end(struct list_answer *a, struct err *e)
+{
+    str_add(&a->text, a->text.len > 0 || a->r->begun ? "]\n" : "[]\n");
+    if (!a->r->begun)
+        return reply_text(a->r, 200, "application/json", a->text.s, e);
+    return reply_chunk(a->r, a->text.s, a->text.len, e) < 0 ? -1 : reply_end(a->r, e);
+}
+
 int containers_list(struct request *r, struct err *e)
 {
     struct list_options o = {.brief = http_header(r->head, "Gorae-Brief") != NULL,
@@ -23,7 +55,10 @@ int containers_list(struct request *r, struct err *e)
     }
     if (!filters || input_int(r, "limit", 0, &o.limit, e) < 0)
         return -1;
-    return reply_json(r, 200, engine_list(r->engine, &o, e), e);
+    struct list_answer answer = {r, STR_INIT};
+    int got = engine_list(r->engine, &o, list_add, &answer, e) < 0 ? -1 : list_end(&answer, e);
+    str_release(&answer.text);
+    return got;
 }
 
 int containers_create(struct request *r, struct err *e)

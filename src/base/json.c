@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Deepest nesting of [ and {, not counting those inside strings. Needs no valid JSON: a quote toggles, a backslash
- * inside a string skips one byte. */
-static size_t nesting(const char *p, size_t n)
+/* Go through the brackets that stand outside strings. Needs no valid JSON: a quote toggles, a backslash inside a string
+ * skips one byte. @param deepest the deepest nesting of [ and {, or NULL @return the bytes up to where the first
+ * bracket is closed again, or 0 */
+static size_t walk(const char *p, size_t n, size_t *deepest)
 {
-    size_t depth = 0, deepest = 0;
+    size_t depth = 0, extent = 0;
     bool quoted = false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && (deepest || extent == 0); i++) {
         char c = p[i];
         if (quoted) {
             if (c == '\\')
@@ -23,18 +24,26 @@ static size_t nesting(const char *p, size_t n)
         } else if (c == '"') {
             quoted = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > deepest)
-                deepest = depth;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
+            depth++;
+            if (deepest && depth > *deepest)
+                *deepest = depth;
+        } else if ((c == '}' || c == ']') && depth > 0 && --depth == 0 && extent == 0) {
+            extent = i + 1;
         }
     }
-    return deepest;
+    return extent;
+}
+
+size_t json_extent(const char *text, size_t len)
+{
+    return len > 0 && strchr("[{", text[0]) ? walk(text, len, NULL) : 0;
 }
 
 json_t *json_parse(const char *text, size_t len, struct err *e)
 {
-    if (nesting(text, len) > JSON_NEST_MAX)
+    size_t deepest = 0;
+    walk(text, len, &deepest);
+    if (deepest > JSON_NEST_MAX)
         return err_null(err_set(e, ERR_INVALID, "invalid JSON: nested deeper than %d levels", JSON_NEST_MAX));
     json_error_t je;
     json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);

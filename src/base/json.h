@@ -23,6 +23,10 @@ json_t *json_parse(const char *text, size_t len, struct err *e);
 /** Likewise what a file below `dirfd` holds. @return a new reference, or NULL as file_read() and json_parse() fail */
 json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e);
 
+/** Bytes of the object or array at the head of `text`, up to the bracket that closes it; 0 where that is not there
+ * (yet). Finds its end and nothing more: json_parse() judges it. */
+size_t json_extent(const char *text, size_t len);
+
 /** The value at a dotted path of keys, e.g. "State.Pid". @return borrowed, or NULL */
 json_t *json_at(const json_t *j, const char *path);
 /** The string at `path`, or `def`. @return borrowed from `j` */

@@ -52,6 +52,14 @@ void str_addc(struct str *b, char c)
     str_addn(b, &c, 1);
 }
 
+void str_pad(struct str *b, char c, size_t n)
+{
+    reserve(b, n);
+    memset(b->s + b->len, c, n);
+    b->len += n;
+    b->s[b->len] = '\0';
+}
+
 __attribute__((format(printf, 2, 0))) static void addv(struct str *b, const char *fmt, va_list ap)
 {
     va_list again;

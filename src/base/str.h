@@ -28,6 +28,8 @@ void str_reset(struct str *b);
 void str_addn(struct str *b, const void *p, size_t n);
 void str_add(struct str *b, const char *s);
 void str_addc(struct str *b, char c);
+/** `c`, `n` times. */
+void str_pad(struct str *b, char c, size_t n);
 void str_addf(struct str *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Hand the bytes over; the buffer is empty afterwards. @return the caller's, never NULL */
 char *str_take(struct str *b);

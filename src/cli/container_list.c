@@ -141,45 +141,51 @@ static json_t *size(const json_t *c)
     return json_take(str_printf("%s (virtual %s)", own, human_size((double)root, 3, whole)));
 }
 
-/* The fields that a brief answer has not. */
-static void add_rest(json_t *r, const json_t *c, bool whole)
+/* Fields in the order of the alphabet, in which docker prints {{json .}}. @param usual only those of the usual table */
+static json_t *row(const json_t *c, bool whole, bool usual)
 {
-    char volumes[16];
-    int local;
-    json_object_set_new(r, "Labels", labels(c));
-    json_object_set_new(r, "Mounts", mounts(c, whole, &local));
-    snprintf(volumes, sizeof(volumes), "%d", local);
-    json_object_set_new(r, "LocalVolumes", json_string(volumes));
-    json_object_set_new(r, "Networks", networks(c));
-}
-
-static json_t *row(const json_t *c, bool whole)
-{
-    char ago[HUMAN_TEXT], at[HUMAN_TEXT];
+    char text[HUMAN_TEXT];
     int64_t created = json_int(c, "Created", 0);
     const char *id = json_str(c, "Id", "");
+    int local = 0;
     json_t *r = json_object();
     json_object_set_new(r, "Command", command(c, whole));
-    json_object_set_new(r, "CreatedAt", json_string(human_time(created, at)));
+    if (!usual)
+        json_object_set_new(r, "CreatedAt", json_string(human_time(created, text)));
     json_object_set_new(r, "ID", json_take(whole ? mem_strdup(id) : human_id(id)));
     json_object_set_new(r, "Image", image(c, whole));
+    if (!usual) {
+        json_t *mounted = mounts(c, whole, &local);
+        json_object_set_new(r, "Labels", labels(c));
+        json_object_set_new(r, "LocalVolumes", json_take(str_printf("%d", local)));
+        json_object_set_new(r, "Mounts", mounted);
+    }
     json_object_set_new(r, "Names", names(c, whole));
+    if (!usual)
+        json_object_set_new(r, "Networks", networks(c));
     json_object_set_new(r, "Ports", json_take(ports_text(json_object_get(c, "Ports"))));
-    json_object_set_new(r, "RunningFor", json_string(human_ago(created, ago)));
-    json_object_set_new(r, "Size", size(c));
-    json_object_set_new(r, "State", json_string(json_str(c, "State", "")));
+    json_object_set_new(r, "RunningFor", json_string(human_ago(created, text)));
+    if (!usual) {
+        json_object_set_new(r, "Size", size(c));
+        json_object_set_new(r, "State", json_string(json_str(c, "State", "")));
+    }
     json_object_set_new(r, "Status", json_string(json_str(c, "Status", "")));
     return r;
 }
 
-/* Labels, networks and mounts are two thirds of the answer, and the usual table shows none of them: a goraed that reads
- * the header leaves them out, which a thousand containers make worth it. Any other daemon sends them. */
+/* Labels, networks and mounts are two thirds of the answer, the id is a third of the rest, and the usual table shows
+ * none of it: a goraed that reads the header leaves them out, which a thousand containers make worth it. Any other
+ * daemon sends them. */
 static const struct http_field brief[] = {{"Gorae-Brief", "1"}, {NULL, NULL}};
 
-static json_t *fetch(struct cli *cli, const struct ps_options *o, const char *format, struct err *e)
+static bool is_usual(const struct ps_options *o, const char *format)
+{
+    return !format && !o->size && !o->no_trunc;
+}
+
+static int ask(struct cli *cli, const struct ps_options *o, const char *format, struct reply *answer, struct err *e)
 {
     autostr path = STR_INIT;
-    struct reply answer;
     char limit[24];
     int64_t last = o->latest && o->last <= 0 ? 1 : o->last;
     snprintf(limit, sizeof(limit), "%lld", (long long)last);
@@ -188,36 +194,43 @@ static json_t *fetch(struct cli *cli, const struct ps_options *o, const char *fo
     path_filters(&path, &o->filters);
     path_query(&path, "limit", last > 0 ? limit : NULL);
     path_flag(&path, "size", o->size || (!o->quiet && list_mentions(format, "Size")));
-    if (client_request(&cli->client, "GET", path.s, format ? NULL : brief, NULL, &answer, e) < 0)
-        return NULL;
-    json_t *list = reply_value(&answer, e);
-    reply_release(&answer);
-    return list;
+    return client_request(&cli->client, "GET", path.s, is_usual(o, format) ? brief : NULL, NULL, answer, e);
+}
+
+/* Print the containers of an answer, each as soon as it is here. */
+static int show(struct cli *cli, const struct ps_options *o, const char *format, struct reply *answer, struct err *e)
+{
+    const struct list_kind kind = {o->size ? COLUMNS "\\t{{.Size}}" : COLUMNS, headings};
+    struct listing l;
+    json_t *c = NULL;
+    int more = 0, r = list_begin(&l, cli, &kind, format, e);
+    if (r < 0)
+        return cli_fail_own(cli, e);
+    for (; r == 0 && (more = reply_element(answer, &c, e)) > 0; json_decref(c)) {
+        json_auto_t *line = row(c, o->no_trunc, is_usual(o, format)), *methods = format ? json_object() : NULL;
+        json_t *all = json_object_get(c, "Labels");
+        json_object_set_new(methods, "Label", json_is_object(all) ? json_incref(all) : json_object());
+        r = list_add(&l, line, methods, e);
+    }
+    if (list_end(&l, more < 0 ? -1 : r) == 0)
+        return EXIT_OK;
+    return more < 0 ? cli_fail(cli, e) : cli_fail_own(cli, e);
 }
 
 static int ps(struct cli *cli, void *options, const struct args *args)
 {
     const struct ps_options *o = options;
-    const struct list_kind kind = {o->size ? COLUMNS "\\t{{.Size}}" : COLUMNS, headings};
     const char *format = o->quiet ? "{{.ID}}" : o->format;
-    if (o->quiet && o->format)
-        fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
+    struct reply answer;
     struct err e;
     (void)args;
-    json_auto_t *answer = fetch(cli, o, format, &e);
-    if (!answer)
+    if (o->quiet && o->format)
+        fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
+    if (ask(cli, o, format, &answer, &e) < 0)
         return cli_fail(cli, &e);
-    json_auto_t *rows = json_array(), *methods = format ? json_array() : NULL;
-    json_each (c, answer) {
-        json_t *all = json_object_get(c, "Labels"), *r = row(c, o->no_trunc);
-        json_array_append_new(rows, r);
-        if (!format)
-            continue;
-        add_rest(r, c, o->no_trunc);
-        json_array_append_new(methods,
-                              json_pack("{s:o}", "Label", json_is_object(all) ? json_incref(all) : json_object()));
-    }
-    return list_print(cli, &kind, format, &(struct list){rows, methods}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    int code = show(cli, o, format, &answer, &e);
+    reply_release(&answer);
+    return code;
 }
 
 #define AT(member) offsetof(struct ps_options, member)

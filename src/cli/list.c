@@ -26,65 +26,71 @@ bool list_mentions(const char *format, const char *field)
     return found;
 }
 
-static int add_heading(const struct format *f, const struct list_kind *kind, const struct list *list, struct str *out,
-                       struct err *e)
+static int add_heading(struct listing *l, const struct list_kind *kind, struct err *e)
 {
-    json_auto_t *heading = json_object();
+    json_auto_t *heading = json_object(), *methods = json_pack("{s:{}}", "Label");
     for (size_t i = 0; kind->heading[i][0]; i++)
         json_object_set_new(heading, kind->heading[i][0], json_string(kind->heading[i][1]));
     /* The keys of .Label are its headings; which map it is does not matter. */
-    json_auto_t *methods = list->methods ? json_pack("{s:{}}", "Label") : json_object();
-    struct format_mode mode = {.methods = methods, .header = true};
-    int r = format_run(f, heading, &mode, out, e);
-    str_addc(out, '\n');
+    struct format_mode mode = {.methods = json_object_get(heading, "Labels") ? methods : NULL, .header = true};
+    int r = format_run(l->format, heading, &mode, &l->text, e);
+    str_addc(&l->text, '\n');
     return r;
 }
 
-static int add_rows(const struct cli *cli, const struct format *f, const struct list *list, struct str *out,
-                    struct err *e)
+int list_begin(struct listing *l, const struct cli *cli, const struct list_kind *kind, const char *format,
+               struct err *e)
 {
-    json_each (row, list->rows) {
-        struct format_mode mode = {.methods = json_array_get(list->methods, row_at), .safe = cli->out_tty};
-        if (format_run(f, row, &mode, out, e) < 0)
-            return -1;
-        str_addc(out, '\n');
+    *l = (struct listing){.cli = cli, .table = true};
+    if (str_empty(format) || str_eq(format, "table")) {
+        format = kind->columns;
+    } else if (str_starts(format, "table ")) {
+        format += 6;
+    } else {
+        l->table = false;
+        format = str_eq(format, "json") ? "{{json .}}" : format;
     }
-    return 0;
+    autofree char *text = format_unescape(format);
+    l->format = format_parse(text, e);
+    if (!l->format)
+        return -1;
+    str_reset(&l->text);
+    return l->table && add_heading(l, kind, e) < 0 ? list_end(l, -1) : 0;
 }
 
-static int print_template(const struct cli *cli, const struct list_kind *kind, const char *template, bool table,
-                          const struct list *list, struct err *e)
+int list_add(struct listing *l, const json_t *row, const json_t *methods, struct err *e)
 {
-    autofree char *text = format_unescape(template);
-    autostr lines = STR_INIT, aligned = STR_INIT;
-    struct span span = trace_begin(4, table ? "align the table and print it" : "print through the template");
-    struct format *f = format_parse(text, e);
-    if (!f)
-        return -1;
-    str_reset(&lines);
+    struct format_mode mode = {.methods = methods, .safe = l->cli->out_tty};
+    int r = format_run(l->format, row, &mode, &l->text, e);
+    str_addc(&l->text, '\n');
+    return r;
+}
+
+int list_end(struct listing *l, int r)
+{
+    autostr aligned = STR_INIT;
+    struct span span = trace_begin(4, l->table ? "align the table and print it" : "print through the template");
     str_reset(&aligned);
-    int r = table ? add_heading(f, kind, list, &lines, e) : 0;
+    if (r == 0 && l->table)
+        table_align(l->text.s, &aligned);
     if (r == 0)
-        r = add_rows(cli, f, list, &lines, e);
-    format_free(f);
-    if (r < 0)
-        return -1;
-    if (table)
-        table_align(lines.s, &aligned);
-    fputs(table ? aligned.s : lines.s, stdout);
-    trace_end(&span, "%s", table ? aligned.s : lines.s);
-    return 0;
+        fputs(l->table ? aligned.s : l->text.s, stdout);
+    trace_end(&span, "%s", r < 0 ? "failed" : l->table ? aligned.s : l->text.s);
+    format_free(l->format);
+    str_release(&l->text);
+    return r;
 }
 
 int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const struct list *list,
                struct err *e)
 {
-    if (str_empty(format) || str_eq(format, "table"))
-        return print_template(cli, kind, kind->columns, true, list, e);
-    if (str_eq(format, "json"))
-        return print_template(cli, kind, "{{json .}}", false, list, e);
-    bool table = str_starts(format, "table ");
-    return print_template(cli, kind, table ? format + 6 : format, table, list, e);
+    struct listing l;
+    int r = list_begin(&l, cli, kind, format, e);
+    if (r < 0)
+        return -1;
+    for (size_t i = 0; r == 0 && i < json_array_size(list->rows); i++)
+        r = list_add(&l, json_array_get(list->rows, i), json_array_get(list->methods, i), e);
+    return list_end(&l, r);
 }
 
 int object_print(const struct cli *cli, const char *format, const json_t *object, struct err *e)

@@ -13,6 +13,7 @@
 #ifndef GORAE_CLI_LIST_H
 #define GORAE_CLI_LIST_H
 
+#include "base/str.h"
 #include "cli/cli.h"
 
 struct list_kind {
@@ -20,13 +21,30 @@ struct list_kind {
     const char *const (*heading)[2]; /**< field, heading; a NULL field ends it */
 };
 
+/** A list that is being printed: begin, add each row, end. The text is kept until the end, since a column is as wide as
+ * its widest cell, and since a template may fail in the last row. */
+struct listing {
+    const struct cli *cli;
+    struct format *format; /**< private, as all that follows */
+    bool table;
+    struct str text;
+};
+/** @param format as the user gave it, or NULL @return 0 (then list_end()), or -1 with ERR_INVALID for a template that
+ * does not parse or execute */
+int list_begin(struct listing *l, const struct cli *cli, const struct list_kind *kind, const char *format,
+               struct err *e);
+/** @param methods beside the row: fields that take a key (cli/format.h); may be NULL @return 0, or -1 ERR_INVALID */
+int list_add(struct listing *l, const json_t *row, const json_t *methods, struct err *e);
+/** Print on standard output, where `r`, the result so far, is 0; free in any case. @return `r` */
+int list_end(struct listing *l, int r);
+
+/** Rows that are all there at once. */
 struct list {
     json_t *rows;    /**< array of objects */
     json_t *methods; /**< array of objects beside the rows: fields that take a key (cli/format.h); may be NULL */
 };
 
-/** Print on standard output. @param format as the user gave it, or NULL @return 0, or -1 with ERR_INVALID for a
- * template that does not parse or execute */
+/** Begin, add each, end. */
 int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const struct list *list,
                struct err *e);
 

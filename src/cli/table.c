@@ -17,6 +17,7 @@
 struct cell {
     const char *s;
     size_t n;
+    size_t width; /* as drawn */
 };
 
 struct line {
@@ -44,6 +45,10 @@ size_t table_width(const char *s, size_t n)
     size_t width = 0;
     for (size_t i = 0; i < n;) {
         unsigned char lead = (unsigned char)s[i++];
+        if (lead < 0x80) {
+            width++;
+            continue;
+        }
         uint32_t c = lead;
         if (lead >= 0xc0)
             c = lead & (lead >= 0xf0 ? 0x07u : lead >= 0xe0 ? 0x0fu : 0x1fu);
@@ -57,7 +62,14 @@ size_t table_width(const char *s, size_t n)
 void table_text(struct str *out, const char *s, bool safe)
 {
     static const char digit[] = "0123456789abcdef";
-    for (; *s; s++) {
+    for (;; s++) {
+        size_t plain = 0; /* most text is */
+        while ((unsigned char)s[plain] >= 0x20 && (unsigned char)s[plain] < 0x7f)
+            plain++;
+        str_addn(out, s, plain);
+        s += plain;
+        if (!*s)
+            return;
         unsigned char c = (unsigned char)*s;
         /* U+0080 to U+009F are control characters too; in UTF-8 they begin with the byte c2. */
         bool c1 = c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] <= 0x9f;
@@ -78,7 +90,7 @@ static void cut_line(struct line *l, const char *s, size_t n)
         const char *tab = l->cells + 1 < COLUMNS_MAX ? memchr(s, '\t', (size_t)(end - s)) : NULL;
         size_t len = (size_t)((tab ? tab : end) - s);
         l->cell = mem_resize(l->cell, l->cells + 1, sizeof(*l->cell));
-        l->cell[l->cells++] = (struct cell){s, len};
+        l->cell[l->cells++] = (struct cell){s, len, table_width(s, len)};
         if (!tab)
             return;
         s = tab + 1;
@@ -91,8 +103,7 @@ static void write_line(struct sheet *t, const struct line *l, size_t columns)
         str_addn(t->out, l->cell[c].s, l->cell[c].n);
         if (c + 1 == l->cells || c >= columns)
             break;
-        for (size_t w = table_width(l->cell[c].s, l->cell[c].n); w < t->width[c]; w++)
-            str_addc(t->out, ' ');
+        str_pad(t->out, ' ', t->width[c] - l->cell[c].width);
     }
     str_addc(t->out, '\n');
 }
@@ -107,8 +118,7 @@ static void write_lines(struct sheet *t, size_t from, size_t to, size_t column)
         }
         size_t width = TABLE_WIDTH_MIN, end = i;
         for (; end < to && t->line[end].cells > column + 1; end++) {
-            struct cell c = t->line[end].cell[column];
-            size_t w = table_width(c.s, c.n) + TABLE_PADDING;
+            size_t w = t->line[end].cell[column].width + TABLE_PADDING;
             if (w > width)
                 width = w;
         }

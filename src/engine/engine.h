@@ -198,11 +198,15 @@ json_t *engine_usage(struct engine *en, const struct strv *types, struct err *e)
 
 struct list_options {
     bool all, size;
-    bool brief;            /**< only what a table of containers shows: no labels, networks, mounts */
+    bool brief;            /**< only what a table of containers shows: the short id, no labels, networks, mounts */
     int64_t limit;         /**< newest N, stopped ones too; ≤ 0 for no limit */
     const json_t *filters; /**< key → array of strings, or NULL */
 };
-json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e);
+/** Takes one element of the list, with its reference. @return 0, or -1 to end it */
+typedef int list_sink(void *arg, json_t *element, struct err *e);
+/** GET /containers/json, the newest first. @return 0, or -1; with ERR_INVALID or ERR_NOT_FOUND (a filter) nothing was
+ * handed out */
+int engine_list(struct engine *en, const struct list_options *opt, list_sink *sink, void *arg, struct err *e);
 json_t *engine_inspect(struct engine *en, const char *name, bool size, struct err *e);
 /** The processes of a running container as ps(1) of the host shows them. @param args of ps, divided by blanks; "" means
  * -ef @return {"Titles","Processes"} */

@@ -1,7 +1,7 @@
 /* list: GET /containers/json with all its filters (spec 4.1, 6.7).
  *
- * The table is copied under the lock, as references; each container's facts are then copied one by one and judged
- * without it. So `ps` with a thousand containers holds nobody up. */
+ * The table is copied under the lock, as references; each container's facts are then copied one by one, judged and
+ * handed on without it. So `ps` with a thousand containers holds nobody up, and needs the memory of one. */
 #include "engine/snapshot.h"
 #include "engine/health.h"
 #include "base/clock.h"
@@ -180,6 +180,8 @@ static bool wanted(struct engine *en, struct container *c, const struct snapshot
 
 /* ---- one element ---- */
 
+#define SHORT_ID 12 /* digits that a table shows */
+
 /* The argument vector as one line; what holds a blank is put in single quotes, as Docker does. */
 static char *command_text(const json_t *argv)
 {
@@ -211,16 +213,19 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
     autofree char *name = str_printf("/%s", s->name), *command = command_text(c->path_args),
                   *status = snapshot_status(s, now);
     bool still = image_names(en->images, asked, c->image);
-    json_t *out =
-        json_pack("{s:s, s:[s], s:s, s:s, s:I, s:o, s:s, s:s}", "Id", c->id, "Names", name, "Image",
-                  still ? asked : c->image, "Command", command, "Created", (json_int_t)(c->created / NS_PER_S), "Ports",
-                  state_alive(s->state) ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array(),
-                  "State", state_name(s->state), "Status", status);
+    json_t *out = json_pack("{s:s#, s:[s], s:s, s:s, s:I, s:s}", "Id", c->id, o->brief ? SHORT_ID : (int)strlen(c->id),
+                            "Names", name, "Image", still ? asked : c->image, "Command", command, "Created",
+                            (json_int_t)(c->created / NS_PER_S), "Status", status);
+    json_t *ports = state_alive(s->state) ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array();
+    if (!o->brief || json_array_size(ports) > 0)
+        json_object_set(out, "Ports", ports);
+    json_decref(ports);
     if (!o->brief)
-        json_object_update_new(out, json_pack("{s:s, s:O, s:{s:s}, s:{s:o}, s:o}", "ImageID", c->image, "Labels",
-                                              json_object_get(s->config, "Labels"), "HostConfig", "NetworkMode",
-                                              json_str(s->host, "NetworkMode", ""), "NetworkSettings", "Networks",
-                                              snapshot_networks(s), "Mounts", snapshot_mounts(s)));
+        json_object_update_new(out, json_pack("{s:s, s:s, s:O, s:{s:s}, s:{s:o}, s:o}", "ImageID", c->image, "State",
+                                              state_name(s->state), "Labels", json_object_get(s->config, "Labels"),
+                                              "HostConfig", "NetworkMode", json_str(s->host, "NetworkMode", ""),
+                                              "NetworkSettings", "Networks", snapshot_networks(s), "Mounts",
+                                              snapshot_mounts(s)));
     if (o->size) {
         int64_t rw = snapshot_size_rw(en, c);
         json_object_set_new(out, "SizeRw", json_integer(rw));
@@ -229,25 +234,27 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
     return out;
 }
 
-json_t *engine_list(struct engine *en, const struct list_options *opt, struct err *e)
+int engine_list(struct engine *en, const struct list_options *opt, list_sink *sink, void *arg, struct err *e)
 {
     struct bounds b;
     if (filters_check(opt->filters, filter_keys, e) < 0 || check_values(opt->filters, e) < 0 ||
         find_bound(en, opt->filters, "before", &b.before, e) < 0 ||
         find_bound(en, opt->filters, "since", &b.since, e) < 0)
-        return NULL;
+        return -1;
     struct span span = trace_begin(3, "list the containers");
-    json_t *out = json_array();
-    int64_t now = clock_real();
+    int64_t now = clock_real(), shown = 0;
+    int r = 0;
     autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {
         autosnapshot s;
         snapshot_take(en, all[i], &s);
-        bool room = opt->limit <= 0 || json_array_size(out) < (size_t)opt->limit;
-        if (room && wanted(en, all[i], &s, opt, &b))
-            json_array_append_new(out, element(en, all[i], &s, opt, now));
+        bool room = opt->limit <= 0 || shown < opt->limit;
+        if (r == 0 && room && wanted(en, all[i], &s, opt, &b)) {
+            r = sink(arg, element(en, all[i], &s, opt, now), e);
+            shown++;
+        }
         container_put(en, all[i]);
     }
-    trace_end(&span, "%zu shown, each copied under the lock", json_array_size(out));
-    return out;
+    trace_end(&span, "%lld shown, each copied under the lock", (long long)shown);
+    return r;
 }

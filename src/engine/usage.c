@@ -27,6 +27,12 @@ static int check_types(const struct strv *types, struct err *e)
     return 0;
 }
 
+static int collect(void *arg, json_t *element, struct err *e)
+{
+    (void)e;
+    return json_array_append_new(arg, element);
+}
+
 json_t *engine_usage(struct engine *en, const struct strv *types, struct err *e)
 {
     if (check_types(types, e) < 0)
@@ -35,8 +41,9 @@ json_t *engine_usage(struct engine *en, const struct strv *types, struct err *e)
     json_t *out =
         wanted(types, kinds[0]) ? image_usage(en->images) : json_pack("{s:i, s:n}", "LayersSize", 0, "Images");
     const struct list_options all = {.all = true, .size = true};
-    json_t *list = wanted(types, kinds[1]) ? engine_list(en, &all, e) : json_null();
-    if (!list) {
+    json_t *list = wanted(types, kinds[1]) ? json_array() : json_null();
+    if (json_is_array(list) && engine_list(en, &all, collect, list, e) < 0) {
+        json_decref(list);
         json_decref(out);
         return NULL;
     }

@@ -79,8 +79,9 @@ struct reply {
     struct client *client;
     struct http *http;
     struct http_head head;
-    char *line; /**< private to reply_next(): bytes of the object that is being collected */
+    char *line; /**< private to reply_next() and reply_element(): bytes of the object that is being collected */
     size_t line_len, line_cap, line_pos;
+    size_t elements; /**< private to reply_element(): how many it has returned */
 };
 
 /** Send a request, read the answer's head. A status of 400 and above is a failure whose kind follows from the status
@@ -113,6 +114,9 @@ json_t *reply_value(struct reply *r, struct err *e);
 /** Read the next object of a JSON stream: one a line (events, stats, pull, build). @return 1 with a new reference, 0 at
  * the end, -1 */
 int reply_next(struct reply *r, json_t **ret, struct err *e);
+/** Read the next element of a body that is one JSON array of objects, while the daemon makes the rest of it.
+ * @return 1 with a new reference, 0 after the last, -1 */
+int reply_element(struct reply *r, json_t **ret, struct err *e);
 /** The descriptor to poll(2) for more of the body; ask reply_pending() first. @return borrowed */
 int reply_fd(const struct reply *r);
 /** True where a read would find bytes that were received already, which poll(2) cannot see. */

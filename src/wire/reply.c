@@ -1,8 +1,10 @@
 /* Reading answers: see client.h.
  *
- * Answers come in three forms. A JSON value, read whole (reply_value). A stream of JSON objects, one a line, which
+ * Answers come in four forms. A JSON value, read whole (reply_value). A stream of JSON objects, one a line, which
  * arrives while the daemon works (reply_next): the daemon sends an object a chunk, yet a chunk may be cut anywhere on
- * the way, so lines count and chunks do not. And bytes: logs, archives (reply_read).
+ * the way, so lines count and chunks do not. A long list, whose objects are taken one by one (reply_element): a
+ * thousand containers need the memory of one, and two machines work at the same time. And bytes: logs, archives
+ * (reply_read).
  *
  * An error may be recognised late: a pull that fails after its first line has answered 200 long ago, and says so in an
  * object with "error". That is the caller's to look for; here only the status counts. */
@@ -157,6 +159,57 @@ int reply_next(struct reply *r, json_t **ret, struct err *e)
             return -1;
         at_end = k == 0;
     }
+}
+
+/* The next byte that is no white space, reading as need be. It stays where it is. @return it, 0 at the end, -1 */
+static int next_sign(struct reply *r, struct err *e)
+{
+    for (;;) {
+        for (; r->line_pos < r->line_len; r->line_pos++)
+            if (!strchr(" \t\r\n", r->line[r->line_pos]))
+                return (unsigned char)r->line[r->line_pos];
+        ssize_t k = read_more(r, e);
+        if (k <= 0)
+            return (int)k;
+    }
+}
+
+static int no_list(struct err *e)
+{
+    return err_set(e, ERR_INVALID, "the daemon's answer is not a list of JSON objects");
+}
+
+/* After the bracket that ends the list nothing may come. */
+static int list_end(struct reply *r, struct err *e)
+{
+    r->line_pos++;
+    int sign = next_sign(r, e);
+    return sign > 0 ? no_list(e) : sign;
+}
+
+int reply_element(struct reply *r, json_t **ret, struct err *e)
+{
+    int sign = next_sign(r, e);
+    if (r->elements > 0 && sign == ']')
+        return list_end(r, e);
+    if (sign < 0 || sign != (r->elements > 0 ? ',' : '['))
+        return sign < 0 ? -1 : no_list(e);
+    r->line_pos++;
+    sign = next_sign(r, e);
+    if (r->elements == 0 && sign == ']')
+        return list_end(r, e);
+    if (sign < 0 || sign != '{')
+        return sign < 0 ? -1 : no_list(e);
+    size_t n;
+    while ((n = json_extent(r->line + r->line_pos, r->line_len - r->line_pos)) == 0) {
+        ssize_t k = read_more(r, e);
+        if (k <= 0)
+            return k < 0 ? -1 : no_list(e);
+    }
+    *ret = json_parse(r->line + r->line_pos, n, e);
+    r->line_pos += n;
+    r->elements++;
+    return *ret ? 1 : err_wrap(e, "the daemon's answer");
 }
 
 int reply_fd(const struct reply *r)

@@ -4,7 +4,8 @@
  *   1. What is accepted is never deeper than JSON_NEST_MAX.
  *   2. The limit refuses nothing else: what jansson accepts at a permitted depth is accepted.
  *   3. Printed and parsed again, it is the same value (a fixpoint).
- *   4. A string made from any bytes is valid JSON text. */
+ *   4. An object or an array ends where json_extent() says, whatever follows.
+ *   5. A string made from any bytes is valid JSON text. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "fuzz.h"
@@ -44,6 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         HOLDS(again && json_equal(again, j));
         autofree char *twice = json_compact(again);
         HOLDS(str_eq(printed, twice));
+        autofree char *more = str_printf("%s]}\"", printed);
+        bool brackets = json_is_object(j) || json_is_array(j);
+        HOLDS(json_extent(more, strlen(more)) == (brackets ? strlen(printed) : 0));
+        HOLDS(json_extent(printed, strlen(printed) - 1) == 0);
     } else {
         HOLDS(e.kind == ERR_INVALID);
     }
