@@ -22,6 +22,7 @@
 #include "archive/worker.h"
 #include "base/archiveproto.h"
 #include "base/mem.h"
+#include "base/rlimit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,18 +33,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 /* What each grade keeps. DAC_READ_SEARCH would do for reading, but it also opens any file of the machine by its number
  * (open_by_handle_at(2)), whatever the root folder is; DAC_OVERRIDE does not. */
@@ -55,27 +46,16 @@ static const struct {
     [CONFINE_WRITE] = {6, {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP}},
 };
 
-static int set_limit(__rlimit_resource_t what, rlim_t value, struct err *e)
-{
-    struct rlimit r;
-    if (getrlimit(what, &r) < 0)
-        return err_sys(e, "getrlimit");
-    if (r.rlim_max == RLIM_INFINITY || value < r.rlim_max)
-        r.rlim_max = value;
-    r.rlim_cur = r.rlim_max;
-    return setrlimit(what, &r) == 0 ? 0 : err_sys(e, "setrlimit");
-}
-
 int confine_limits(struct err *e)
 {
     umask(0);
 #ifndef SANITIZED /* their shadow memory is terabytes of address space */
-    if (set_limit(RLIMIT_AS, WORKER_MEMORY_MAX, e) < 0)
+    if (rlimit_lower(RLIMIT_AS, WORKER_MEMORY_MAX, e) < 0)
         return -1;
 #endif
-    if (set_limit(RLIMIT_CPU, WORKER_CPU_MAX, e) < 0 || set_limit(RLIMIT_NOFILE, WORKER_FILES_MAX, e) < 0)
+    if (rlimit_lower(RLIMIT_CPU, WORKER_CPU_MAX, e) < 0 || rlimit_lower(RLIMIT_NOFILE, WORKER_FILES_MAX, e) < 0)
         return -1;
-    return set_limit(RLIMIT_CORE, 0, e);
+    return rlimit_lower(RLIMIT_CORE, 0, e);
 }
 
 int confine_clone(int at, const char *path, bool whole, bool read_only, struct err *e)

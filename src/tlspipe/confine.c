@@ -13,39 +13,19 @@
  * A call that the list lacks fails with EPERM and does not end the process: if a library of tomorrow tries a new call
  * for something optional, five hundred people's connections shall not end with it. */
 #include "tlspipe/tlspipe.h"
+#include "base/rlimit.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define NOBODY     65534
 #define MEMORY_MAX (512u << 20)
 #define OTHER_FDS  32 /* besides three for each connection */
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-
-static int limit(__rlimit_resource_t what, rlim_t value, struct err *e)
-{
-    struct rlimit r;
-    if (getrlimit(what, &r) < 0)
-        return err_sys(e, "getrlimit");
-    if (value < r.rlim_max)
-        r.rlim_max = value;
-    r.rlim_cur = r.rlim_max;
-    return setrlimit(what, &r) == 0 ? 0 : err_sys(e, "setrlimit");
-}
 
 static int become_nobody(struct err *e)
 {
@@ -118,10 +98,10 @@ static int load_filter(struct err *e)
 
 int confine(size_t connections, struct err *e)
 {
-    if (limit(RLIMIT_NOFILE, 3 * connections + OTHER_FDS, e) < 0 || limit(RLIMIT_CORE, 0, e) < 0)
+    if (rlimit_lower(RLIMIT_NOFILE, 3 * connections + OTHER_FDS, e) < 0 || rlimit_lower(RLIMIT_CORE, 0, e) < 0)
         return -1;
 #ifndef SANITIZED
-    if (limit(RLIMIT_AS, MEMORY_MAX, e) < 0)
+    if (rlimit_lower(RLIMIT_AS, MEMORY_MAX, e) < 0)
         return -1;
 #endif
     if (become_nobody(e) < 0)
