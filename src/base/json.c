@@ -156,5 +156,8 @@ json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e)
 {
     size_t n;
     autofree char *text = file_read(dirfd, path, limit, &n, e);
-    return text ? json_parse(text, n, e) : NULL;
+    json_t *j = text ? json_parse(text, n, e) : NULL;
+    if (text && !j)
+        err_wrap(e, "%s", path);
+    return j;
 }

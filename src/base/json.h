@@ -20,7 +20,8 @@
  * @return a new reference, or NULL */
 json_t *json_parse(const char *text, size_t len, struct err *e);
 
-/** Likewise what a file below `dirfd` holds. @return a new reference, or NULL as file_read() and json_parse() fail */
+/** Likewise what a file below `dirfd` holds. @return a new reference, or NULL as file_read() and json_parse() fail,
+ * naming the file */
 json_t *json_read_file(int dirfd, const char *path, size_t limit, struct err *e);
 
 /** Bytes of the object or array at the head of `text`, up to the bracket that closes it; 0 where that is not there

@@ -271,6 +271,26 @@ int cgroup_put_int(const struct cgroup *cg, const char *controller, const char *
     return cgroup_put(cg, controller, file, text, e);
 }
 
+int cgroup_limit_cpuset(const struct cgroup *cg, const json_t *cpu, struct err *e)
+{
+    const char *cpus = json_str(cpu, "cpus", ""), *mems = json_str(cpu, "mems", "");
+    if (*cpus && cgroup_put(cg, "cpuset", "cpuset.cpus", cpus, e) < 0)
+        return -1;
+    return *mems ? cgroup_put(cg, "cpuset", "cpuset.mems", mems, e) : 0;
+}
+
+int cgroup_limit_huge_pages(const struct cgroup *cg, const json_t *resources, const char *file, struct err *e)
+{
+    json_each (v, json_object_get(resources, "hugepageLimits")) {
+        autofree char *name = str_printf("hugetlb.%s.%s", json_str(v, "pageSize", ""), file);
+        if (strchr(name, '/'))
+            return err_set(e, ERR_INVALID, "hugepageLimits: a page size holds a slash");
+        if (cgroup_put_int(cg, "hugetlb", name, json_int(v, "limit", 0), e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* A new cpuset (version 1) is empty, and a process cannot enter where it may run on no CPU: inherit from above. */
 static int inherit_cpuset(const char *above, const char *path, struct err *e)
 {

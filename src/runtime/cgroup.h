@@ -84,6 +84,9 @@ const char *cgroup_path(const struct cgroup *cg, const char *controller);
 /** Write `value` to a file of a limit that was asked for. */
 int cgroup_put(const struct cgroup *cg, const char *controller, const char *file, const char *value, struct err *e);
 int cgroup_put_int(const struct cgroup *cg, const char *controller, const char *file, int64_t value, struct err *e);
+/** What both versions call alike: "cpu.cpus" and "cpu.mems"; and "hugepageLimits" into hugetlb.SIZE.`file`. */
+int cgroup_limit_cpuset(const struct cgroup *cg, const json_t *cpu, struct err *e);
+int cgroup_limit_huge_pages(const struct cgroup *cg, const json_t *resources, const char *file, struct err *e);
 bool cgroup_has_file(const struct cgroup *cg, const char *controller, const char *file);
 int cgroup_limit_v1(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 int cgroup_limit_v2(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);

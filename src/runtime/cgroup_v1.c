@@ -47,29 +47,6 @@ static int limit_memory(const struct cgroup *cg, const struct runtime *rt, const
     return r;
 }
 
-static int limit_cpuset(const struct cgroup *cg, const json_t *cpu, struct err *e)
-{
-    const char *cpus = json_str(cpu, "cpus", ""), *mems = json_str(cpu, "mems", "");
-    if (*cpus && cgroup_put(cg, "cpuset", "cpuset.cpus", cpus, e) < 0)
-        return -1;
-    return *mems ? cgroup_put(cg, "cpuset", "cpuset.mems", mems, e) : 0;
-}
-
-static int limit_huge_pages(const struct cgroup *cg, const json_t *list, struct err *e)
-{
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
-        autofree char *file = str_printf("hugetlb.%s.limit_in_bytes", json_str(v, "pageSize", ""));
-        if (strchr(file, '/'))
-            return err_set(e, ERR_INVALID, "hugepageLimits: a page size holds a slash");
-        if (cgroup_put_int(cg, "hugetlb", file, json_int(v, "limit", 0), e) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int limit_network(const struct cgroup *cg, const json_t *list, struct err *e)
 {
     size_t i;
@@ -98,8 +75,8 @@ int cgroup_limit_v1(const struct cgroup *cg, const struct runtime *rt, const jso
             return -1;
     }
     if (limit_memory(cg, rt, json_object_get(resources, "memory"), e) < 0 ||
-        limit_cpuset(cg, json_object_get(resources, "cpu"), e) < 0 ||
-        limit_huge_pages(cg, json_object_get(resources, "hugepageLimits"), e) < 0 ||
+        cgroup_limit_cpuset(cg, json_object_get(resources, "cpu"), e) < 0 ||
+        cgroup_limit_huge_pages(cg, resources, "limit_in_bytes", e) < 0 ||
         limit_network(cg, json_at(resources, "network.priorities"), e) < 0 ||
         cgroup_limit_io(cg, json_object_get(resources, "blockIO"), e) < 0)
         return -1;

@@ -50,7 +50,6 @@ int64_t cgroup_weight_of_shares(int64_t shares)
 static int limit_cpu(const struct cgroup *cg, const json_t *cpu, struct err *e)
 {
     int64_t shares = json_int(cpu, "shares", 0), quota = json_int(cpu, "quota", 0), period = json_int(cpu, "period", 0);
-    const char *cpus = json_str(cpu, "cpus", ""), *mems = json_str(cpu, "mems", "");
     if (shares < 0 || shares == 1 || shares > 262144)
         return err_set(e, ERR_INVALID, "cpu.shares is not between 2 and 262144");
     if (shares != 0 && cgroup_put_int(cg, "cpu", "cpu.weight", cgroup_weight_of_shares(shares), e) < 0)
@@ -63,24 +62,7 @@ static int limit_cpu(const struct cgroup *cg, const json_t *cpu, struct err *e)
         if (cgroup_put(cg, "cpu", "cpu.max", text, e) < 0)
             return -1;
     }
-    if (*cpus && cgroup_put(cg, "cpuset", "cpuset.cpus", cpus, e) < 0)
-        return -1;
-    return *mems ? cgroup_put(cg, "cpuset", "cpuset.mems", mems, e) : 0;
-}
-
-static int limit_huge_pages(const struct cgroup *cg, const json_t *list, struct err *e)
-{
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
-        autofree char *file = str_printf("hugetlb.%s.max", json_str(v, "pageSize", ""));
-        if (strchr(file, '/'))
-            return err_set(e, ERR_INVALID, "hugepageLimits: a page size holds a slash");
-        if (cgroup_put_int(cg, "hugetlb", file, json_int(v, "limit", 0), e) < 0)
-            return -1;
-    }
-    return 0;
+    return cgroup_limit_cpuset(cg, cpu, e);
 }
 
 static int limit_unified(const struct cgroup *cg, const json_t *unified, struct err *e)
@@ -108,7 +90,7 @@ int cgroup_limit_v2(const struct cgroup *cg, const struct runtime *rt, const jso
         return err_set(e, ERR_INVALID, "linux.resources.network needs control groups of version 1");
     if (limit_memory(cg, rt, json_object_get(resources, "memory"), e) < 0 ||
         limit_cpu(cg, json_object_get(resources, "cpu"), e) < 0 ||
-        limit_huge_pages(cg, json_object_get(resources, "hugepageLimits"), e) < 0 ||
+        cgroup_limit_huge_pages(cg, resources, "max", e) < 0 ||
         cgroup_limit_io(cg, json_object_get(resources, "blockIO"), e) < 0)
         return -1;
     if (pids != 0 && put_max(cg, "pids", "pids.max", pids, e) < 0)

@@ -39,9 +39,7 @@ struct exec_options {
 /* Step 1, --process FILE. */
 static json_t *process_file(const char *path, struct err *e)
 {
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, PROCESS_FILE_MAX, &n, e);
-    json_t *j = text ? json_parse(text, n, e) : NULL;
+    json_t *j = json_read_file(AT_FDCWD, path, PROCESS_FILE_MAX, e);
     if (!j)
         err_wrap(e, "--process");
     return j;

@@ -289,9 +289,7 @@ int plan_load(struct plan *p, const struct runtime *rt, const char *bundle, stru
     if (!p->bundle)
         return err_sys(e, "bundle %s", bundle);
     autofree char *path = str_printf("%s/config.json", p->bundle);
-    size_t n;
-    autofree char *text = file_read(AT_FDCWD, path, PLAN_CONFIG_MAX, &n, e);
-    p->config = text ? json_parse(text, n, e) : NULL;
+    p->config = json_read_file(AT_FDCWD, path, PLAN_CONFIG_MAX, e);
     int r = p->config ? read_all(p, rt, e) : err_wrap(e, "bundle");
     if (r < 0)
         plan_release(p);

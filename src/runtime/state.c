@@ -57,9 +57,7 @@ int state_new(struct state *s, const struct runtime *rt, const char *id, struct 
 
 static int read_doc(struct state *s, struct err *e)
 {
-    size_t n;
-    autofree char *text = file_read(s->dir, "state.json", STATE_MAX, &n, e);
-    s->doc = text ? json_parse(text, n, e) : NULL;
+    s->doc = json_read_file(s->dir, "state.json", STATE_MAX, e);
     if (!s->doc) {
         /* Killed before the first write: nothing is known and nothing was made, but `delete --force` may clear it. */
         s->doc = json_pack("{s:s}", "id", s->id);

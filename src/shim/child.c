@@ -196,16 +196,24 @@ static int learn_init(struct shim *s, struct err *e)
     return 0;
 }
 
-static void after_create(struct shim *s)
+/* Has the call of the runtime ended, and well? One that failed is undone here. */
+static bool call_done(struct shim *s)
 {
     struct err e;
     if (s->call.pid)
+        return false;
+    if (s->call.code == 0)
+        return true;
+    runtime_why(s, &e);
+    undo(s, &e);
+    return false;
+}
+
+static void after_create(struct shim *s)
+{
+    struct err e;
+    if (!call_done(s))
         return;
-    if (s->call.code != 0) {
-        runtime_why(s, &e);
-        undo(s, &e);
-        return;
-    }
     if (learn_init(s, &e) < 0 || stdio_created(s, &e) < 0) {
         undo(s, &e);
         return;
@@ -252,14 +260,8 @@ int child_start(struct shim *s, struct err *e)
 
 static void after_start(struct shim *s)
 {
-    struct err e;
-    if (s->call.pid)
+    if (!call_done(s))
         return;
-    if (s->call.code != 0) {
-        runtime_why(s, &e);
-        undo(s, &e);
-        return;
-    }
     s->started_at = clock_real();
     s->phase = PHASE_RUNNING;
     FAULT("shim.started");

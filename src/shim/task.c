@@ -83,10 +83,9 @@ int task_load(struct task *t, const char *dir, struct err *e)
     if (!t->dir)
         return err_sys(e, "folder %s", dir);
     autofree char *path = str_printf("%s/shim.json", t->dir);
-    size_t n;
-    autofree char *bytes = file_read(AT_FDCWD, path, TASK_FILE_MAX, &n, e);
-    if (!bytes || !(t->json = json_parse(bytes, n, e)))
-        return bytes ? err_wrap(e, "%s", path) : -1;
+    t->json = json_read_file(AT_FDCWD, path, TASK_FILE_MAX, e);
+    if (!t->json)
+        return -1;
     if (text(t, "id", true, false, &t->id, e) < 0 || text(t, "process", false, true, &t->process, e) < 0 ||
         text(t, "bundle", !t->process, true, &t->bundle, e) < 0 || text(t, "runtime", true, true, &t->runtime, e) < 0 ||
         text(t, "runtime_root", true, true, &t->runtime_root, e) < 0 || logging(t, e) < 0 ||
