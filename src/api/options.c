@@ -101,26 +101,6 @@ void command_line_release(struct command_line *l)
 #define LEFT  34
 #define RIGHT 100
 
-/* The sentence, folded beside the others. */
-static void add_text(struct str *out, const char *text)
-{
-    size_t column = LEFT;
-    for (bool first = true; *text; first = false) {
-        size_t n = strcspn(text, " ");
-        if (!first && column + 1 + n > RIGHT) {
-            str_addf(out, "\n%*s", LEFT, "");
-            column = LEFT;
-        } else if (!first) {
-            str_addc(out, ' ');
-            column++;
-        }
-        str_addn(out, text, n);
-        column += n;
-        text += n + (text[n] == ' ');
-    }
-    str_addc(out, '\n');
-}
-
 static void add_option(struct str *out, char letter, const char *flag, const char *word, const char *help)
 {
     autofree char *name = str_printf("--%s%s%s", flag, word ? " " : "", word ? word : "");
@@ -129,7 +109,7 @@ static void add_option(struct str *out, char letter, const char *flag, const cha
         str_addf(out, "%s\n%*s", name, LEFT, "");
     else
         str_addf(out, "%-*s", LEFT - 6, name);
-    add_text(out, help);
+    str_fold(out, help, LEFT, RIGHT);
 }
 
 char *options_help(void)

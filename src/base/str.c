@@ -84,6 +84,25 @@ void str_addf(struct str *b, const char *fmt, ...)
     va_end(ap);
 }
 
+void str_fold(struct str *b, const char *text, size_t indent, size_t width)
+{
+    size_t column = indent;
+    for (bool first = true; *text; first = false) {
+        size_t n = strcspn(text, " ");
+        if (!first && column + 1 + n > width) {
+            str_addf(b, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!first) {
+            str_addc(b, ' ');
+            column++;
+        }
+        str_addn(b, text, n);
+        column += n;
+        text += n + (text[n] == ' ');
+    }
+    str_addc(b, '\n');
+}
+
 char *str_take(struct str *b)
 {
     reserve(b, 0);

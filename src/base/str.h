@@ -34,6 +34,10 @@ void str_addf(struct str *b, const char *fmt, ...) __attribute__((format(printf,
 /** Hand the bytes over; the buffer is empty afterwards. @return the caller's, never NULL */
 char *str_take(struct str *b);
 
+/** The words of `text`, a new line with `indent` blanks before it wherever `width` columns are full, and a line's end.
+ * The first word is taken to stand in column `indent`. */
+void str_fold(struct str *b, const char *text, size_t indent, size_t width);
+
 /** printf into new memory. @return the caller's, never NULL */
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -64,8 +64,11 @@ json_t *cli_ask(struct cli *cli, const char *method, const char *kind, const cha
 int cli_each(struct cli *cli, const struct args *args, const char *method, const char *kind, const char *rest,
              bool echo);
 
-/** Write an answer's body to a file, which appears under its name when it is whole; NULL is standard output. */
-int cli_save_reply(struct reply *r, const char *path, struct err *e);
+/** GET an archive at `path` and write it to a file, which appears under its name when it is whole; NULL is standard
+ * output, which must not be a terminal. @return exit code */
+int cli_save(struct cli *cli, const char *path, const char *file);
+/** The rest of an answer's body to a descriptor. @return 0 or -1 */
+int cli_copy_reply(struct reply *r, int fd, struct err *e);
 
 /** Split an image's name: "host:5000/a/b:tag" and "a@sha256:…". The tag is the digest where there is one. Names are
  * made whole (docker.io/library/…) by the daemon, not here. @param ret_tag NULL where the name has none; both the

@@ -8,7 +8,6 @@
 #include "cli/table.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 struct export_options {
     char *output;
@@ -18,18 +17,8 @@ static int export(struct cli *cli, void *options, const struct args *args)
 {
     const struct export_options *o = options;
     autostr path = STR_INIT;
-    struct reply r;
-    struct err e;
-    if (!o->output && isatty(STDOUT_FILENO)) {
-        err_set(&e, ERR_INVALID, "standard output is a terminal; redirect it, or name a file with -o");
-        return cli_fail(cli, &e);
-    }
     path_start(&path, "/containers/%s/export", args->v[0]);
-    if (client_request(&cli->client, "GET", path.s, NULL, NULL, &r, &e) < 0)
-        return cli_fail(cli, &e);
-    int result = cli_save_reply(&r, o->output, &e);
-    reply_release(&r);
-    return result < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    return cli_save(cli, path.s, o->output);
 }
 
 static int diff(struct cli *cli, void *options, const struct args *args)

@@ -217,7 +217,7 @@ static int copy_from(struct cli *cli, const struct cp_options *o, struct end *sr
     look_here(dst);
     int got = stat ? 0 : -1;
     if (got == 0 && str_eq(dst->path, "-"))
-        got = cli_save_reply(&r, NULL, e);
+        got = cli_copy_reply(&r, STDOUT_FILENO, e);
     else if (got == 0 && (got = place(src, dst, o->follow ? called : was, &folder, &name, e)) == 0 &&
              (got = unpack(&r, o, was, folder, name, &bytes, e)) == 0)
         report(o, bytes, dst->path);

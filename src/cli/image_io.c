@@ -121,7 +121,7 @@ struct save_options {
     char *output, *platform;
 };
 
-static int copy_reply(struct reply *r, int fd, struct err *e)
+int cli_copy_reply(struct reply *r, int fd, struct err *e)
 {
     autofree char *part = mem_alloc(65536);
     ssize_t n;
@@ -144,7 +144,7 @@ static int copy_to_file(struct reply *r, const char *path, struct err *e)
     autoclose int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | (plain ? O_EXCL : O_TRUNC), 0600);
     if (fd < 0)
         return err_sys(e, "cannot write %s", name);
-    int result = copy_reply(r, fd, e);
+    int result = cli_copy_reply(r, fd, e);
     if (plain && result == 0 && rename(name, path) < 0)
         result = err_sys(e, "cannot rename %s to %s", name, path);
     if (plain && result < 0)
@@ -152,30 +152,30 @@ static int copy_to_file(struct reply *r, const char *path, struct err *e)
     return result;
 }
 
-int cli_save_reply(struct reply *r, const char *path, struct err *e)
+int cli_save(struct cli *cli, const char *path, const char *file)
 {
-    return path ? copy_to_file(r, path, e) : copy_reply(r, STDOUT_FILENO, e);
+    struct reply r;
+    struct err e;
+    if (!file && isatty(STDOUT_FILENO)) {
+        err_set(&e, ERR_INVALID, "standard output is a terminal; redirect it, or name a file with -o");
+        return cli_fail(cli, &e);
+    }
+    if (client_request(&cli->client, "GET", path, NULL, NULL, &r, &e) < 0)
+        return cli_fail(cli, &e);
+    int result = file ? copy_to_file(&r, file, &e) : cli_copy_reply(&r, STDOUT_FILENO, &e);
+    reply_release(&r);
+    return result < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
 static int save(struct cli *cli, void *options, const struct args *args)
 {
     const struct save_options *o = options;
     autostr path = STR_INIT;
-    struct reply r;
-    struct err e;
-    if (!o->output && isatty(STDOUT_FILENO)) {
-        err_set(&e, ERR_INVALID, "standard output is a terminal; redirect it, or name a file with -o");
-        return cli_fail(cli, &e);
-    }
     path_start(&path, "/images/get");
     for (size_t i = 0; i < args->n; i++)
         path_query(&path, "names", args->v[i]);
     path_query(&path, "platform", o->platform);
-    if (client_request(&cli->client, "GET", path.s, NULL, NULL, &r, &e) < 0)
-        return cli_fail(cli, &e);
-    int result = cli_save_reply(&r, o->output, &e);
-    reply_release(&r);
-    return result < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    return cli_save(cli, path.s, o->output);
 }
 
 /* ---- who they are ---- */

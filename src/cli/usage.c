@@ -33,26 +33,6 @@ static void left_side(struct str *out, const struct flag *f)
         str_addf(out, " %s", word);
 }
 
-/* Words of `text`, a new line with `indent` blanks before it wherever `width` columns are full. */
-static void fold(struct str *out, const char *text, size_t indent, size_t width)
-{
-    size_t column = indent;
-    for (bool first = true; *text; first = false) {
-        size_t n = strcspn(text, " ");
-        if (!first && column + 1 + n > width) {
-            str_addf(out, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (!first) {
-            str_addc(out, ' ');
-            column++;
-        }
-        str_addn(out, text, n);
-        column += n;
-        text += n + (text[n] == ' ');
-    }
-    str_addc(out, '\n');
-}
-
 static void right_side(struct str *out, const struct flag *f, size_t indent, size_t width)
 {
     autostr text = STR_INIT;
@@ -62,7 +42,7 @@ static void right_side(struct str *out, const struct flag *f, size_t indent, siz
         str_addf(&text, quoted ? " (default \"%s\")" : " (default %s)", f->initial);
     if (width < indent + TEXT_MIN)
         width = indent + TEXT_MIN;
-    fold(out, text.s, indent, width);
+    str_fold(out, text.s, indent, width);
 }
 
 /* The shown flag whose name comes next after `previous`, in alphabetical order; the tables follow the API's instead. */

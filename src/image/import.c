@@ -48,11 +48,7 @@ static char *make_config(const char *diff, const char *message, const struct str
 static int commit_imported(struct image_store *st, const struct staging *s, const json_t *layer, const char *config,
                            const char *key, char *id, struct err *e)
 {
-    digest_of(config, strlen(config), id);
-    autofree char *path = str_printf("blobs/%s", id);
-    if (strlen(config) > (size_t)IMAGE_CONFIG_MAX)
-        return err_set(e, ERR_TOO_LARGE, "the image's configuration is too long");
-    if (file_replace_volatile(s->fd, path, config, strlen(config), 0600, e) < 0)
+    if (staging_put_config(s, config, id, e) < 0)
         return -1;
     json_auto_t *images = json_pack("[{s:s, s:[], s:[O]}]", "config", id, "tags", "layers", layer);
     if (key)

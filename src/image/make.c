@@ -177,11 +177,7 @@ static int store_made(struct image_store *st, const struct image_commit *c, cons
 {
     bool empty = is_empty_layer(layer);
     autofree char *config = make_config(c, parent, empty ? NULL : json_str(layer, "diff", ""));
-    digest_of(config, strlen(config), id);
-    autofree char *path = str_printf("blobs/%s", id);
-    if (strlen(config) > (size_t)IMAGE_CONFIG_MAX)
-        return err_set(e, ERR_TOO_LARGE, "the image's configuration is too long");
-    if (file_replace_volatile(s->fd, path, config, strlen(config), 0600, e) < 0)
+    if (staging_put_config(s, config, id, e) < 0)
         return -1;
     json_t *layers = layers_below(f);
     if (!empty)

@@ -154,6 +154,8 @@ struct staging {
     }
 /** A new staging folder with the list of known chains in it. */
 int staging_make(struct image_store *st, struct staging *ret, struct err *e);
+/** The bytes of an image's configuration become a blob in it. @param id takes DIGEST_SIZE bytes: their digest */
+int staging_put_config(const struct staging *s, const char *config, char *id, struct err *e);
 /** Remove it and what is in it. */
 void staging_remove(struct image_store *st, struct staging *s);
 

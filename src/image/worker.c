@@ -67,6 +67,16 @@ int staging_make(struct image_store *st, struct staging *ret, struct err *e)
     return 0;
 }
 
+int staging_put_config(const struct staging *s, const char *config, char *id, struct err *e)
+{
+    size_t n = strlen(config);
+    digest_of(config, n, id);
+    autofree char *path = str_printf("blobs/%s", id);
+    if (n > (size_t)IMAGE_CONFIG_MAX)
+        return err_set(e, ERR_TOO_LARGE, "the image's configuration is too long");
+    return file_replace_volatile(s->fd, path, config, n, 0600, e);
+}
+
 void staging_remove(struct image_store *st, struct staging *s)
 {
     fd_close(s->fd);

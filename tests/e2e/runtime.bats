@@ -633,7 +633,7 @@ SH
     find /sys/fs/cgroup -path "*$GROUP/$ID" -type d >"$B/groups"
     [ "$(wc -l <"$B/groups")" -ge 4 ]
     [ "$(grep -c '/tasks", O_WRONLY' "$B/calls")" = "$(wc -l <"$B/groups")" ]
-    [ "$(grep -c 'write([0-9]*, "0", 1)' "$B/calls")" -ge "$(wc -l <"$B/groups")" ]
+    [ "$(grep -c 'write([0-9]*, "0", 1' "$B/calls")" -ge "$(wc -l <"$B/groups")" ]
     never grep -q 'cgroup.procs", O_WRONLY' "$B/calls"
     while read -r group; do [ "$(cat "$group/cgroup.procs")" = "$PID" ]; done <"$B/groups"
     rt start "$ID"
