@@ -17,8 +17,8 @@
 #include "base/spawn.h"
 #include "base/str.h"
 #include "wire/frame.h"
+#include "unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -596,21 +596,16 @@ static inline void log_is(const struct box *b, int stream, const char *want)
 
 static inline TCase *shim_case(Suite *s, const char *name)
 {
-    TCase *t = tcase_create(name);
+    TCase *t = unit_case(s, name);
     tcase_set_timeout(t, 60);
-    suite_add_tcase(s, t);
     return t;
 }
 
-static inline int shim_suite(Suite *s, int argc, char **argv)
+static inline int shim_run(Suite *s, int argc, char **argv)
 {
     if (argc > 1 && str_eq(argv[1], "fake-runtime"))
         rt_exit(fake_runtime(argc, argv));
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return unit_run(s);
 }
 
 #endif

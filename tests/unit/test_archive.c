@@ -848,13 +848,13 @@ START_TEST(paths_are_cleaned)
                                            {"a/..", NULL},
                                            {"../a", NULL}};
     struct err e;
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (size_t i = 0; i < COUNT(table); i++) {
         autofree char *p = path_clean(table[i][0], &e);
         ck_assert_msg(table[i][1] ? p && strcmp(p, table[i][1]) == 0 : !p, "%s", table[i][0]);
     }
     static const char *const links[][3] = {{"a/b", "c", "a/c"},      {"a/b", "../c", "c"}, {"a/b", "/c", "c"},
                                            {"a/b", "../../c", NULL}, {"b", "./c", "c"},    {"b", "", ""}};
-    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+    for (size_t i = 0; i < COUNT(links); i++) {
         autofree char *p = path_follow(links[i][0], links[i][1]);
         ck_assert_msg(links[i][2] ? p && strcmp(p, links[i][2]) == 0 : !p, "%s -> %s", links[i][0], links[i][1]);
     }
@@ -910,14 +910,13 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("archive");
-    TCase *texts = tcase_create("texts"), *t = tcase_create("extractor");
+    TCase *texts = unit_case(s, "texts"), *t = unit_root_case(s, "extractor", "make devices and other people's files");
     tcase_add_test(texts, paths_are_cleaned);
     tcase_add_test(texts, expansion_has_a_limit);
     tcase_add_loop_test(texts, only_built_in_compression, 0, 7);
-    suite_add_tcase(s, texts);
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, attacks_are_refused_or_harmless, 0, sizeof(attacks) / sizeof(attacks[0]));
-    tcase_add_loop_test(t, attacks_are_harmless_without_whiteouts, 0, sizeof(attacks) / sizeof(attacks[0]));
+    tcase_add_loop_test(t, attacks_are_refused_or_harmless, 0, COUNT(attacks));
+    tcase_add_loop_test(t, attacks_are_harmless_without_whiteouts, 0, COUNT(attacks));
     tcase_add_test(t, names_have_limits);
     tcase_add_test(t, links_cannot_add_up_depth);
     tcase_add_test(t, everything_that_adds_up_has_a_limit);
@@ -935,14 +934,5 @@ int main(void)
     tcase_add_test(t, layers_hide_each_other);
     tcase_add_test(t, deleted_folders_lend_nothing);
     tcase_add_test(t, overlayfs_agrees);
-    if (geteuid() == 0)
-        suite_add_tcase(s, t);
-    else
-        puts(
-            "test_archive: the extractor's tests are skipped: they need root to make devices and other people's files");
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

@@ -216,7 +216,7 @@ START_TEST(versions_are_negotiated)
         const char *says, *used;
     } row[] = {{"1.44", "1.44"}, {"1.41", "1.41"}, {"1.50", "1.44"}, {"1.9", "1.9"},
                {"2.0", "1.44"},  {NULL, "1.24"},   {"x\ty", "1.24"}};
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (size_t i = 0; i < COUNT(row); i++) {
         struct client c;
         struct err e = {0};
         api = row[i].says;
@@ -303,7 +303,7 @@ START_TEST(errors_are_the_daemons_words)
                {"/wordless", "status 500 (Internal Server Error), and no message", 500, ERR_SYSTEM}};
     struct client c;
     client_init(&c, host, NULL);
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (size_t i = 0; i < COUNT(row); i++) {
         struct err e = {0};
         ck_assert_int_eq(client_call(&c, "GET", row[i].path, NULL, &e), -1);
         ck_assert_str_eq(e.msg, row[i].msg);
@@ -407,7 +407,7 @@ START_TEST(lists_are_read_element_by_element)
              {"[1]", -1}};
     struct client c;
     client_init(&c, host, NULL);
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+    for (size_t i = 0; i < COUNT(t); i++)
         for (list_text = t[i].text, list_cut = 0; list_cut <= strlen(list_text); list_cut++) {
             struct err e = {0};
             int before = connections, n = read_list(&c, &e);
@@ -659,7 +659,7 @@ START_TEST(names_of_daemons)
                {"tcp://x:0", ERR_INVALID},          {"tcp://x:65536", ERR_INVALID}, {"tcp://x:1/path", ERR_INVALID},
                {"tcp://[::1", ERR_INVALID},         {"tcp://[::1]x", ERR_INVALID},  {"tcp://a@b:1", ERR_INVALID},
                {"ssh://user@h", ERR_INVALID}};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct err e = {0};
         ck_assert_int_eq(dial(bad[i].name, NULL, &e), -1);
         ck_assert_msg(e.kind == bad[i].kind, "%s: %s", bad[i].name, e.msg);
@@ -669,7 +669,7 @@ START_TEST(names_of_daemons)
                                                {"tcp://h", "h:2375"},
                                                {"tcp://[::1]:5", "[::1]:5"},
                                                {"tcp://:5", "localhost:5"}};
-    for (size_t i = 0; i < sizeof(authority) / sizeof(authority[0]); i++) {
+    for (size_t i = 0; i < COUNT(authority); i++) {
         autofree char *got = dial_authority(authority[i][0], NULL);
         ck_assert_str_eq(got, authority[i][1]);
     }
@@ -681,7 +681,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("client");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_set_timeout(t, 30);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, versions_are_negotiated);
@@ -704,6 +704,5 @@ int main(void)
     tcase_add_test(t, nobody_there);
     tcase_add_test(t, no_permission_names_the_group);
     tcase_add_test(t, names_of_daemons);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

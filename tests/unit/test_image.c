@@ -444,7 +444,7 @@ START_TEST(filters)
         {"{\"until\":[\"soon\"]}", -1},
         {"{\"color\":[\"red\"]}", -1},
     };
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (size_t i = 0; i < COUNT(table); i++) {
         json_auto_t *j = json_loads(table[i].filters, 0, NULL);
         json_auto_t *l = image_list(st, j, false, 44, &e);
         if (table[i].count < 0)
@@ -497,7 +497,7 @@ START_TEST(inspect_has_every_field)
     ck_assert_int_eq(image_tag(st, "a:1", "b", "2", &e), 0);
     json_auto_t *j = image_inspect(st, "b:2", &e);
     ck_assert_msg(j != NULL, "%s", e.msg);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    for (size_t i = 0; i < COUNT(keys); i++)
         ck_assert_msg(json_at(j, keys[i]) != NULL, "%s", keys[i]);
     ck_assert_str_eq(json_str(j, "Id", ""), id);
     ck_assert_uint_eq(json_array_size(json_object_get(j, "RepoTags")), 2);
@@ -1120,7 +1120,7 @@ START_TEST(ambiguous_documents)
         "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":"
         "\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\",\"size\":2}]}",
     };
-    for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+    for (size_t i = 0; i < COUNT(documents); i++) {
         struct err e;
         autostr t = STR_INIT;
         put_text(&t, "index.json", documents[i]);
@@ -1407,18 +1407,9 @@ static void add_root_tests(TCase *t)
 int main(void)
 {
     Suite *s = suite_create("image");
-    TCase *free_for_all = tcase_create("changes"), *t = tcase_create("store");
+    TCase *free_for_all = unit_case(s, "changes"), *t = unit_root_case(s, "store", "unpack layers and to mount");
     link_worker();
-    tcase_add_loop_test(free_for_all, changes_are_applied, 0, sizeof(changes) / sizeof(changes[0]));
-    suite_add_tcase(s, free_for_all);
+    tcase_add_loop_test(free_for_all, changes_are_applied, 0, COUNT(changes));
     add_root_tests(t);
-    if (geteuid() == 0)
-        suite_add_tcase(s, t);
-    else
-        puts("test_image: the store's tests are skipped: they need root to unpack layers and to mount");
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

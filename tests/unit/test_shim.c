@@ -111,7 +111,7 @@ START_TEST(create_fails_in_the_runtimes_words)
         {"{\"level\":\"error\",\"msg\":\"x\",\"error\":{\"kind\":5,\"sys\":2,\"message\":\"ours\"}}", "ours",
          ERR_NOT_FOUND},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct box b;
         box_new(&b, "echo never");
         box_put(&b, "bundle/fail-create", t[i].line);
@@ -193,7 +193,7 @@ START_TEST(a_bad_task_is_refused_whole)
         {"runtime_args", "[1]", "shim.json: \"runtime_args\" must hold strings"},
         {"console_size", "[1]", "shim.json: \"console_size\" must be [rows, columns]"},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct box b;
         struct err e;
         box_new(&b, "echo never");
@@ -534,7 +534,7 @@ START_TEST(out_of_memory_is_told)
         {"oom_kill_disable 1\nunder_oom 0\noom_kill 0\n", false},
         {NULL, false},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct box b;
         box_new(&b, "exit 137");
         autofree char *path = box_path(&b, "memory.events");
@@ -779,5 +779,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, an_exec_that_fails_tells_its_client);
     tcase_add_test(t, an_exec_outlives_its_daemon_and_leaves_its_orphans_alone);
     tcase_add_test(t, an_exec_whose_folder_is_gone_ends_all_the_same);
-    return shim_suite(s, argc, argv);
+    return shim_run(s, argc, argv);
 }

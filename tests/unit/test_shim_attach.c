@@ -454,7 +454,7 @@ START_TEST(detach_keys)
          NULL},
         {"no such keys", {"1\x10\x11"}, "1"},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct box b;
         box_new(&b, "stty raw -echo; echo ready; cat > $BOX/typed");
         box_set(&b, "tty", json_true());
@@ -586,5 +586,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, detach_keys_are_plain_input_without_a_terminal);
     tcase_add_test(t, a_terminal_may_be_opened_again);
     tcase_add_test(t, a_long_path_does_not_matter);
-    return shim_suite(s, argc, argv);
+    return shim_run(s, argc, argv);
 }

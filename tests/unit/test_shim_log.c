@@ -479,5 +479,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, logs_of_one_stream_only);
     tcase_add_test(t, logs_of_a_terminal_are_raw);
     tcase_add_test(t, a_slow_reader_of_the_log_delays_nobody);
-    return shim_suite(s, argc, argv);
+    return shim_run(s, argc, argv);
 }

@@ -17,7 +17,7 @@ static void choose(void)
         fprintf(stderr, "skipped: containers need root and " BUSYBOX " (busybox-static)\n");
         return;
     }
-    for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+    for (size_t i = 0; i < COUNT(runtimes); i++) {
         char *path = runtimes[i][0] == '/' ? mem_strdup(runtimes[i]) : spawn_sibling(runtimes[i], &e);
         struct stat st;
         if (path && access(path, X_OK) == 0 && lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, a_signal_ends_it, 0, nchosen);
     tcase_add_loop_test(t, no_such_program, 0, nchosen);
     tcase_add_loop_test(t, the_daemon_goes_before_the_start, 0, nchosen);
-    int r = shim_suite(s, argc, argv);
+    int r = shim_run(s, argc, argv);
     for (int i = 0; i < nchosen; i++)
         free(chosen[i]);
     return r;
