@@ -88,9 +88,7 @@ START_TEST(a_container)
     struct box b;
     real_new(&b, _i, false, "/bin/busybox",
              "echo out; echo err >&2; /bin/busybox ls /proc/self/fd | /bin/busybox wc -l; echo $$; exit 3");
-    box_create(&b);
-    int fd = box_attach(&b, OUT | ERR, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT | ERR);
     autoseen s = {0};
     seen_all(&s, fd);
     ck_assert_str_eq(s.out[1].s, "out\n4\n1\n");
@@ -106,17 +104,13 @@ START_TEST(its_input)
 {
     struct box b;
     real_new(&b, _i, false, "/bin/busybox", "/bin/busybox cat; echo end");
-    box_set(&b, "stdin", json_true());
-    box_set(&b, "stdin_once", json_true());
+    box_open_stdin(&b, true);
     box_create(&b);
-    int fd = box_attach(&b, IN | OUT | ERR, NULL, "first ");
+    int fd = box_attach_with(&b, IN | OUT | ERR, NULL, "first ");
     say(fd, "second\n");
     shutdown(fd, SHUT_WR);
     box_start(&b);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "first second\nend\n");
-    close(fd);
+    seen_to_end(fd, 1, "first second\nend\n");
     box_exit_code(&b, 0);
     real_free(&b, _i);
 }
@@ -128,10 +122,8 @@ START_TEST(its_terminal)
     real_new(&b, _i, true, "/bin/busybox",
              "/bin/busybox tty && /bin/busybox stty size; read x; echo \"<$x>\"; /bin/busybox stty size");
     box_set(&b, "console_size", json_pack("[i,i]", 33, 77));
-    box_set(&b, "stdin", json_true());
-    box_create(&b);
-    int fd = box_attach(&b, IN | OUT | ERR, NULL, NULL);
-    box_start(&b);
+    box_open_stdin(&b, false);
+    int fd = box_run_attached(&b, IN | OUT | ERR);
     autoseen s = {.raw = true};
     seen_until(&s, fd, 0, "33 77\r\n");
     box_send(&b, json_pack("{s:s, s:i, s:i}", "op", "resize", "h", 24, "w", 80), -1);
@@ -162,7 +154,6 @@ START_TEST(no_such_program)
 {
     struct box b;
     real_new(&b, _i, false, "nosuch", "");
-    box_write_task(&b);
     box_launch(&b);
     json_auto_t *j = box_event(&b, "failed");
     ck_assert_msg(strstr(json_str(j, "error.message", ""), "executable file not found"), "%s",
@@ -177,8 +168,7 @@ START_TEST(the_daemon_goes_before_the_start)
     struct box b;
     real_new(&b, _i, false, "/bin/busybox", "echo never");
     box_create(&b);
-    close(b.control);
-    b.control = -1;
+    box_lose_daemon(&b);
     ck_assert_int_eq(box_reap(&b), 0);
     ck_assert(!alive(b.init));
     autofree char *root = box_path(&b, "root");
