@@ -374,13 +374,18 @@ static inline void seen_until(struct seen *s, int fd, int stream, const char *te
         ck_assert_msg(seen_some(s, fd), "end of file before \"%s\"; seen: %s", text, s->out[stream].s);
 }
 
-/* All that still comes on one stream (0: raw output) is this; then the client goes. */
+/* With what comes until the end of file, one stream (0: raw output) is this; then the client goes. */
+static inline void seen_end(struct seen *s, int fd, int stream, const char *want)
+{
+    seen_all(s, fd);
+    ck_assert_str_eq(s->out[stream].s, want);
+    close(fd);
+}
+
 static inline void seen_to_end(int fd, int stream, const char *want)
 {
     autoseen s = {.raw = stream == 0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[stream].s, want);
-    close(fd);
+    seen_end(&s, fd, stream, want);
 }
 
 static inline void say(int fd, const char *text)
