@@ -12,6 +12,7 @@ expect() { # what, text that must be reported
 fresh; echo '#include "engine/engine.h"' >>"$copy/src/wire/frame.c"; expect "a forbidden include" "wire may not include engine"
 fresh; echo '#include "wire/http.h"' >>"$copy/src/shim/task.c"; expect "the shim using HTTP" "and nothing else of it"
 fresh; yes '/* line */' | head -n 701 >"$copy/src/base/long.c"; expect "a long file" "a file has at most 700"
+fresh; mkdir -p "$copy/tests/unit"; yes '/* line */' | head -n 701 >"$copy/tests/unit/test_long.c"; expect "a long test" "tests/unit/test_long.c: 701 lines; a file has at most 700"
 fresh; { echo '/* x */'; echo 'void f(void)'; echo '{'; yes '    ;' | head -n 61; echo '}'; } >"$copy/src/base/f.c"; expect "a long function" "a function of 61 lines"
 fresh; printf '/* x */\nvoid f(char *a)\n{\n    strcpy(a, a);\n}\n' >"$copy/src/base/f.c"; expect "a banned call" "strcpy is banned"
 fresh; printf '/* x */\nint f(void)\n{\n    return syscall(SYS_openat2);\n}\n' >"$copy/src/engine/f.c"; expect "openat2 elsewhere" "one door"
@@ -29,5 +30,5 @@ sed -i "/^@test .row 23/,/^}/s/control/check/" "$copy/tests/e2e/hostile.bats"
 for text in "row 17 has no test" "row 23 has no positive control"; do
     tests/lint/rows.sh "$copy" 2>&1 | grep -qF "$text" || { echo "laws_test: not seen: $text"; bad=1; }
 done
-[ "$bad" = 0 ] && echo "laws_test: thirteen breaches, all seen"
+[ "$bad" = 0 ] && echo "laws_test: fourteen breaches, all seen"
 exit "$bad"

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "wire/http.h"
+#include "unit.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -89,15 +89,6 @@ static inline void *trickle(void *arg)
         sleep_ms(t->every_ms);
     }
     return NULL;
-}
-
-static inline int run_suite(Suite *s)
-{
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

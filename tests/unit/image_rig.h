@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #define WORKER_NAME "gorae-archive"
+#define VIA(id)     (digest_parse(id))
 
 static char folder[] = "/tmp/test-image-XXXXXX";
 static struct image_store *st;
@@ -74,12 +75,32 @@ static inline size_t count_in(const char *path)
     return n;
 }
 
+/* How many blobs, layers and records the store has. */
+static inline size_t count_all(void)
+{
+    return count_in("store/blobs/sha256") + count_in("store/layers") + count_in("store/records");
+}
+
 static inline void teardown(void)
 {
     ck_assert_uint_eq(count_in("store/staging"), 0);
     image_store_close(st);
     ck_assert_int_eq(tree_remove(AT_FDCWD, folder, NULL), 0);
     strv_release(&events);
+}
+
+static inline void expect_events(const char *const *want, size_t n)
+{
+    ck_assert_uint_eq(events.n, n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_str_eq(events.v[i], want[i]);
+}
+
+static inline bool found(const char *name)
+{
+    struct err e;
+    autofree char *id = image_resolve(st, name, &e);
+    return id != NULL;
 }
 
 /* ---- bytes in and out ---- */
@@ -170,6 +191,15 @@ static inline void link_worker(void)
     autofree char *to = str_printf("%.*s/" WORKER_NAME, (int)(slash - self), self);
     if (symlink("../bin/" WORKER_NAME, to) < 0 && errno != EEXIST)
         perror(to);
+}
+
+/* A case of tests that have a store. */
+static inline TCase *store_case(Suite *s, const char *name)
+{
+    TCase *t = unit_root_case(s, name, "unpack layers and to mount");
+    tcase_add_checked_fixture(t, setup, teardown);
+    link_worker();
+    return t;
 }
 
 #endif

@@ -6,10 +6,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "unit.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,11 +6,13 @@
 #include "base/mem.h"
 #include "base/sock.h"
 #include "base/str.h"
-#include "http_rig.h"
+#include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static char folder[] = "/tmp/test-base-XXXXXX";
@@ -78,7 +80,7 @@ START_TEST(malformed_errors_are_errors)
     static const char *const text[] = {"null",          "[]",
                                        "{\"kind\":0}",  "{\"kind\":99,\"message\":\"m\"}",
                                        "{\"kind\":-1}", "{\"kind\":\"x\",\"message\":7}"};
-    for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+    for (size_t i = 0; i < COUNT(text); i++) {
         json_auto_t *j = json_parse(text[i], strlen(text[i]), NULL);
         struct err e = {0};
         ck_assert_int_eq(err_from_json(&e, j), -1);
@@ -96,7 +98,7 @@ START_TEST(numbers_are_strict)
         "", " 1", "1 ", "+1", "-1", "0x1", "1e3", "1.0", "a", "18446744073709551616", "99999999999999999999999"};
     uint64_t u = 7;
     int64_t i = 7;
-    for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++)
+    for (size_t k = 0; k < COUNT(bad); k++)
         ck_assert_msg(!str_to_u64(bad[k], &u) && u == 7, "\"%s\"", bad[k]);
     ck_assert(!str_to_u64(NULL, &u));
     ck_assert(str_to_u64("18446744073709551615", &u) && u == UINT64_MAX);
@@ -213,7 +215,7 @@ START_TEST(durations)
                {"1 s", -1},
                {"999999999h", -1},
                {"9223372036854775808ns", -1}};
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (size_t i = 0; i < COUNT(row); i++) {
         int64_t ns = -1;
         bool got = clock_parse_duration(row[i].text, &ns);
         ck_assert_msg(got == (row[i].ns >= 0) && ns == row[i].ns, "%s: %lld", row[i].text, (long long)ns);
@@ -235,7 +237,7 @@ START_TEST(human_spans_are_dockers)
         {47.5 * 3600, "2 days"},     {13 * 86400, "13 days"},    {14 * 86400, "2 weeks"}, {59 * 86400, "8 weeks"},
         {60 * 86400, "2 months"},    {729 * 86400, "24 months"}, {731 * 86400, "2 years"}};
     char text[40];
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+    for (size_t i = 0; i < COUNT(row); i++)
         ck_assert_str_eq(clock_human((int64_t)(row[i].s * 1e9), text, sizeof(text)), row[i].text);
 }
 END_TEST
@@ -344,7 +346,7 @@ START_TEST(bad_utf8_is_replaced)
                {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},
                {"\xf5\x80\x80\x80x", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"},
                {"", ""}};
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (size_t i = 0; i < COUNT(row); i++) {
         json_auto_t *j = json_string_lossy(row[i].in, strlen(row[i].in));
         ck_assert_str_eq(json_string_value(j), row[i].out);
     }
@@ -527,7 +529,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("base");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, errors_carry_kind_errno_and_sentence);
     tcase_add_test(t, long_errors_are_cut);
@@ -535,10 +537,10 @@ int main(void)
     tcase_add_test(t, numbers_are_strict);
     tcase_add_test(t, buffers_grow);
     tcase_add_test(t, small_string_questions);
-    tcase_add_loop_test(t, times_are_read_and_written, 0, sizeof(times) / sizeof(times[0]));
+    tcase_add_loop_test(t, times_are_read_and_written, 0, COUNT(times));
     tcase_add_test(t, durations);
     tcase_add_test(t, human_spans_are_dockers);
-    tcase_add_loop_test(t, json_is_strict, 0, sizeof(texts) / sizeof(texts[0]));
+    tcase_add_loop_test(t, json_is_strict, 0, COUNT(texts));
     tcase_add_test(t, json_of_any_length);
     tcase_add_test(t, json_getters);
     tcase_add_test(t, bad_utf8_is_replaced);
@@ -549,6 +551,5 @@ int main(void)
     tcase_add_test(t, trees_are_removed_without_following_links);
     tcase_add_test(t, sockets_live_and_stale);
     tcase_add_test(t, packets_and_descriptors);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

@@ -12,12 +12,10 @@
 #include "base/json.h"
 #include "base/keys.h"
 #include "base/mem.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 /* Cut a command line at its blanks; 'quotes' keep them. @return words, to be freed, as the text they point into */
 static char **words(char *text, int *ret_n)
@@ -608,38 +606,27 @@ START_TEST(story)
 }
 END_TEST
 
-static TCase *rows(Suite *s, const char *name)
-{
-    TCase *t = tcase_create(name);
-    suite_add_tcase(s, t);
-    return t;
-}
-
 int main(void)
 {
     mem_setup();
     Suite *s = suite_create("cli");
-    TCase *t = rows(s, "flags");
+    TCase *t = unit_case(s, "flags");
     tcase_add_loop_test(t, flags, 0, COUNT(flag_rows));
     tcase_add_loop_test(t, size_texts, 0, COUNT(sizes));
     tcase_add_test(t, nano_texts);
     tcase_add_test(t, help_text);
-    t = rows(s, "ports");
+    t = unit_case(s, "ports");
     tcase_add_loop_test(t, ports_shown, 0, COUNT(shown_ports));
     tcase_add_loop_test(t, ports_published, 0, COUNT(published));
-    t = rows(s, "keys");
+    t = unit_case(s, "keys");
     tcase_add_test(t, detach_keys);
-    t = rows(s, "create");
+    t = unit_case(s, "create");
     tcase_add_loop_test(t, create_bodies, 0, COUNT(bodies));
     tcase_add_test(t, env_file);
     tcase_add_test(t, bad_utf8);
-    t = rows(s, "text");
+    t = unit_case(s, "text");
     tcase_add_test(t, names_and_paths);
     tcase_add_test(t, numbers_for_people);
     tcase_add_test(t, story);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return unit_run(s);
 }

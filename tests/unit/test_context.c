@@ -6,14 +6,12 @@
 #include "base/mem.h"
 #include "wire/context.h"
 #include "wire/ssh.h"
+#include "unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 static char dir[64];
 
@@ -329,7 +327,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("context");
-    TCase *c = tcase_create("store");
+    TCase *c = unit_case(s, "store");
     tcase_add_checked_fixture(c, make_dir, drop_dir);
     tcase_add_test(c, names);
     tcase_add_test(c, the_folder_is_the_hash_of_the_name);
@@ -341,10 +339,5 @@ int main(void)
     tcase_add_test(c, a_context_becomes_an_address_with_its_keys);
     tcase_add_test(c, when_a_context_speaks_tls);
     tcase_add_test(c, ssh_addresses);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

@@ -2,7 +2,8 @@
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/json.h"
-#include "http_rig.h"
+#include "base/mem.h"
+#include "unit.h"
 
 static json_t *parsed(const char *text)
 {
@@ -27,7 +28,7 @@ START_TEST(what_is_no_filter_is_refused)
 {
     static const char *const bad[] = {"[]", "\"x\"", "{\"label\":1}", "{\"label\":[1]}", "{\"label\":\"x\"}",
                                       "{",  "{}{}"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct err e;
         ck_assert_msg(!filters_parse(bad[i], &e) && e.kind == ERR_INVALID, "%s", bad[i]);
     }
@@ -65,7 +66,7 @@ START_TEST(labels_must_all_hold)
         {"{\"label\":[\"a\"],\"label!\":[\"b\"]}", false},
     };
     json_auto_t *labels = json_pack("{s:s, s:s}", "a", "1", "b", "");
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (size_t i = 0; i < COUNT(table); i++) {
         json_auto_t *f = parsed(table[i].filters);
         ck_assert_msg(filter_labels(f, labels) == table[i].hold, "%s", table[i].filters);
     }
@@ -96,12 +97,11 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("filter");
-    TCase *t = tcase_create("filter");
+    TCase *t = unit_case(s, "filter");
     tcase_add_test(t, both_encodings_are_one);
     tcase_add_test(t, what_is_no_filter_is_refused);
     tcase_add_test(t, unknown_keys_are_named);
     tcase_add_test(t, labels_must_all_hold);
     tcase_add_test(t, values);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/table.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static const char object[] =
@@ -235,7 +235,7 @@ END_TEST
 START_TEST(prefixes)
 {
     struct format_mode mode = {0};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         size_t n = strlen(rows[i].template);
         for (size_t cut = 0; cut <= n; cut++) {
             autofree char *part = mem_strndup(rows[i].template, cut);
@@ -274,19 +274,14 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("format");
-    TCase *t = tcase_create("templates");
-    tcase_add_loop_test(t, table, 0, sizeof(rows) / sizeof(*rows));
+    TCase *t = unit_case(s, "templates");
+    tcase_add_loop_test(t, table, 0, COUNT(rows));
     tcase_add_test(t, limits);
     tcase_add_test(t, methods);
     tcase_add_test(t, safe);
     tcase_add_test(t, fields);
     tcase_add_test(t, prefixes);
-    tcase_add_loop_test(t, aligned, 0, sizeof(tables) / sizeof(*tables));
+    tcase_add_loop_test(t, aligned, 0, COUNT(tables));
     tcase_set_timeout(t, 60);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return unit_run(s);
 }

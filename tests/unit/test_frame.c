@@ -1,6 +1,7 @@
 /* Stream frames: format, any cut of the bytes, refusals. */
+#include "base/mem.h"
 #include "base/str.h"
-#include "http_rig.h"
+#include "unit.h"
 #include "wire/frame.h"
 
 struct seen {
@@ -61,7 +62,7 @@ START_TEST(bad_heads_are_refused)
 {
     static const char *const bad[] = {"\4\0\0\0\0\0\0\1", "\1\1\0\0\0\0\0\1",   "\1\0\1\0\0\0\0\1", "\1\0\0\1\0\0\0\1",
                                       "\1\0\0\0\1\0\0\1", "\xff\0\0\0\0\0\0\0", "total 0\n"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct frame_reader r = {0};
         struct seen s = {.stream = -1};
         ck_assert_int_eq(frame_feed(&r, bad[i], 7, collect, &s), 0);
@@ -100,12 +101,11 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("frame");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_add_test(t, head_is_exact);
     tcase_add_test(t, any_cut_gives_the_same);
     tcase_add_test(t, bad_heads_are_refused);
     tcase_add_test(t, longest_frame_is_taken);
     tcase_add_test(t, sink_may_stop);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

@@ -98,7 +98,7 @@ START_TEST(head_is_refused_early)
                 {"GET / HTTP/1.1\n", 15},
                 {"GET /\x7f", 6},
                 {"\n", 1}};
-    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+    for (size_t i = 0; i < COUNT(part); i++) {
         struct rig r = rig_new();
         struct http_head head;
         struct err e = {0};
@@ -236,7 +236,7 @@ START_TEST(keep_alive_rules)
                {"1.0", "", false},
                {"1.0", "Connection: Keep-Alive\r\n", true},
                {"1.0", "Connection: keep-alive, close\r\n", false}};
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (size_t i = 0; i < COUNT(row); i++) {
         struct rig r = rig_new();
         struct http_head h;
         struct err e = {0};
@@ -418,9 +418,9 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("http: reading");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_set_timeout(t, 30);
-    tcase_add_loop_test(t, head_is_refused, 0, sizeof(bad_head) / sizeof(bad_head[0]));
+    tcase_add_loop_test(t, head_is_refused, 0, COUNT(bad_head));
     tcase_add_test(t, head_is_refused_early);
     tcase_add_test(t, head_size_has_a_limit);
     tcase_add_test(t, endless_head_is_bounded);
@@ -434,6 +434,5 @@ int main(void)
     tcase_add_test(t, pipelined_requests_are_read_one_by_one);
     tcase_add_test(t, taker_gets_what_was_read_too_many);
     tcase_add_test(t, peer_that_leaves_is_noticed);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

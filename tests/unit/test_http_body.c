@@ -260,9 +260,9 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("http: bodies");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_set_timeout(t, 30);
-    tcase_add_loop_test(t, body_is_read, 0, sizeof(bodies) / sizeof(bodies[0]));
+    tcase_add_loop_test(t, body_is_read, 0, COUNT(bodies));
     tcase_add_test(t, floods_of_chunks_are_bounded);
     tcase_add_test(t, chunk_line_has_a_limit);
     tcase_add_test(t, slow_body_times_out);
@@ -270,6 +270,5 @@ int main(void)
     tcase_add_test(t, continue_is_sent_when_the_body_is_wanted);
     tcase_add_test(t, refusal_before_continue_ends_the_connection);
     tcase_add_test(t, continue_is_not_for_1_0_or_no_body);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

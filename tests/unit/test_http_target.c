@@ -134,11 +134,10 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("http: targets");
-    TCase *t = tcase_create("all");
-    tcase_add_loop_test(t, target_is_parsed, 0, sizeof(row) / sizeof(row[0]));
+    TCase *t = unit_case(s, "all");
+    tcase_add_loop_test(t, target_is_parsed, 0, COUNT(row));
     tcase_add_test(t, query_has_a_limit);
     tcase_add_test(t, booleans_are_dockers);
     tcase_add_test(t, encoding_comes_back);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

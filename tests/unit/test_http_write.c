@@ -108,13 +108,13 @@ START_TEST(nothing_can_be_injected)
     struct rig r = rig_new();
     struct http_head q = request("GET", 1, true);
     struct err e = {0};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         ck_assert_int_eq(http_write_response(&r.h, &q, 200, bad[i], 0, &e), -1);
         ck_assert_int_eq(e.kind, ERR_INVALID);
         ck_assert_int_eq(http_write_request(&r.h, "GET", "/", bad[i], 0, &e), -1);
     }
     static const char *const target[] = {"", "/a b", "/a\r\nX: y", "/\303\251"};
-    for (size_t i = 0; i < sizeof(target) / sizeof(target[0]); i++)
+    for (size_t i = 0; i < COUNT(target); i++)
         ck_assert_int_eq(http_write_request(&r.h, "GET", target[i], NULL, 0, &e), -1);
     ck_assert_int_eq(http_write_request(&r.h, "G T", "/", NULL, 0, &e), -1);
     ck_assert_str_eq(rig_seen(&r), "");
@@ -319,10 +319,10 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("http: writing, answers");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, upgrade_head_is_exact);
-    tcase_add_loop_test(t, response_framing, 0, sizeof(row) / sizeof(row[0]));
+    tcase_add_loop_test(t, response_framing, 0, COUNT(row));
     tcase_add_test(t, whole_response_is_one_segment);
     tcase_add_test(t, nothing_can_be_injected);
     tcase_add_test(t, announced_length_is_kept);
@@ -331,8 +331,7 @@ int main(void)
     tcase_add_test(t, short_writes_are_completed);
     tcase_add_test(t, a_pipe_will_do);
     tcase_add_test(t, request_framing);
-    tcase_add_loop_test(t, response_is_read, 0, sizeof(answer) / sizeof(answer[0]));
+    tcase_add_loop_test(t, response_is_read, 0, COUNT(answer));
     tcase_add_test(t, interim_answers_have_a_limit);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

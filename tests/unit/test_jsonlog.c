@@ -3,8 +3,8 @@
 #include "base/json.h"
 #include "base/jsonlog.h"
 #include "base/mem.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +66,7 @@ START_TEST(bad_bytes_become_the_replacement_character)
         {"\xf5\x80", R R},
         {"\xc3\xa9\xc3", "\xc3\xa9" R},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+    for (size_t i = 0; i < COUNT(t); i++)
         same(t[i].in, strlen(t[i].in), JSONLOG_STDOUT, 5, t[i].want, strlen(t[i].want));
 }
 END_TEST
@@ -138,7 +138,7 @@ START_TEST(what_is_no_record_is_refused)
         "{\"x\":{]},\"x\":\"",
     };
     struct jsonlog_record r = {0};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(jsonlog_decode(bad[i], strlen(bad[i]), &r) == -1, "taken: %s", bad[i]);
     /* nineteen NULs are no time, whatever the decoder remembers */
     char nul[] = "{\"stream\":\"stdout\",\"time\":\"...................Z\"}";
@@ -197,7 +197,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("jsonlog");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_add_test(t, what_goes_in_comes_out);
     tcase_add_test(t, bad_bytes_become_the_replacement_character);
     tcase_add_test(t, the_line_is_the_one_that_docker_writes);
@@ -205,10 +205,5 @@ int main(void)
     tcase_add_test(t, what_is_no_record_is_refused);
     tcase_add_test(t, no_beginning_of_a_record_is_one);
     tcase_add_test(t, lines_are_cut);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return unit_run(s);
 }

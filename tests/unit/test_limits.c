@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -48,9 +48,9 @@ START_TEST(sets_of_cpus)
     static const char *const bad[] = {
         "", ",", "0,", "-1", "1-", "3-1", "x", "0-9223372036854775807", "8192", "0 1", "99999999999999999999", "0-+3"};
     unsigned char set[LIMITS_SET_MAX] = {0};
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+    for (size_t i = 0; i < COUNT(good); i++)
         ck_assert_msg(limits_parse_set(good[i], NULL) == 0, "%s", good[i]);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(limits_parse_set(bad[i], NULL) < 0, "%s", bad[i]);
     ck_assert_int_eq(limits_parse_set("1,3-4", set), 0);
     ck_assert(!set[0] && set[1] && !set[2] && set[3] && set[4] && !set[5]);
@@ -108,7 +108,7 @@ START_TEST(restart_policies)
              {"{\"RestartPolicy\":{\"Name\":\"always\",\"MaximumRetryCount\":1}}", ERR_INVALID},
              {"{\"RestartPolicy\":{\"Name\":\"on-failure\",\"MaximumRetryCount\":-1}}", ERR_INVALID},
              {"{\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"always\"}}", ERR_INVALID}};
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct err e = {0};
         json_auto_t *host = parse(t[i].json);
         restart_policy_check(host, &e);
@@ -248,7 +248,7 @@ START_TEST(profiles)
              {"{\"names\":[\"a\"],\"includes\":{\"minKernel\":\"3.0\"}}", true},
              {"{\"names\":[\"a\"],\"includes\":{\"minKernel\":\"99.0\"}}", false},
              {"{\"names\":[\"a\"],\"excludes\":{\"minKernel\":\"3.0\"}}", false}};
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         autofree char *text = str_printf("{\"defaultAction\":\"A\",\"archMap\":[],\"syscalls\":[%s]}", t[i].rule);
         json_auto_t *p = seccomp_of_text(text, caps, &e);
         ck_assert_msg(p && (json_array_size(json_object_get(p, "syscalls")) == 1) == t[i].kept, "%s", t[i].rule);
@@ -261,7 +261,7 @@ START_TEST(profiles)
         "{\"defaultAction\":1}",
         "{\"defaultAction\":\"A\",\"archMap\":[{}],\"architectures\":[\"x\"]}",
         "{\"defaultAction\":\"A\",\"syscalls\":[{\"includes\":{\"minKernel\":\"new\"}}]}"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(!seccomp_of_text(bad[i], caps, &e), "%s", bad[i]);
 }
 END_TEST
@@ -269,7 +269,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("limits");
-    TCase *c = tcase_create("limits");
+    TCase *c = unit_case(s, "limits");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, sets_of_cpus);
     tcase_add_test(c, what_the_kernel_lacks_is_discarded);
@@ -279,10 +279,5 @@ int main(void)
     tcase_add_test(c, stats_of_nothing);
     tcase_add_test(c, stats_of_interfaces);
     tcase_add_test(c, profiles);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

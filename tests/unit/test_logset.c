@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -260,7 +260,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("logset");
-    TCase *t = tcase_create("logset");
+    TCase *t = unit_case(suite, "logset");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_log_without_files_is_empty);
     tcase_add_test(t, files_are_read_from_the_oldest);
@@ -271,10 +271,5 @@ int main(void)
     tcase_add_test(t, a_reader_in_the_way_only_delays);
     tcase_add_test(t, a_hole_in_the_numbers_is_passed_over);
     tcase_add_test(t, a_reader_beside_the_writer_loses_nothing);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

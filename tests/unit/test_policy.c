@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define SECOND INT64_C(1000000000)
@@ -49,9 +49,9 @@ START_TEST(the_wait_doubles_to_a_minute)
 {
     static const long want[] = {100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000, 60000};
     policy("always", 0);
-    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+    for (size_t i = 0; i < COUNT(want); i++)
         ck_assert_int_eq(end(1, 0), want[i]);
-    ck_assert_int_eq(c->restart_count, (int)(sizeof(want) / sizeof(want[0])));
+    ck_assert_int_eq(c->restart_count, (int)(COUNT(want)));
 }
 END_TEST
 
@@ -148,16 +148,11 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("policy");
-    TCase *t = tcase_create("policy");
+    TCase *t = unit_case(s, "policy");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, the_wait_doubles_to_a_minute);
     tcase_add_test(t, a_sound_run_begins_anew);
     tcase_add_test(t, who_is_restarted);
     tcase_add_test(t, the_ring_keeps_256);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

@@ -2,8 +2,8 @@
 #include "image/image.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -138,14 +138,9 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("reference");
-    TCase *t = tcase_create("all");
-    tcase_add_loop_test(t, good_references, 0, sizeof(good) / sizeof(good[0]));
-    tcase_add_loop_test(t, bad_references, 0, sizeof(bad) / sizeof(bad[0]));
+    TCase *t = unit_case(s, "all");
+    tcase_add_loop_test(t, good_references, 0, COUNT(good));
+    tcase_add_loop_test(t, bad_references, 0, COUNT(bad));
     tcase_add_test(t, lengths_have_limits);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

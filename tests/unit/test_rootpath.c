@@ -1,10 +1,13 @@
 /* Paths inside a hostile tree never lead out of it (spec/security.md section 2.1). */
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/rootpath.h"
 #include "base/str.h"
-#include "http_rig.h"
+#include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -56,12 +59,12 @@ START_TEST(links_and_dots_stay_inside)
     ck_assert_int_eq(symlink("/", "root/top"), 0);
     static const char *const inside[] = {"etc/passwd",       "/etc/passwd",  "absolute",         "upwards",
                                          "../../etc/passwd", "top/absolute", "top/../etc/passwd"};
-    for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+    for (size_t i = 0; i < COUNT(inside); i++) {
         const char *text = content(inside[i]);
         ck_assert_msg(str_eq(text, "inside"), "%s: %s", inside[i], text ? text : "nothing");
     }
     static const char *const nothing[] = {"../secret", "beside", "outside", "top/../secret", "loop", "", "no/such"};
-    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+    for (size_t i = 0; i < COUNT(nothing); i++)
         ck_assert_msg(content(nothing[i]) == NULL, "%s was reached", nothing[i]);
 }
 END_TEST
@@ -121,7 +124,7 @@ START_TEST(parents_keep_the_last_component)
     autoclose int made = rootpath_parent(rootfd, "no/such/", true, &other, &e);
     ck_assert(made >= 0 && str_eq(other, "such") && access("root/no", F_OK) == 0);
     static const char *const bad[] = {"", "/", ".", "..", "a/..", "etc/.", "///"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(rootpath_parent(rootfd, bad[i], true, &third, &e) == -1, "\"%s\"", bad[i]);
     ck_assert_ptr_null(third);
 }
@@ -183,7 +186,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("rootpath");
-    TCase *t = tcase_create("all");
+    TCase *t = unit_case(s, "all");
     tcase_set_timeout(t, 30);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, links_and_dots_stay_inside);
@@ -192,6 +195,5 @@ int main(void)
     tcase_add_test(t, parents_keep_the_last_component);
     tcase_add_test(t, mount_targets_are_made);
     tcase_add_test(t, races_do_not_lead_out);
-    suite_add_tcase(s, t);
-    return run_suite(s);
+    return unit_run(s);
 }

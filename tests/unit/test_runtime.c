@@ -9,8 +9,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -84,7 +84,7 @@ START_TEST(options_refused)
                {"--no", NULL, "--no is refused: because"}, {"--flag", NULL, "at least 1 operand"},
                {"one", "two", "at most 1 operand"},        {"--flagg", NULL, "unknown option"},
                {"--fla", NULL, "unknown option"}};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct err e = {0};
         ck_assert_int_eq(parse(&e, 1, 1, bad[i].a, bad[i].b, NULL), -1);
         ck_assert_msg(strstr(e.msg, bad[i].words), "%s: %s", bad[i].a, e.msg);
@@ -217,7 +217,7 @@ START_TEST(plan_bad)
         {"mounts", "[{\"destination\": \"/x\", \"type\": \"bind\"}]", "no source"},
         {"mounts", "[{\"destination\": \"/x\", \"type\": \"tmpfs\", \"options\": [\"tmpcopyup\"]}]", "tmpcopyup"},
         {"mounts", "[{\"destination\": \"/x\", \"type\": \"tmpfs\", \"options\": [7]}]", "options of a mount"}};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct plan p;
         struct err e = {0};
         ck_assert_msg(load(&p, bad[i].path, bad[i].json, &e) == -1, "%s = %s was taken", bad[i].path, bad[i].json);
@@ -238,7 +238,7 @@ START_TEST(plan_sysctls)
                  {"{\"net..x\": \"1\"}", -1},
                  {"{\"net/ipv4\": \"1\"}", -1},
                  {"{\"kernel.hostname\": \"x\"}", -1}};
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct plan p;
         struct err e = {0};
         ck_assert_msg(load(&p, "linux.sysctl", cases[i].json, &e) == cases[i].want, "%s", cases[i].json);
@@ -269,7 +269,7 @@ START_TEST(cgroup_paths)
     struct err e = {0};
     struct cgroup cg, again;
     static const char *const bad[] = {"/a/../b", "../x", "/..", "a/..", "system.slice:gorae:x"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(cgroup_find(&cg, &rt, bad[i], "id", &e) == -1, "%s was taken", bad[i]);
     if (cgroup_find(&cg, &rt, "/gorae-unit/..x", "id", &e) < 0)
         return; /* no control groups here */
@@ -296,7 +296,7 @@ START_TEST(cgroup_scopes)
     struct cgroup cg, again;
     static const char *const bad[] = {"/gorae/x",       "a.slice:b",     "a.slice:b:c:d",     "a:b:c",
                                       "a--b.slice:c:d", "a.slice/x:b:c", "a.slice:b:../../c", "a.slice:b:"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(cgroup_find(&cg, &systemd, bad[i], "id", &e) == -1, "%s was taken", bad[i]);
     if (cgroup_find(&cg, &systemd, "lab-room9.slice:gorae:x", "id", &e) < 0)
         return; /* no control groups here */
@@ -356,12 +356,12 @@ START_TEST(limits_of_version_2)
                  {"{\"blockIO\": {\"throttleReadBpsDevice\": [{\"major\": 8, \"minor\": 1, \"rate\": 9}]}}", "io.max",
                   "8:1 rbps=9"},
                  {"{\"unified\": {\"memory.high\": \"11\"}}", "memory.high", "11"}};
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct cgroup cg = {.version = 2, .n = 1, .dir = {{"", dir, dir}}};
         struct err e = {0};
         static const char *const files[] = {"cpu.weight",      "cpu.max",  "memory.max", "memory.low", "memory.high",
                                             "memory.swap.max", "pids.max", "io.weight",  "io.max"};
-        for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++) {
+        for (size_t k = 0; k < COUNT(files); k++) {
             autofree char *path = str_printf("%s/%s", dir, files[k]);
             close(open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600));
         }
@@ -377,7 +377,7 @@ START_TEST(limits_of_version_2)
                                       "{\"unified\": {\"../x.y\": \"1\"}}",
                                       "{\"unified\": {\"cgroup.procs\": \"1\"}}",
                                       "{\"hugepageLimits\": [{\"pageSize\": \"2MB\", \"limit\": 1}]}"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct cgroup cg = {.version = 2, .n = 1, .dir = {{"", dir, dir}}};
         struct err e = {0};
         json_auto_t *j = json_loads(bad[i], 0, NULL);
@@ -417,7 +417,7 @@ START_TEST(changing_limits_is_all_or_nothing)
                   {"99999 100000\n", "9999\n"},
                   {"70000 100000\n", "8000\n"},
                   "pids.max"}};
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct cgroup cg = {.version = cases[i].version, .n = 1, .dir = {{"cpu,memory,pids", dir, dir}}};
         struct err e = {0};
         json_auto_t *j = json_loads(cases[i].json, 0, NULL);
@@ -463,7 +463,7 @@ START_TEST(state_ids)
     static const char *const bad[] = {"", ".", "..", "a/b", "a b", "\n", "seccomp-cache", "é"};
     struct state s;
     struct err e = {0};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         ck_assert_msg(state_new(&s, &rt, bad[i], &e) == -1, "\"%s\" was taken", bad[i]);
         ck_assert_int_eq(e.kind, ERR_INVALID);
     }
@@ -510,7 +510,7 @@ END_TEST
 START_TEST(state_damaged)
 {
     static const char *const texts[] = {"", "{", "[]", "{\"pid\": \"x\"}", "{\"pid\": -5, \"cgroup\": 7}"};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < COUNT(texts); i++) {
         struct state s;
         struct err e = {0};
         autofree char *id = str_printf("d%zu", i);
@@ -527,7 +527,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("runtime");
-    TCase *c = tcase_create("all");
+    TCase *c = unit_case(s, "all");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, options);
     tcase_add_test(c, options_refused);
@@ -545,10 +545,5 @@ int main(void)
     tcase_add_test(c, state_ids);
     tcase_add_test(c, state_round);
     tcase_add_test(c, state_damaged);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

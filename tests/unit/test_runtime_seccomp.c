@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -101,9 +101,9 @@ START_TEST(default_profile)
     static const int blocked[] = {SYS_mount,       SYS_unshare,        SYS_setns,      SYS_keyctl,
                                   SYS_bpf,         SYS_reboot,         SYS_kexec_load, SYS_init_module,
                                   SYS_userfaultfd, SYS_io_uring_setup, SYS_chroot,     SYS_pivot_root};
-    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+    for (size_t i = 0; i < COUNT(allowed); i++)
         ck_assert_msg(ask(&f, NATIVE, allowed[i], 0, 0) == ALLOW, "call %d is blocked", allowed[i]);
-    for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
+    for (size_t i = 0; i < COUNT(blocked); i++)
         ck_assert_msg(ask(&f, NATIVE, blocked[i], 0, 0) == FAIL(EPERM), "call %d is not blocked", blocked[i]);
     ck_assert_uint_eq(ask(&f, NATIVE, SYS_clone3, 0, 0), FAIL(ENOSYS));
     ck_assert_uint_eq(ask(&f, NATIVE, 5000, 0, 0), FAIL(ENOSYS));
@@ -209,7 +209,7 @@ START_TEST(refused)
         "\"args\": [{\"index\": 6, \"op\": \"SCMP_CMP_EQ\"}]}]}",
         "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"read\"], \"action\": \"SCMP_ACT_KILL\", "
         "\"args\": [{\"index\": 0, \"op\": \"==\"}]}]}"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct filter f;
         struct err e = {0};
         ck_assert_msg(compile_text(&f, bad[i], &e) == -1, "%s was taken", bad[i]);
@@ -298,7 +298,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("runtime seccomp");
-    TCase *c = tcase_create("all");
+    TCase *c = unit_case(s, "all");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, default_profile);
     tcase_add_test(c, capabilities_open_calls);
@@ -309,10 +309,5 @@ int main(void)
     tcase_add_test(c, refused);
     tcase_add_test(c, cache);
     tcase_add_test(c, no_profile_and_damaged_file);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

@@ -4,12 +4,21 @@
 #include <netinet/in.h>
 #include <sys/sysmacros.h>
 
-#define WAIT_GO "while ! [ -e $BOX/go ]; do sleep .05; done;"
-
 static void detached(struct box *b, bool keys)
 {
     json_auto_t *j = box_event(b, "detach");
     ck_assert_int_eq(json_is_true(json_at(j, "keys")), keys);
+}
+
+/* For half a second the shim takes next to no time of a processor. */
+static void box_idles(const struct box *b)
+{
+    struct err e;
+    autofree char *path = str_printf("/proc/%d/schedstat", (int)b->shim);
+    autofree char *before = file_read(AT_FDCWD, path, 100, NULL, &e);
+    usleep(500000);
+    autofree char *after = file_read(AT_FDCWD, path, 100, NULL, &e);
+    ck_assert_int_lt(atoll(after) - atoll(before), 100 * NS_PER_MS);
 }
 
 /* ---- output ---- */
@@ -22,7 +31,7 @@ START_TEST(each_gets_what_it_asked_for)
     static const int what[] = {OUT | ERR, OUT, ERR, IN, 0, OUT | ERR | IN};
     int fd[6];
     for (int i = 0; i < 6; i++)
-        fd[i] = box_attach(&b, what[i], NULL, NULL);
+        fd[i] = box_attach(&b, what[i]);
     box_start(&b);
     for (int i = 0; i < 6; i++) {
         autoseen s = {0};
@@ -32,8 +41,7 @@ START_TEST(each_gets_what_it_asked_for)
         close(fd[i]);
         seen_free(&s);
     }
-    box_exit_code(&b, 0);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -42,21 +50,15 @@ START_TEST(attach_while_it_is_being_created)
     struct box b;
     box_new(&b, "cat");
     box_put(&b, "bundle/slow-create", "");
-    box_set(&b, "stdin", json_true());
-    box_set(&b, "stdin_once", json_true());
-    box_write_task(&b);
+    box_open_stdin(&b, true);
     box_launch(&b);
-    int fd = box_attach(&b, IN | OUT | ERR, NULL, "early ");
+    int fd = box_attach_with(&b, IN | OUT | ERR, NULL, "early ");
     say(fd, "bird\n");
     shutdown(fd, SHUT_WR);
     box_expect(&b, "created");
     box_start(&b);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "early bird\n");
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    seen_to_end(fd, 1, "early bird\n");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -66,17 +68,13 @@ START_TEST(a_half_close_without_stdin_means_nothing)
     struct box b;
     box_new(&b, WAIT_GO "echo still here");
     box_create(&b);
-    int fd = box_attach(&b, OUT | ERR, NULL, NULL);
+    int fd = box_attach(&b, OUT | ERR);
     shutdown(fd, SHUT_WR);
     box_start(&b);
     box_quiet(&b);
     box_put(&b, "go", "");
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "still here\n");
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    seen_to_end(fd, 1, "still here\n");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -85,18 +83,16 @@ START_TEST(a_client_that_goes_does_not_matter)
     struct box b;
     box_new(&b, "echo one;" WAIT_GO "echo two");
     box_create(&b);
-    int leaves = box_attach(&b, OUT | ERR, NULL, NULL), stays = box_attach(&b, OUT, NULL, NULL);
+    int leaves = box_attach(&b, OUT | ERR), stays = box_attach(&b, OUT);
     box_start(&b);
     autoseen s = {0}, t = {0};
     seen_until(&s, leaves, 1, "one\n");
     close(leaves);
     detached(&b, false);
     box_put(&b, "go", "");
-    seen_all(&t, stays);
-    ck_assert_str_eq(t.out[1].s, "one\ntwo\n");
+    seen_end(&t, stays, 1, "one\ntwo\n");
     box_exit_code(&b, 0);
     log_is(&b, 0, "one\ntwo\n");
-    close(stays);
     box_free(&b);
 }
 END_TEST
@@ -137,8 +133,7 @@ START_TEST(a_tcp_client_that_goes_is_found_out)
     detached(&b, false);
     autofree char *go = box_path(&b, "go");
     unlink(go);
-    box_exit_code(&b, 0);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -169,9 +164,7 @@ START_TEST(who_does_not_read_holds_the_container_up)
 {
     struct box b;
     box_new(&b, "head -c 3000000 /dev/zero | tr '\\0' x; touch $BOX/through");
-    box_create(&b);
-    int lazy = box_attach(&b, OUT, NULL, NULL);
-    box_start(&b);
+    int lazy = box_run_attached(&b, OUT);
     usleep(700000);
     ck_assert(!box_has(&b, "through"));
     box_sync(&b); /* the shim itself is not held up */
@@ -193,9 +186,7 @@ START_TEST(a_lazy_client_that_goes_lets_the_container_on)
 {
     struct box b;
     box_new(&b, "head -c 3000000 /dev/zero | tr '\\0' x");
-    box_create(&b);
-    int lazy = box_attach(&b, OUT, NULL, NULL);
-    box_start(&b);
+    int lazy = box_run_attached(&b, OUT);
     usleep(300000);
     close(lazy);
     detached(&b, false);
@@ -214,12 +205,12 @@ START_TEST(a_lazy_client_does_not_keep_the_shim)
     struct box b;
     box_new(&b, "head -c 280000 /dev/zero | tr '\\0' x; exit 2"); /* more than the socket holds, less than blocks */
     box_create(&b);
-    int lazy = box_attach(&b, OUT, NULL, NULL);
+    int lazy = box_attach(&b, OUT);
     int small = 1;
     setsockopt(lazy, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     box_start(&b);
     box_exit_code(&b, 2);
-    int late = box_attach(&b, OUT | LOGS, NULL, NULL);
+    int late = box_attach(&b, OUT | LOGS);
     char byte;
     ck_assert_int_eq(read(late, &byte, 1), 0);
     json_auto_t *j = box_hello(&b);
@@ -236,29 +227,26 @@ END_TEST
 
 /* ---- input ---- */
 
-static void open_stdin(struct box *b, bool once)
+static char *many(char c, size_t n)
 {
-    box_set(b, "stdin", json_true());
-    box_set(b, "stdin_once", json_boolean(once));
+    char *text = mem_alloc(n + 1);
+    memset(text, c, n);
+    return text;
 }
 
 START_TEST(the_rest_comes_first)
 {
     struct box b;
     box_new(&b, "cat");
-    open_stdin(&b, true);
+    box_open_stdin(&b, true);
     box_create(&b);
-    int fd = box_attach(&b, IN | OUT, NULL, "first ");
+    int fd = box_attach_with(&b, IN | OUT, NULL, "first ");
     say(fd, "second ");
     box_start(&b);
     say(fd, "third\n");
     shutdown(fd, SHUT_WR);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "first second third\n");
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    seen_to_end(fd, 1, "first second third\n");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -266,9 +254,9 @@ START_TEST(without_stdin_once_the_end_of_input_ends_the_attachment)
 {
     struct box b;
     box_new(&b, "while read x; do echo got $x; done; echo eof");
-    open_stdin(&b, false);
+    box_open_stdin(&b, false);
     box_create(&b);
-    int first = box_attach(&b, IN | OUT, NULL, NULL), other = box_attach(&b, OUT, NULL, NULL);
+    int first = box_attach(&b, IN | OUT), other = box_attach(&b, OUT);
     box_start(&b);
     say(first, "a\n");
     autoseen s = {0}, t = {0};
@@ -278,7 +266,7 @@ START_TEST(without_stdin_once_the_end_of_input_ends_the_attachment)
     seen_all(&s, first);
     close(first);
     ck_assert(alive(b.init));
-    int second = box_attach(&b, IN, NULL, NULL);
+    int second = box_attach(&b, IN);
     say(second, "b\n");
     seen_until(&t, other, 1, "got a\ngot b\n");
     silent(second); /* attached to stdin alone: no output */
@@ -296,23 +284,16 @@ END_TEST
 START_TEST(input_of_a_client_that_is_gone)
 {
     struct box b;
-    struct err e;
-    autofree char *big = mem_alloc(150001);
-    memset(big, 'b', 150000);
+    autofree char *big = many('b', 150000);
     box_new(&b, WAIT_GO "wc -c");
-    open_stdin(&b, true);
+    box_open_stdin(&b, true);
     box_create(&b);
-    int fd = box_attach(&b, IN, NULL, "12345");
+    int fd = box_attach_with(&b, IN, NULL, "12345");
     say(fd, big); /* what the pipe does not take lies in the socket */
     close(fd);
     box_start(&b);
     box_sync(&b);
-    /* it must not spin meanwhile on the hang-up that it cannot act on */
-    autofree char *path = str_printf("/proc/%d/schedstat", (int)b.shim);
-    autofree char *before = file_read(AT_FDCWD, path, 100, NULL, &e);
-    usleep(500000);
-    autofree char *after = file_read(AT_FDCWD, path, 100, NULL, &e);
-    ck_assert_int_lt(atoll(after) - atoll(before), 100 * NS_PER_MS);
+    box_idles(&b); /* and does not spin on the hang-up that it cannot act on */
     box_put(&b, "go", "");
     detached(&b, false);
     box_exit_code(&b, 0);
@@ -324,13 +305,10 @@ END_TEST
 START_TEST(input_waits_for_the_container)
 {
     struct box b;
-    autofree char *big = mem_alloc(1000001);
-    memset(big, 'b', 1000000);
+    autofree char *big = many('b', 1000000);
     box_new(&b, WAIT_GO "wc -c");
-    open_stdin(&b, true);
-    box_create(&b);
-    int fd = box_attach(&b, IN | OUT, NULL, NULL);
-    box_start(&b);
+    box_open_stdin(&b, true);
+    int fd = box_run_attached(&b, IN | OUT);
     pid_t pid = fork();
     if (pid == 0) {
         say(fd, big);
@@ -341,13 +319,9 @@ START_TEST(input_waits_for_the_container)
     ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0); /* it is held up */
     box_sync(&b);
     box_put(&b, "go", "");
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "1000000\n");
+    seen_to_end(fd, 1, "1000000\n");
     ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -355,23 +329,17 @@ START_TEST(input_that_nobody_wants_is_dropped)
 {
     for (int closed = 0; closed < 2; closed++) {
         struct box b;
-        autofree char *big = mem_alloc(1000001);
-        memset(big, 'b', 1000000);
+        autofree char *big = many('b', 1000000);
         box_new(&b, closed ? "exec <&-; echo ready;" WAIT_GO "echo end" : "echo ready;" WAIT_GO "echo end");
         if (closed)
-            open_stdin(&b, true); /* the container closes it; else there is none to begin with */
-        box_create(&b);
-        int fd = box_attach(&b, IN | OUT, NULL, NULL);
-        box_start(&b);
+            box_open_stdin(&b, true); /* the container closes it; else there is none to begin with */
+        int fd = box_run_attached(&b, IN | OUT);
         autoseen s = {0};
         seen_until(&s, fd, 1, "ready\n");
         say(fd, big);
         box_put(&b, "go", "");
-        seen_all(&s, fd);
-        ck_assert_str_eq(s.out[1].s, "ready\nend\n");
-        box_exit_code(&b, 0);
-        close(fd);
-        box_free(&b);
+        seen_end(&s, fd, 1, "ready\nend\n");
+        box_end(&b, 0);
     }
 }
 END_TEST
@@ -380,7 +348,7 @@ END_TEST
 
 static int attach_tty(struct box *b, const char *keys)
 {
-    return box_attach(b, IN | OUT | ERR, keys, NULL);
+    return box_attach_with(b, IN | OUT | ERR, keys, NULL);
 }
 
 START_TEST(a_terminal_is_raw_both_ways)
@@ -389,7 +357,7 @@ START_TEST(a_terminal_is_raw_both_ways)
     box_new(&b, "tty >/dev/null && echo yes; stty size; echo err >&2; read x; echo \"<$x>\"; stty size");
     box_set(&b, "tty", json_true());
     box_set(&b, "console_size", json_pack("[i,i]", 33, 77));
-    open_stdin(&b, true);
+    box_open_stdin(&b, true);
     box_create(&b);
     ck_assert(!box_has(&b, "dir/console.sock"));
     int fd = attach_tty(&b, NULL);
@@ -400,12 +368,10 @@ START_TEST(a_terminal_is_raw_both_ways)
     json_auto_t *j = box_event(&b, "resized");
     ck_assert_ptr_null(json_at(j, "error"));
     say(fd, "hello\r");
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[0].s, "yes\r\n33 77\r\nerr\r\nhello\r\n<hello>\r\n24 80\r\n");
+    seen_end(&s, fd, 0, "yes\r\n33 77\r\nerr\r\nhello\r\n<hello>\r\n24 80\r\n");
     box_exit_code(&b, 0);
     log_is(&b, JSONLOG_STDOUT, "yes\r\n33 77\r\nerr\r\nhello\r\n<hello>\r\n24 80\r\n");
     log_is(&b, JSONLOG_STDERR, "");
-    close(fd);
     box_free(&b);
 }
 END_TEST
@@ -415,7 +381,7 @@ START_TEST(the_end_of_input_on_a_terminal_is_a_detach)
     struct box b;
     box_new(&b, "while read x; do echo \"<$x>\"; done; echo eof");
     box_set(&b, "tty", json_true());
-    open_stdin(&b, true);
+    box_open_stdin(&b, true);
     box_create(&b);
     int fd = attach_tty(&b, NULL);
     box_start(&b);
@@ -432,9 +398,8 @@ START_TEST(the_end_of_input_on_a_terminal_is_a_detach)
     say(fd, "\x04"); /* this is how a terminal says end of file */
     seen_until(&s, fd, 0, "eof");
     seen_all(&s, fd);
-    box_exit_code(&b, 0);
     close(fd);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -454,11 +419,11 @@ START_TEST(detach_keys)
          NULL},
         {"no such keys", {"1\x10\x11"}, "1"},
     };
-    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+    for (size_t i = 0; i < COUNT(t); i++) {
         struct box b;
         box_new(&b, "stty raw -echo; echo ready; cat > $BOX/typed");
         box_set(&b, "tty", json_true());
-        open_stdin(&b, true);
+        box_open_stdin(&b, true);
         box_create(&b);
         int fd = attach_tty(&b, t[i].keys);
         box_start(&b);
@@ -496,18 +461,12 @@ START_TEST(detach_keys_are_plain_input_without_a_terminal)
 {
     struct box b;
     box_new(&b, "cat");
-    open_stdin(&b, true);
-    box_create(&b);
-    int fd = box_attach(&b, IN | OUT, NULL, NULL);
-    box_start(&b);
+    box_open_stdin(&b, true);
+    int fd = box_run_attached(&b, IN | OUT);
     say(fd, "\x10\x11");
     shutdown(fd, SHUT_WR);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "\x10\x11");
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    seen_to_end(fd, 1, "\x10\x11");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -515,26 +474,16 @@ END_TEST
 START_TEST(a_terminal_may_be_opened_again)
 {
     struct box b;
-    struct err e;
     box_new(&b, "t=$(tty); echo one; exec </dev/null >/dev/null 2>&1; " WAIT_GO "exec >$t; echo two");
     box_set(&b, "tty", json_true());
-    box_create(&b);
-    int fd = box_attach(&b, OUT, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT);
     autoseen s = {.raw = true};
     seen_until(&s, fd, 0, "one");
     usleep(200000);
-    autofree char *path = str_printf("/proc/%d/schedstat", (int)b.shim);
-    autofree char *before = file_read(AT_FDCWD, path, 100, NULL, &e);
-    usleep(500000);
-    autofree char *after = file_read(AT_FDCWD, path, 100, NULL, &e);
-    ck_assert_int_lt(atoll(after) - atoll(before), 100 * NS_PER_MS);
+    box_idles(&b);
     box_put(&b, "go", "");
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[0].s, "one\r\ntwo\r\n");
-    box_exit_code(&b, 0);
-    close(fd);
-    box_free(&b);
+    seen_end(&s, fd, 0, "one\r\ntwo\r\n");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -547,15 +496,12 @@ START_TEST(a_long_path_does_not_matter)
     autofree char *top = str_printf("%s/%0100d", base, 7);
     box_at(&b, top, "tty");
     box_set(&b, "tty", json_true());
-    box_create(&b);
-    int fd = box_attach(&b, OUT, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT);
     autoseen s = {.raw = true};
     seen_all(&s, fd);
     ck_assert_ptr_nonnull(strstr(s.out[0].s, "/dev/pts/"));
-    box_exit_code(&b, 0);
     close(fd);
-    box_free(&b);
+    box_end(&b, 0);
     ck_assert_int_eq(tree_remove(AT_FDCWD, base, &e), 0);
 }
 END_TEST
@@ -586,5 +532,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, detach_keys_are_plain_input_without_a_terminal);
     tcase_add_test(t, a_terminal_may_be_opened_again);
     tcase_add_test(t, a_long_path_does_not_matter);
-    return shim_suite(s, argc, argv);
+    return shim_run(s, argc, argv);
 }

@@ -5,8 +5,6 @@
 #include <sys/mount.h>
 #include <sys/un.h>
 
-#define WAIT_GO "while ! [ -e $BOX/go ]; do sleep .05; done;"
-
 /* The log's records one by one: "1:text|2:text|". */
 static char *records(const struct box *b)
 {
@@ -115,13 +113,8 @@ START_TEST(a_torn_end_is_mended)
     struct box b;
     box_new(&b, "echo new");
     box_put(&b, "log", "{\"log\":\"old\\n\",\"stream\":\"stdout\",\"time\":\"2024-05-01T12:00:00Z\"}\n{\"log\":\"to");
-    box_create(&b);
-    int fd = box_attach(&b, OUT | LOGS, NULL, NULL);
-    box_start(&b);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "old\nnew\n");
-    close(fd);
+    int fd = box_run_attached(&b, OUT | LOGS);
+    seen_to_end(fd, 1, "old\nnew\n");
     box_exit_code(&b, 0);
     ck_assert_int_eq(box_reap(&b), 0);
     autofree char *r = records(&b);
@@ -136,7 +129,6 @@ START_TEST(a_log_that_is_no_file_is_refused)
     box_new(&b, "echo never");
     autofree char *path = box_path(&b, "log");
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    box_write_task(&b);
     box_launch(&b);
     box_expect(&b, "failed");
     ck_assert_int_eq(box_reap(&b), 1);
@@ -167,9 +159,7 @@ START_TEST(much_output_is_whole_in_the_log_and_at_each_client)
 {
     struct box b;
     box_new(&b, "(seq -w 1 " NUMBERS_TEXT " >&2) & seq -w 1 " NUMBERS_TEXT "; wait");
-    box_create(&b);
-    int fd = box_attach(&b, OUT | ERR, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT | ERR);
     autoseen s = {0};
     seen_all(&s, fd);
     box_exit_code(&b, 0);
@@ -194,7 +184,7 @@ START_TEST(logs_go_over_into_live_output)
     box_run(&b);
     pid_t readers[6];
     for (int i = 0; i < 6; i++) {
-        fd[i] = box_attach(&b, OUT | LOGS | (i == 5 ? ERR : 0), NULL, NULL);
+        fd[i] = box_attach(&b, OUT | LOGS | (i == 5 ? ERR : 0));
         box_sync(&b);
         readers[i] = fork();
         if (readers[i] == 0) {
@@ -214,8 +204,7 @@ START_TEST(logs_go_over_into_live_output)
         ck_assert_int_eq(waitpid(readers[i], &status, 0), readers[i]);
         ck_assert_msg(status == 0, "reader %d failed", i);
     }
-    box_exit_code(&b, 0);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -225,7 +214,7 @@ START_TEST(logs_of_one_stream_only)
     box_new(&b, "echo out; echo err >&2; printf half;" WAIT_GO "echo -end");
     box_run(&b);
     usleep(200000);
-    int fd = box_attach(&b, OUT | LOGS, NULL, NULL), plain = box_attach(&b, OUT, NULL, NULL);
+    int fd = box_attach(&b, OUT | LOGS), plain = box_attach(&b, OUT);
     autoseen s = {0}, t = {0};
     seen_until(&s, fd, 1, "half");
     box_put(&b, "go", "");
@@ -236,8 +225,7 @@ START_TEST(logs_of_one_stream_only)
     ck_assert_str_eq(t.out[1].s, "-end\n");
     close(fd);
     close(plain);
-    box_exit_code(&b, 0);
-    box_free(&b);
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -248,15 +236,12 @@ START_TEST(logs_of_a_terminal_are_raw)
     box_set(&b, "tty", json_true());
     box_run(&b);
     usleep(200000);
-    int fd = box_attach(&b, OUT | LOGS, NULL, NULL);
+    int fd = box_attach(&b, OUT | LOGS);
     autoseen s = {.raw = true};
     seen_until(&s, fd, 0, "one\r\n");
     box_put(&b, "go", "");
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[0].s, "one\r\ntwo\r\n");
-    close(fd);
-    box_exit_code(&b, 0);
-    box_free(&b);
+    seen_end(&s, fd, 0, "one\r\ntwo\r\n");
+    box_end(&b, 0);
 }
 END_TEST
 
@@ -267,7 +252,7 @@ START_TEST(a_slow_reader_of_the_log_delays_nobody)
     box_new(&b, "seq -w 1 600000 | sed s/^/0/; touch $BOX/first;" WAIT_GO "seq -w 600001 " NUMBERS_TEXT);
     box_run(&b);
     box_wait_for(&b, "first");
-    int fd = box_attach(&b, OUT | LOGS, NULL, NULL);
+    int fd = box_attach(&b, OUT | LOGS);
     box_sync(&b);
     box_put(&b, "go", "");
     box_exit_code(&b, 0);
@@ -294,9 +279,7 @@ START_TEST(a_full_disk_loses_records_and_says_so)
     ck_assert_int_eq(mkdir(disk, 0700), 0);
     ck_assert_int_eq(mount("small", disk, "tmpfs", 0, "size=128k"), 0);
     box_set(&b, "log", json_string(log));
-    box_create(&b);
-    int fd = box_attach(&b, OUT, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT);
     autoseen s = {0};
     seen_until(&s, fd, 1, "first 30000\n"); /* the clients miss nothing */
     box_wait_for(&b, "first");
@@ -387,7 +370,7 @@ START_TEST(logs_go_through_all_files)
     limits(&b, 100, 20);
     box_run(&b);
     box_wait_for(&b, "log.2");
-    int c = box_attach(&b, OUT | ERR | LOGS, NULL, NULL);
+    int c = box_attach(&b, OUT | ERR | LOGS);
     box_put(&b, "go", "");
     seen_all(&seen, c);
     ck_assert_str_eq(seen.out[1].s, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
@@ -447,7 +430,6 @@ START_TEST(without_a_journal_nothing_starts)
     struct box b;
     box_new(&b, "echo one");
     box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", "/nowhere/socket", "fields", "CONTAINER_NAME", "x"));
-    box_write_task(&b);
     box_launch(&b);
     json_auto_t *said = box_event(&b, "failed");
     ck_assert_int_eq(strncmp(json_str(said, "error.message", ""), "journald is not enabled on this host", 36), 0);
@@ -479,5 +461,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, logs_of_one_stream_only);
     tcase_add_test(t, logs_of_a_terminal_are_raw);
     tcase_add_test(t, a_slow_reader_of_the_log_delays_nobody);
-    return shim_suite(s, argc, argv);
+    return shim_run(s, argc, argv);
 }

@@ -17,7 +17,7 @@ static void choose(void)
         fprintf(stderr, "skipped: containers need root and " BUSYBOX " (busybox-static)\n");
         return;
     }
-    for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+    for (size_t i = 0; i < COUNT(runtimes); i++) {
         char *path = runtimes[i][0] == '/' ? mem_strdup(runtimes[i]) : spawn_sibling(runtimes[i], &e);
         struct stat st;
         if (path && access(path, X_OK) == 0 && lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
@@ -88,14 +88,10 @@ START_TEST(a_container)
     struct box b;
     real_new(&b, _i, false, "/bin/busybox",
              "echo out; echo err >&2; /bin/busybox ls /proc/self/fd | /bin/busybox wc -l; echo $$; exit 3");
-    box_create(&b);
-    int fd = box_attach(&b, OUT | ERR, NULL, NULL);
-    box_start(&b);
+    int fd = box_run_attached(&b, OUT | ERR);
     autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "out\n4\n1\n");
+    seen_end(&s, fd, 1, "out\n4\n1\n");
     ck_assert_str_eq(s.out[2].s, "err\n");
-    close(fd);
     box_exit_code(&b, 3);
     log_is(&b, JSONLOG_STDOUT, "out\n4\n1\n");
     real_free(&b, _i);
@@ -106,17 +102,13 @@ START_TEST(its_input)
 {
     struct box b;
     real_new(&b, _i, false, "/bin/busybox", "/bin/busybox cat; echo end");
-    box_set(&b, "stdin", json_true());
-    box_set(&b, "stdin_once", json_true());
+    box_open_stdin(&b, true);
     box_create(&b);
-    int fd = box_attach(&b, IN | OUT | ERR, NULL, "first ");
+    int fd = box_attach_with(&b, IN | OUT | ERR, NULL, "first ");
     say(fd, "second\n");
     shutdown(fd, SHUT_WR);
     box_start(&b);
-    autoseen s = {0};
-    seen_all(&s, fd);
-    ck_assert_str_eq(s.out[1].s, "first second\nend\n");
-    close(fd);
+    seen_to_end(fd, 1, "first second\nend\n");
     box_exit_code(&b, 0);
     real_free(&b, _i);
 }
@@ -128,10 +120,8 @@ START_TEST(its_terminal)
     real_new(&b, _i, true, "/bin/busybox",
              "/bin/busybox tty && /bin/busybox stty size; read x; echo \"<$x>\"; /bin/busybox stty size");
     box_set(&b, "console_size", json_pack("[i,i]", 33, 77));
-    box_set(&b, "stdin", json_true());
-    box_create(&b);
-    int fd = box_attach(&b, IN | OUT | ERR, NULL, NULL);
-    box_start(&b);
+    box_open_stdin(&b, false);
+    int fd = box_run_attached(&b, IN | OUT | ERR);
     autoseen s = {.raw = true};
     seen_until(&s, fd, 0, "33 77\r\n");
     box_send(&b, json_pack("{s:s, s:i, s:i}", "op", "resize", "h", 24, "w", 80), -1);
@@ -162,7 +152,6 @@ START_TEST(no_such_program)
 {
     struct box b;
     real_new(&b, _i, false, "nosuch", "");
-    box_write_task(&b);
     box_launch(&b);
     json_auto_t *j = box_event(&b, "failed");
     ck_assert_msg(strstr(json_str(j, "error.message", ""), "executable file not found"), "%s",
@@ -177,8 +166,7 @@ START_TEST(the_daemon_goes_before_the_start)
     struct box b;
     real_new(&b, _i, false, "/bin/busybox", "echo never");
     box_create(&b);
-    close(b.control);
-    b.control = -1;
+    box_lose_daemon(&b);
     ck_assert_int_eq(box_reap(&b), 0);
     ck_assert(!alive(b.init));
     autofree char *root = box_path(&b, "root");
@@ -225,7 +213,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, a_signal_ends_it, 0, nchosen);
     tcase_add_loop_test(t, no_such_program, 0, nchosen);
     tcase_add_loop_test(t, the_daemon_goes_before_the_start, 0, nchosen);
-    int r = shim_suite(s, argc, argv);
+    int r = shim_run(s, argc, argv);
     for (int i = 0; i < nchosen; i++)
         free(chosen[i]);
     return r;

@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/tar.h"
+#include "unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -250,7 +250,7 @@ START_TEST(broken_archives_are_refused)
     }
     static const char *const pax[] = {"5 a\n",        "99 path=x\n",   "path=x\n",
                                       "10 size=-1\n", "12 size=12x\n", "9 path=x\0"};
-    for (size_t i = 0; i < sizeof(pax) / sizeof(pax[0]); i++) {
+    for (size_t i = 0; i < COUNT(pax); i++) {
         autostr in = STR_INIT;
         entry(&in, "p", 'x', pax[i], "");
         entry(&in, "f", '0', "x", "");
@@ -298,7 +298,7 @@ START_TEST(hostile_archives_stay_in_their_folder)
         {{"d/f", "d/f/g"}, {"", ""}, "00"},
         {{"d/q"}, {""}, "Q"},
     };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         autostr in = STR_INIT;
         struct err e = {0};
         struct tar_extract x = {0};
@@ -351,7 +351,7 @@ START_TEST(base64_both_ways)
                                            {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"},
                                            {"\xff\xfe\xfd", "//79"}};
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+    for (size_t i = 0; i < COUNT(pairs); i++) {
         size_t n = 99;
         autofree char *text = base64_encode(pairs[i][0], strlen(pairs[i][0])), *back = base64_decode(pairs[i][1], &n);
         ck_assert_str_eq(text, pairs[i][1]);
@@ -359,7 +359,7 @@ START_TEST(base64_both_ways)
         ck_assert_uint_eq(n, strlen(pairs[i][0]));
     }
     static const char *const bad[] = {"Z", "Zg", "Zg=", "Z===", "Zm9*", "=Zg=", "Zg==Zg=="};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         size_t n;
         ck_assert_msg(base64_decode(bad[i], &n) == NULL, "%s", bad[i]);
     }
@@ -369,7 +369,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("tar");
-    TCase *c = tcase_create("all");
+    TCase *c = unit_case(s, "all");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, what_is_written_is_read_again_however_it_is_cut);
     tcase_add_test(c, it_comes_out_as_it_went_in);
@@ -379,10 +379,5 @@ int main(void)
     tcase_add_test(c, hostile_archives_stay_in_their_folder);
     tcase_add_test(c, a_link_is_replaced_and_not_written_through);
     tcase_add_test(c, base64_both_ways);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }

@@ -6,8 +6,8 @@
  * each end of file arrives by itself, behind the bytes before it. */
 #include "base/mem.h"
 #include "tlspipe/tlspipe.h"
+#include "unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -304,7 +304,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("tlspipe");
-    TCase *t = tcase_create("pipe");
+    TCase *t = unit_case(s, "pipe");
     tcase_set_timeout(t, 60);
     tcase_add_unchecked_fixture(t, set_up, tear_down);
     tcase_add_test(t, each_half_closes_by_itself);
@@ -313,10 +313,5 @@ int main(void)
     tcase_add_test(t, a_cut_is_not_an_end);
     tcase_add_test(t, a_plain_side_that_is_gone);
     tcase_add_test(t, stopping_delivers_what_is_there);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? 1 : 0;
+    return unit_run(s);
 }

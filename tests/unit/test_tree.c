@@ -94,7 +94,7 @@ START_TEST(paths_lead_where_docker_says)
         {"/d/f", true, "2 /d/f: not a directory"},
         {"/d/f/x", false, "5 Could not find the file /d/f/x"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         autofree char *is = found(cases[i].path, cases[i].folder);
         ck_assert_msg(strcmp(is, cases[i].is) == 0, "%s: %s", cases[i].path, is);
     }
@@ -223,22 +223,13 @@ END_TEST
 
 int main(void)
 {
-    if (geteuid() != 0) {
-        puts("skipped: needs root for devices");
-        return 0;
-    }
     Suite *s = suite_create("tree");
-    TCase *c = tcase_create("all");
+    TCase *c = unit_root_case(s, "tree", "make devices");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, paths_lead_where_docker_says);
     tcase_add_test(c, changes_are_told_from_upper_lower_and_root);
     tcase_add_test(c, no_changes_are_null_and_an_empty_tar);
     tcase_add_test(c, a_start_alone_changes_nothing);
     tcase_add_test(c, a_prefix_a_strict_eye_and_an_owner);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(s);
 }
