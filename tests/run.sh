@@ -37,6 +37,8 @@ lane_unit() {
         if [ "$code" = 0 ] && [ "$bad" = 0 ] && [ "$n" -gt 0 ]; then
             printf 'unit  %-28s %s checks\n' "$(basename "$t")" "$n"
             good "$n"
+        elif [ "$code" = 0 ] && [ "$n" = 0 ] && grep -q '^skipped:' <<<"$out"; then
+            skips+=("unit $(basename "$t"): $(grep -m1 '^skipped:' <<<"$out")")
         else
             printf 'unit  %-28s FAILED (exit code %s)\n%s\n' "$(basename "$t")" "$code" "$out"
             [ "$n" -gt "$bad" ] && good $((n - bad))

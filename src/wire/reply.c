@@ -192,13 +192,13 @@ int reply_element(struct reply *r, json_t **ret, struct err *e)
     int sign = next_sign(r, e);
     if (r->elements > 0 && sign == ']')
         return list_end(r, e);
-    if (sign < 0 || sign != (r->elements > 0 ? ',' : '['))
+    if (sign != (r->elements > 0 ? ',' : '['))
         return sign < 0 ? -1 : no_list(e);
     r->line_pos++;
     sign = next_sign(r, e);
     if (r->elements == 0 && sign == ']')
         return list_end(r, e);
-    if (sign < 0 || sign != '{')
+    if (sign != '{')
         return sign < 0 ? -1 : no_list(e);
     size_t n;
     while ((n = json_extent(r->line + r->line_pos, r->line_len - r->line_pos)) == 0) {

@@ -97,6 +97,7 @@ static const struct {
     {"out of range", NULL, {{.name = "f", .uid = 4294967295}}},
     {"out of range", NULL, {{.name = "f", .gid = 1LL << 40}}},
     {"not a sound archive", NULL, {{.name = "huge", .raw_size = HUGE256}}},
+    {"not a sound archive", NULL, {{.name = "negative", .raw_size = NEGATIVE256}}},
     {"entry big: its 8589934591 bytes are more than", NULL, {{.name = "big", .raw_size = "77777777777"}}},
     {"not a sound archive", NULL, {{.name = "short", .raw_size = "00001000000"}}},
     {"the root can only be a folder", NULL, {{.name = "./", .type = '2', .link = CANARY}}},
@@ -109,23 +110,29 @@ static bool has_kind(const struct err *e)
     return e->kind == ERR_INVALID || e->kind == ERR_TOO_LARGE;
 }
 
-START_TEST(attacks_are_refused_or_harmless)
+/* A link that begins with CANARY leads to the folder that nothing may touch. */
+static void add_attack(struct str *t, const struct tar_entry *entry)
 {
-    autostr t = STR_INIT;
     autostr link = STR_INIT;
-    struct layer_options o = usual();
-    struct layer_result r;
-    struct err e = {0};
-    for (int i = 0; attacks[_i].entry[i].name; i++) {
-        struct tar_entry x = attacks[_i].entry[i];
+    for (; entry->name; entry++) {
+        struct tar_entry x = *entry;
         if (x.link && *x.link == *CANARY) {
             str_reset(&link);
             str_addf(&link, "%s%s", canary_dir, x.link + 1);
             x.link = link.s;
         }
-        tar_add(&t, &x);
+        tar_add(t, &x);
     }
-    tar_end(&t);
+    tar_end(t);
+}
+
+START_TEST(attacks_are_refused_or_harmless)
+{
+    autostr t = STR_INIT;
+    struct layer_options o = usual();
+    struct layer_result r;
+    struct err e = {0};
+    add_attack(&t, attacks[_i].entry);
     int k = apply(&t, &o, &r, &e);
     check_canary();
     if (attacks[_i].says) {
@@ -147,10 +154,9 @@ START_TEST(attacks_are_harmless_without_whiteouts)
     struct layer_result r;
     struct err e;
     o.whiteouts = false;
-    for (int i = 0; attacks[_i].entry[i].name; i++)
-        tar_add(&t, &attacks[_i].entry[i]);
-    tar_end(&t);
+    add_attack(&t, attacks[_i].entry);
     apply(&t, &o, &r, &e);
+    check_canary();
     ck_assert_uint_eq(r.opaque.n, 0);
 }
 END_TEST
