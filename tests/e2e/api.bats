@@ -24,7 +24,6 @@ create() { # name, json fields after the image: sets ID
     [ "$STATUS" = 201 ] || { echo "create: $STATUS $BODY" >&2; return 1; }
     ID=$(jq -r .Id <<<"$BODY")
 }
-message() { jq -r .message <<<"$BODY"; }
 
 @test "ping: GET, HEAD, versioned, with all its headers" {
     run curl -si --unix-socket "$SOCK" http://d/_ping

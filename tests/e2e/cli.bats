@@ -88,15 +88,6 @@ os.waitpid(leader, 0)
 PY
 }
 
-# never COMMAND…: it must fail. (A plain "! command" does not end a test: set -e does not look at it; nor does it look at
-# any but the last command of "a && b", so every check stands on a line of its own.)
-never() {
-    if "$@"; then
-        echo "succeeded, and should not: $*" >&2
-        return 1
-    fi
-}
-
 # ended PID: wait for a background client, at most 20 s, and put its exit code into $status
 ended() {
     for _ in $(seq 200); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done

@@ -26,13 +26,6 @@ CREATE_TLS() { gorae context create "$1" --description "row 2" --docker "host=tc
 id_of() { printf %s "$1" | sha256sum | cut -d' ' -f1; }
 meta() { echo "$DOCKER_CONFIG/contexts/meta/$(id_of "$1")/meta.json"; }
 tls() { echo "$DOCKER_CONFIG/contexts/tls/$(id_of "$1")"; }
-fails_with() { # words of the sentence, command…
-    local want=$1
-    shift
-    run "$@"
-    [ "$status" -ne 0 ]
-    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
-}
 # Does a command with these options reach our daemon?
 reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae -H "unix://$SOCK" version --format '{{.Client.Version}}')" ]; }
 

@@ -58,7 +58,7 @@ shims_of() { grep -lE "gorae-shim" /proc/[0-9]*/comm 2>/dev/null | while read -r
     [ "$STATUS" = 404 ]
     json POST /containers/cc/exec '{"Cmd":[]}'
     [ "$STATUS" = 400 ]
-    [ "$(jq -r .message <<<"$BODY")" = "No exec command specified" ]
+    [ "$(message)" = "No exec command specified" ]
     json POST /containers/cc/exec '{"Cmd":"true"}'
     [ "$STATUS" = 400 ]
     json POST /containers/cc/exec '{"Cmd":["true"],"User":"hans"}'

@@ -68,9 +68,13 @@ busybox_tar() {
     [ -s "$tar" ] || { mkdir -p "$(dirname "$tar")" && "$GORAE_REPO/tests/payload/make-busybox.sh" >"$tar.$$" && mv "$tar.$$" "$tar"; }
     echo "$tar"
 }
-import_busybox() {
-    curl -sf --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)" \
-        'http://d/images/create?fromSrc=-&repo=busybox:latest&changes=CMD%20%5B%22sh%22%5D' >/dev/null
+import_busybox() { # [CLIENT…]: with that one's import, otherwise with the bare API
+    if [ $# = 0 ]; then
+        curl -sf --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)" \
+            'http://d/images/create?fromSrc=-&repo=busybox:latest&changes=CMD%20%5B%22sh%22%5D' >/dev/null
+    else
+        "$@" import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    fi
 }
 
 # api METHOD PATH [curl options]: the status goes to $STATUS, the body to $BODY
@@ -104,13 +108,45 @@ daemon_clean() {
     rm -rf "$T"
 }
 
-# A peer that these tests can be run beside. Without it the test is skipped, and CI counts that as a failure.
+# Peers that these tests can be run beside. Without them the test is skipped, and CI counts that as a failure.
 need() {
-    command -v "$1" >/dev/null 2>&1 || skip "needs $1"
+    local peer
+    for peer; do here "$peer" || skip "needs $peer"; done
+}
+here() { # PEER…: are they all on this machine?
+    local peer
+    for peer; do command -v "$peer" >/dev/null 2>&1 || return 1; done
+}
+
+# A TCP port that nobody has at this moment: a fixed one may be somebody's.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# For a daemon with TLS: a port, certificates in $T/certs, and in $T/other those of an authority that it must not believe.
+tls_files() {
+    PORT=$(free_port)
+    export PORT
+    "$GORAE_REPO/src/service/make-certs" localhost,127.0.0.1 "$T/certs" >/dev/null
+    "$GORAE_REPO/src/service/make-certs" localhost "$T/other" >/dev/null
 }
 
 # Wait until a command succeeds, at most $1 tenths of a second.
 eventually() {
+message() { jq -r .message <<<"$BODY"; }
+
+# create_refused STATUS TEXT HOSTCONFIG [CONFIG]: no container is made of that, and the answer says why
+create_refused() {
+    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
+    [ "$STATUS" = "$1" ] || { echo "$3 $STATUS $BODY"; return 1; }
+    [[ "$(message)" == *"$2"* ]] || { echo "$BODY"; return 1; }
+}
+
+# The two versions of control groups keep the same figure in files of different names, in folders of different places.
+v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
+group_file() { # controller, name on v1, name on v2, container
+    local id
+    id=$(gorae inspect -f '{{.Id}}' "$4")
+    if v2; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
+}
     local n=$1 i
     shift
     for i in $(seq "$n"); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done
@@ -124,4 +160,13 @@ never() {
         echo "succeeded, and should not: $*" >&2
         return 1
     fi
+}
+
+# fails_with TEXT COMMAND…: it fails, and says that
+fails_with() {
+    local want=$1
+    shift
+    run "$@"
+    [ "$status" -ne 0 ]
+    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
 }

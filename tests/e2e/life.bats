@@ -20,14 +20,7 @@ teardown() {
     gorae ps -aq | xargs -r gorae rm -f >/dev/null
 }
 
-message() { jq -r .message <<<"$BODY"; }
 status_of() { gorae inspect -f '{{.State.Status}}' "$1"; }
-# v1 or v2: the file in the container's cgroup
-group_file() { # controller, name on v1, name on v2, container
-    local id
-    id=$(gorae inspect -f '{{.Id}}' "$4")
-    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
-}
 frozen() { grep -qE '^(FROZEN|1)$' "$(group_file freezer freezer.state cgroup.freeze "$1")"; }
 actions() { # container, since
     gorae events --since "$2" --until "$(date +%s.%N)" --filter type=container --filter "container=$1" --format '{{.Action}}' | tr '\n' ' '

@@ -16,7 +16,6 @@ teardown_file() {
 }
 teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null; }
 
-message() { jq -r .message <<<"$BODY"; }
 refused() { # CODE TEXT ARGUMENTS…
     local code=$1 text=$2
     shift 2

@@ -48,13 +48,6 @@ refuse() {
     echo "$1" >"$T/code"
     echo "$2" >"$T/refuse"
 }
-fails_with() { # words of the sentence, command…
-    local want=$1
-    shift
-    run "$@"
-    [ "$status" -ne 0 ]
-    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
-}
 
 @test "a command through ssh: its words, its answer, and no process afterwards" {
     run gorae -H "$FAR" ps --format '{{.Names}}'

@@ -3,9 +3,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-# A port that nobody has at this moment.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # leaf NAME EXTENSIONS DAYS [CA folder]: a certificate that make-certs would not make
 leaf() {
     local ca=${4:-$T/certs}
@@ -17,10 +14,7 @@ leaf() {
 
 setup_file() {
     daemon_dirs
-    PORT=$(free_port)
-    export PORT
-    "$GORAE_REPO/src/service/make-certs" localhost,127.0.0.1 "$T/certs" >/dev/null
-    "$GORAE_REPO/src/service/make-certs" localhost "$T/other" >/dev/null
+    tls_files
     leaf expired extendedKeyUsage=clientAuth 0
     leaf anything basicConstraints=CA:FALSE 10
     leaf server extendedKeyUsage=serverAuth 10
