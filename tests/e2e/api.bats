@@ -2,22 +2,9 @@
 # The API as the document has it, spoken with curl: status by status.
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() {
-    local id
-    for id in $(curl -s --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id'); do
-        curl -s -X DELETE --unix-socket "$SOCK" "http://d/containers/$id?force=1" >/dev/null
-    done
-}
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
+teardown() { remove_all || true; }
 
 create() { # name, json fields after the image: sets ID
     json POST "/containers/create?name=$1" "{\"Image\":\"busybox\"${2:+,$2}}"

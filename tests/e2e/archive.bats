@@ -6,11 +6,7 @@ setup_file() {
     daemon_dirs
     daemon_start
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 tar_to() { # path and query, file
     api POST "$1" -H 'Content-Type: application/x-tar' --data-binary "@$2"

@@ -11,11 +11,7 @@ setup_file() {
     printf -- '-----BEGIN CERTIFICATE-----\ncert\n' >"$T/cert.pem"
     printf -- '-----BEGIN PRIVATE KEY-----\nkey\n' >"$T/key.pem"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     rm -rf "$DOCKER_CONFIG"
     mkdir "$DOCKER_CONFIG"

@@ -5,9 +5,7 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
+    daemon_with_busybox
     mkdir "$T/canary" "$T/canary/empty" "$T/probes" "$T/vol" "$T/here"
     echo the canary >"$T/canary/f"
     chmod 640 "$T/canary/f"
@@ -15,13 +13,9 @@ setup_file() {
     export CANARY=$T/canary
     canary_now >"$T/canary.before"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() { cd "$T/here" && rm -rf -- * .[!.]*; }
-teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null 2>&1 || true; }
+teardown() { remove_all || true; }
 
 canary_now() { (cd "$CANARY" && find . -printf '%p %m %u %g %s %T@\n' | sort && cat f); }
 canary_same() { canary_now | diff "$T/canary.before" -; }

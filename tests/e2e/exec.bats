@@ -4,22 +4,15 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    mkdir "$T/probes" && cp "$GORAE_BUILD/payload/peek" "$T/probes/"
-    import_busybox
+    daemon_with_busybox
+    mkdir "$T/probes"
+    cp "$GORAE_BUILD/payload/peek" "$T/probes/"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     gorae run -d --name cc -v "$T/probes:/probes:ro" busybox sleep 1000
 }
-teardown() {
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null 2>&1 || true
-}
+teardown() { remove_all || true; }
 
 # exec_make BODY: the new exec's id goes to $EXEC
 exec_make() {

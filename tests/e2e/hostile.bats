@@ -15,15 +15,9 @@ setup_file() {
     mkdir "$T/probes"
     cp "$GORAE_BUILD/payload/swapper" "$GORAE_BUILD/payload/ambush" "$GORAE_BUILD/payload/trysyscall" "$T/probes/"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 teardown() {
-    daemon_pid
-    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+    daemon_renew
     unharmed
 }
 

@@ -3,12 +3,7 @@
 load lib
 
 setup_file() { daemon_dirs; daemon_start; }
-teardown() {
-    local id
-    for id in $(curl -s --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id'); do
-        curl -s -o /dev/null -X DELETE --unix-socket "$SOCK" "http://d/containers/$id?force=1"
-    done
-}
+teardown() { remove_all || true; }
 teardown_file() { daemon_stop; daemon_clean; }
 
 # status of the first answer to these bytes (printf escapes), or "closed"

@@ -35,6 +35,24 @@ daemon_start() {
     return 1
 }
 
+# What most files begin with. [options of goraed]
+daemon_with_busybox() {
+    daemon_dirs
+    daemon_start "$@"
+    import_busybox
+}
+
+# What they end with. Where setup_file did nothing for want of a peer (bats cannot skip there), there is nothing to end.
+daemon_end() {
+    [ -n "${T:-}" ] || return 0
+    daemon_stop
+    judge_and_clean
+}
+judge_and_clean() {
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+
 # Each test is a process of its own: who the present daemon is, the pid file knows.
 daemon_pid() {
     DAEMON=$(cat "$T/pid" 2>/dev/null) || DAEMON=
@@ -61,6 +79,16 @@ daemon_kill() {
     while kill -0 "$DAEMON" 2>/dev/null; do sleep 0.01; done
     DAEMON=
 }
+
+# What a test that may have ended the daemon leaves to the next: a daemon, and no container.
+daemon_renew() {
+    daemon_pid
+    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
+    remove_all
+}
+
+# remove_all [CLIENT…]: all containers, so that the next test may use their names
+remove_all() { "${@:-gorae}" ps -aq | xargs -r "${@:-gorae}" rm -f >/dev/null; }
 
 # The image that all tests use; the tar is made once a build.
 busybox_tar() {

@@ -4,20 +4,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
 teardown() {
-    daemon_pid
-    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+    daemon_renew
     umount -R "$T/shared" 2>/dev/null || true
 }
 

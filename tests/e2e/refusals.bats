@@ -4,17 +4,9 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null; }
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
+teardown() { remove_all; }
 
 refused() { # CODE TEXT ARGUMENTS…
     local code=$1 text=$2

@@ -23,11 +23,7 @@ setup_file() {
     tls_daemon
     import_busybox
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     unset DOCKER_TLS DOCKER_TLS_VERIFY
     export DOCKER_CERT_PATH=$T/certs/client
