@@ -344,7 +344,8 @@ EOF
     done
     create none '"Cmd":["/no/such/program"]'
     api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ] && [[ $(message) == *"no such file or directory"* || $(message) == *"executable file not found"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $(message) == *"no such file or directory"* || $(message) == *"executable file not found"* ]]
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="created" and .State.ExitCode==127 and (.State.Error|length>0)' <<<"$BODY"
     create nopath '"Cmd":["nosuchprogram"]'

@@ -105,7 +105,7 @@ EOF
         tar -C "$T" -cf "$T/big.tar" big
         used=$(df --output=used "$T/small" | tail -1)
         tar_to '/images/create?fromSrc=-&repo=big' "$T/big.tar"
-        [ "$STATUS" = 500 ] && [[ $(jq -r .message <<<"$BODY") == *"no space left on device"* ]] || ok=no
+        [ "$STATUS" = 500 ] && [[ $(message) == *"no space left on device"* ]] || ok=no
         [ "$(df --output=used "$T/small" | tail -1)" -le $((used + 64)) ] || ok=no
         import_busybox && [ "$(id_of busybox)" != null ] || ok=no
         kill "$daemon"

@@ -66,7 +66,8 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "what is not there, is no folder, or has no name is refused in Docker's words" {
     gorae create --name c1 busybox true >/dev/null
     api GET "/containers/c1/archive?path=/nope"
-    [ "$STATUS" = 404 ] && [ "$(jq -r .message <<<"$BODY")" = "Could not find the file /nope in container c1" ]
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "Could not find the file /nope in container c1" ]
     api GET "/containers/c1/archive?path=/etc/passwd/"
     [ "$STATUS" = 400 ]
     api GET "/containers/c1/archive"
@@ -75,9 +76,11 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     [ "$STATUS" = 404 ]
     mkdir d && tar -cf t.tar d
     put "c1/archive?path=/absent" t.tar
-    [ "$STATUS" = 404 ] && [ "$(jq -r .message <<<"$BODY")" = "Could not find the file /absent in container c1" ]
+    [ "$STATUS" = 404 ]
+    [ "$(message)" = "Could not find the file /absent in container c1" ]
     put "c1/archive?path=/etc/passwd" t.tar
-    [ "$STATUS" = 400 ] && [ "$(jq -r .message <<<"$BODY")" = "extraction point is not a directory" ]
+    [ "$STATUS" = 400 ]
+    [ "$(message)" = "extraction point is not a directory" ]
     echo no archive at all >junk
     put "c1/archive?path=/" junk
     [ "$STATUS" = 400 ]
@@ -91,9 +94,11 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae create --name c1 --read-only -v "$T/vol:/ro:ro" -v "$T/vol:/rw" busybox true >/dev/null
     echo x >x && tar -cf x.tar x
     put "c1/archive?path=/" x.tar
-    [ "$STATUS" = 403 ] && [ "$(jq -r .message <<<"$BODY")" = "container rootfs is marked read-only" ]
+    [ "$STATUS" = 403 ]
+    [ "$(message)" = "container rootfs is marked read-only" ]
     put "c1/archive?path=/ro" x.tar
-    [ "$STATUS" = 403 ] && [ "$(jq -r .message <<<"$BODY")" = "mounted volume is marked read-only" ]
+    [ "$STATUS" = 403 ]
+    [ "$(message)" = "mounted volume is marked read-only" ]
     run ! gorae cp x c1:/etc/
     [[ $output == *"container rootfs is marked read-only"* ]]
     gorae cp x c1:/rw/
@@ -120,9 +125,11 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     rooted c1 'mkdir -p /m/x; echo f >/m/y'
     mkdir y && echo new >x && tar -cf xy.tar x && tar -cf yx.tar y
     put "c1/archive?path=/m&noOverwriteDirNonDir=true" xy.tar
-    [ "$STATUS" = 400 ] && [[ $BODY == *"cannot overwrite directory"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $BODY == *"cannot overwrite directory"* ]]
     put "c1/archive?path=/m&noOverwriteDirNonDir=1" yx.tar
-    [ "$STATUS" = 400 ] && [[ $BODY == *"cannot overwrite non-directory"* ]]
+    [ "$STATUS" = 400 ]
+    [[ $BODY == *"cannot overwrite non-directory"* ]]
     put "c1/archive?path=/m" xy.tar
     [ "$STATUS" = 200 ]
     [ "$(gorae cp c1:/m/x - | tar -xO)" = new ]
@@ -373,7 +380,11 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "events tell of every copy" {
     gorae run --name c1 busybox true
     since=$(date +%s.%N)
-    echo x >x && gorae cp x c1:/tmp/ && gorae cp c1:/tmp/x y && gorae export c1 >/dev/null && gorae commit c1 mine:7 >/dev/null
+    echo x >x
+    gorae cp x c1:/tmp/
+    gorae cp c1:/tmp/x y
+    gorae export c1 >/dev/null
+    gorae commit c1 mine:7 >/dev/null
     gorae events --since "$since" --until "$(($(date +%s) + 1))" --filter container=c1 --format '{{.Action}}' >ev
     for action in archive-path extract-to-dir export commit; do grep -qx "$action" ev; done
     gorae rmi mine:7 >/dev/null
@@ -614,11 +625,17 @@ PY
     eventually 50 test -e "$T/fake.ready"
     g() { gorae -H "unix://$T/fake" cp "c:$1" .; }
     run g /suid
-    [ "$status" = 0 ] && [[ $output == *"1 devices were not copied"* ]]
-    [ "$(stat -c %a d/s)" = 755 ] && [ ! -e d/null ]
+    [ "$status" = 0 ]
+    [[ $output == *"1 devices were not copied"* ]]
+    [ "$(stat -c %a d/s)" = 755 ]
+    [ ! -e d/null ]
     for attack in /link /up /hard /cut; do rm -rf d && never g $attack; done
-    rm -rf d && g /over && [ "$(cat d/f)" = evil ] && [ ! -L d/f ]
-    [ ! -e up ] && [ ! -e ../up ]
+    rm -rf d
+    g /over
+    [ "$(cat d/f)" = evil ]
+    [ ! -L d/f ]
+    [ ! -e up ]
+    [ ! -e ../up ]
     kill "$fake"
     canary_same
 }

@@ -17,7 +17,8 @@ log_of() { gorae inspect -f '{{.LogPath}}' "$1"; }
     local log
     log=$(log_of web)
     [ "$(cd "$(dirname "$log")" && ls -d ./*-json.log* | wc -l)" = 3 ]
-    [ "$(stat -c %s "$log.1")" -ge 1024 ] && [ "$(stat -c %s "$log.1")" -lt 1100 ]
+    [ "$(stat -c %s "$log.1")" -ge 1024 ]
+    [ "$(stat -c %s "$log.1")" -lt 1100 ]
     local lines
     lines=$(cat "$log.2" "$log.1" "$log" | wc -l)
     gorae logs web >"$T/out"
