@@ -115,6 +115,22 @@ api() {
     BODY=${BODY%$'\n'} # every JSON answer ends in one
 }
 json() { api "$1" "$2" -H 'Content-Type: application/json' -d "$3"; }
+message() { jq -r .message <<<"$BODY"; }
+
+# create_refused STATUS TEXT HOSTCONFIG [CONFIG]: no container is made of that, and the answer says why
+create_refused() {
+    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
+    [ "$STATUS" = "$1" ] || { echo "$3 $STATUS $BODY"; return 1; }
+    [[ "$(message)" == *"$2"* ]] || { echo "$BODY"; return 1; }
+}
+
+# The two versions of control groups keep the same figure in files of different names, in folders of different places.
+v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
+group_file() { # controller, name on v1, name on v2, container
+    local id
+    id=$(gorae inspect -f '{{.Id}}' "$4")
+    if v2; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
+}
 
 # What a daemon that has stopped may not leave: processes, mounts, cgroups. Prints what it finds; 1 if anything.
 judge_empty() {
@@ -159,22 +175,6 @@ tls_files() {
 
 # Wait until a command succeeds, at most $1 tenths of a second.
 eventually() {
-message() { jq -r .message <<<"$BODY"; }
-
-# create_refused STATUS TEXT HOSTCONFIG [CONFIG]: no container is made of that, and the answer says why
-create_refused() {
-    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
-    [ "$STATUS" = "$1" ] || { echo "$3 $STATUS $BODY"; return 1; }
-    [[ "$(message)" == *"$2"* ]] || { echo "$BODY"; return 1; }
-}
-
-# The two versions of control groups keep the same figure in files of different names, in folders of different places.
-v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
-group_file() { # controller, name on v1, name on v2, container
-    local id
-    id=$(gorae inspect -f '{{.Id}}' "$4")
-    if v2; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
-}
     local n=$1 i
     shift
     for i in $(seq "$n"); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done
