@@ -65,25 +65,18 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 
 @test "what is not there, is no folder, or has no name is refused in Docker's words" {
     gorae create --name c1 busybox true >/dev/null
-    api GET "/containers/c1/archive?path=/nope"
-    [ "$STATUS" = 404 ]
+    answers 404 api GET "/containers/c1/archive?path=/nope"
     [ "$(message)" = "Could not find the file /nope in container c1" ]
-    api GET "/containers/c1/archive?path=/etc/passwd/"
-    [ "$STATUS" = 400 ]
-    api GET "/containers/c1/archive"
-    [ "$STATUS" = 400 ]
-    api GET "/containers/nope/archive?path=/"
-    [ "$STATUS" = 404 ]
+    answers 400 api GET "/containers/c1/archive?path=/etc/passwd/"
+    answers 400 api GET "/containers/c1/archive"
+    answers 404 api GET "/containers/nope/archive?path=/"
     mkdir d && tar -cf t.tar d
-    put "c1/archive?path=/absent" t.tar
-    [ "$STATUS" = 404 ]
+    answers 404 put "c1/archive?path=/absent" t.tar
     [ "$(message)" = "Could not find the file /absent in container c1" ]
-    put "c1/archive?path=/etc/passwd" t.tar
-    [ "$STATUS" = 400 ]
+    answers 400 put "c1/archive?path=/etc/passwd" t.tar
     [ "$(message)" = "extraction point is not a directory" ]
     echo no archive at all >junk
-    put "c1/archive?path=/" junk
-    [ "$STATUS" = 400 ]
+    answers 400 put "c1/archive?path=/" junk
     for wrong in 'c1:/x c1:/y' 'a b' 'nope:/x .' 'absent c1:/'; do
         # shellcheck disable=SC2086 # two words
         never gorae cp $wrong
@@ -93,11 +86,9 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "a read-only root and a read-only mount are refused, a writable mount in a read-only root is not" {
     gorae create --name c1 --read-only -v "$T/vol:/ro:ro" -v "$T/vol:/rw" busybox true >/dev/null
     echo x >x && tar -cf x.tar x
-    put "c1/archive?path=/" x.tar
-    [ "$STATUS" = 403 ]
+    answers 403 put "c1/archive?path=/" x.tar
     [ "$(message)" = "container rootfs is marked read-only" ]
-    put "c1/archive?path=/ro" x.tar
-    [ "$STATUS" = 403 ]
+    answers 403 put "c1/archive?path=/ro" x.tar
     [ "$(message)" = "mounted volume is marked read-only" ]
     run ! gorae cp x c1:/etc/
     [[ $output == *"container rootfs is marked read-only"* ]]
@@ -124,17 +115,13 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "noOverwriteDirNonDir keeps folders and files apart, without it the last word counts" {
     rooted c1 'mkdir -p /m/x; echo f >/m/y'
     mkdir y && echo new >x && tar -cf xy.tar x && tar -cf yx.tar y
-    put "c1/archive?path=/m&noOverwriteDirNonDir=true" xy.tar
-    [ "$STATUS" = 400 ]
+    answers 400 put "c1/archive?path=/m&noOverwriteDirNonDir=true" xy.tar
     [[ $BODY == *"cannot overwrite directory"* ]]
-    put "c1/archive?path=/m&noOverwriteDirNonDir=1" yx.tar
-    [ "$STATUS" = 400 ]
+    answers 400 put "c1/archive?path=/m&noOverwriteDirNonDir=1" yx.tar
     [[ $BODY == *"cannot overwrite non-directory"* ]]
-    put "c1/archive?path=/m" xy.tar
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/m" xy.tar
     [ "$(gorae cp c1:/m/x - | tar -xO)" = new ]
-    put "c1/archive?path=/m" yx.tar
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/m" yx.tar
     gorae cp c1:/m - | tar -t | grep -qx 'm/y/'
 }
 
@@ -342,10 +329,8 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     for bad in 'BOGUS x' 'FROM busybox' 'RUN true' 'CMD' ''; do
         [ -z "$bad" ] || never gorae commit -c "$bad" c1 never:1
     done
-    api POST '/commit?container=c1&changes=BOGUS'
-    [ "$STATUS" = 400 ]
-    api POST '/commit?container=nope'
-    [ "$STATUS" = 404 ]
+    answers 400 api POST '/commit?container=c1&changes=BOGUS'
+    answers 404 api POST '/commit?container=nope'
     never gorae commit c1 UPPER
     never gorae image inspect never:1
     gorae rmi mine:2 >/dev/null
@@ -355,8 +340,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae create --name c1 busybox sh >/dev/null
     gorae commit c1 mine:3 >/dev/null
     [ "$(gorae image inspect mine:3 | jq '.[0].RootFS.Layers | length')" = 1 ]
-    json POST '/commit?container=c1&repo=mine&tag=4' '{"Cmd":["other"],"Labels":{"b":"c"}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/commit?container=c1&repo=mine&tag=4' '{"Cmd":["other"],"Labels":{"b":"c"}}'
     gorae image inspect mine:4 | jq -e '.[0].Config | .Cmd == ["other"] and .Labels == {"b":"c"}'
     gorae rmi mine:3 mine:4 >/dev/null
 }
@@ -400,8 +384,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae system df -v | grep -q 'c1$'
     api GET '/system/df?type=container'
     [ "$(jq -c '[(.Containers | length), .Images]' <<<"$BODY")" = '[1,null]' ]
-    api GET '/system/df?type=nonsense'
-    [ "$STATUS" = 400 ]
+    answers 400 api GET '/system/df?type=nonsense'
     gorae ps -as --format '{{.Size}}' | grep -q '^100kB (virtual'
     [ "$(gorae inspect --size -f '{{.SizeRw}}' c1)" = 100000 ]
 }
@@ -474,8 +457,7 @@ swapping() {
         put "c1/archive?path=/$l" x.tar
         [ "$STATUS" != 200 ]
     done
-    put "c1/archive?path=/../../../..$CANARY" x.tar
-    [ "$STATUS" = 404 ]
+    answers 404 put "c1/archive?path=/../../../..$CANARY" x.tar
     canary_same
 }
 
@@ -492,8 +474,7 @@ swapping() {
     tracer=$!
     eventually 30 grep -q "TracerPid:.[1-9]" "/proc/$(cat "$T/pid")/status"
     mkdir café && echo x >café/f && tar -cJf x.tar.xz café
-    put "c1/archive?path=/tmp" x.tar.xz
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/tmp" x.tar.xz
     gorae cp "c1:/tmp/café" back
     kill -INT "$tracer" && wait "$tracer" || true
     # one program was executed for each copy, ours; the positive control: strace saw it
@@ -519,13 +500,11 @@ PY
     mkdir decoy naive naive/tmp && echo intact >decoy/f && ln -s "$PWD/decoy/f" naive/l && ln -s "$PWD/decoy" naive/d
     python3 -c 'import tarfile; [t.extract(m, "naive") for t in [tarfile.open("evil.tar")] for m in t if m.name in ("l", "d/f")]' 2>/dev/null
     [ "$(cat decoy/f)" != intact ]
-    put "c1/archive?path=/" evil.tar
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/" evil.tar
     [ "$(gorae cp c1:/tmp/through - | tar -xO)" = in ]
     for name in ../up /../up a/../../up; do
         python3 -c 'import tarfile,sys; t=tarfile.open("up.tar","w"); x=tarfile.TarInfo(sys.argv[1]); t.addfile(x); t.close()' "$name"
-        put "c1/archive?path=/tmp" up.tar
-        [ "$STATUS" = 400 ]
+        answers 400 put "c1/archive?path=/tmp" up.tar
     done
     canary_same
 }
@@ -564,8 +543,7 @@ PY
 @test "row 33: a mount's own links lead nowhere on the host either" {
     ln -s "$CANARY" "$T/vol/out"
     gorae create --name c1 -v "$T/vol:/v" busybox true >/dev/null
-    api GET '/containers/c1/archive?path=/v/out/f'
-    [ "$STATUS" = 404 ]
+    answers 404 api GET '/containers/c1/archive?path=/v/out/f'
     # the positive control: the link works for who is on the host
     [ "$(cat "$T/vol/out/f")" = "the canary" ]
     rm "$T/vol/out"

@@ -53,8 +53,7 @@ becomes() { eventually 60 sh -c "[ \"\$(gorae inspect -f '{{.State.Health.Status
 }
 
 @test "a command that is not there fails; CMD is run without a shell" {
-    json POST '/containers/create?name=web' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","/nosuch"],"Interval":100000000,"Retries":1}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/containers/create?name=web' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","/nosuch"],"Interval":100000000,"Retries":1}}'
     gorae start web >/dev/null
     becomes unhealthy
     json POST '/containers/create?name=other' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","echo","$HOME;"],"Interval":100000000}}'

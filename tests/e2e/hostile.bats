@@ -126,8 +126,7 @@ image() {
         python3 -c "
 import json, sys
 print(json.dumps({'Image': 'busybox', 'Env': ['A=' + 'x' * $n], 'Cmd': ['sh', '-c', 'echo \${#A} \${#1}', 'x', 'y' * $n]}))" >"$T/big"
-        api POST /containers/create -H 'Content-Type: application/json' -d "@$T/big"
-        [ "$STATUS" = 201 ]
+        answers 201 api POST /containers/create -H 'Content-Type: application/json' -d "@$T/big"
         [ "$(gorae start -a "$(jq -r .Id <<<"$BODY")")" = "$n $n" ]
     done
     # positive control: 16 bits would not have held it

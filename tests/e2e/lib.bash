@@ -115,13 +115,19 @@ api() {
     BODY=${BODY%$'\n'} # every JSON answer ends in one
 }
 json() { api "$1" "$2" -H 'Content-Type: application/json' -d "$3"; }
+# answers STATUS COMMAND…: api, json or what calls them; the status is that
+answers() {
+    local want=$1
+    shift
+    "$@"
+    [ "$STATUS" = "$want" ] || { echo "$*: $STATUS, not $want: $BODY" >&2; return 1; }
+}
 message() { jq -r .message <<<"$BODY"; }
 
 # create_refused STATUS TEXT HOSTCONFIG [CONFIG]: no container is made of that, and the answer says why
 create_refused() {
-    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
-    [ "$STATUS" = "$1" ] || { echo "$3 $STATUS $BODY"; return 1; }
-    [[ "$(message)" == *"$2"* ]] || { echo "$BODY"; return 1; }
+    answers "$1" json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
+    [[ $(message) == *"$2"* ]] || { echo "$3: $BODY" >&2; return 1; }
 }
 
 # The two versions of control groups keep the same figure in files of different names, in folders of different places.

@@ -15,8 +15,7 @@ group() { cat "$(group_file "$@")"; }
 run_in() { gorae run --rm "$@"; }
 sleeper() { gorae run -d "$@" busybox sleep 1000 >/dev/null; } # options
 warned() { # TEXT HOSTCONFIG
-    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":$2}"
-    [ "$STATUS" = 201 ]
+    answers 201 json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":$2}"
     jq -r '.Warnings[]' <<<"$BODY" | grep -qF "$1" || { echo "$BODY"; return 1; }
 }
 
@@ -72,8 +71,7 @@ warned() { # TEXT HOSTCONFIG
     create_refused 400 "whole number" '{"Memory":1.5}'
     [ "$(gorae ps -aq | wc -l)" = "$n" ]
     # positive control: the same request with a number that can be
-    json POST /containers/create '{"Image":"busybox","Cmd":["true"],"HostConfig":{"CpusetCpus":"0-0","CpuPeriod":10000}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST /containers/create '{"Image":"busybox","Cmd":["true"],"HostConfig":{"CpusetCpus":"0-0","CpuPeriod":10000}}'
 }
 
 @test "what this machine cannot do is a warning in the answer, and printed" {
@@ -396,13 +394,11 @@ END
     upd 200 '{}'
     upd 200 '{"Memory":0,"CpusetCpus":"","Devices":[],"RestartPolicy":{"Name":"no"}}' # as clients send it
     [ "$(gorae inspect -f '{{json .HostConfig}}' u3)" = "$before" ]
-    json POST /containers/nosuch/update '{}'
-    [ "$STATUS" = 404 ]
+    answers 404 json POST /containers/nosuch/update '{}'
     run gorae update u3
     [ "$status" = 1 ]
     gorae run -d --rm --name u4 busybox sleep 1000 >/dev/null
-    json POST /containers/u4/update '{"RestartPolicy":{"Name":"always"}}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST /containers/u4/update '{"RestartPolicy":{"Name":"always"}}'
     v2 || upd 200 '{"BlkioWeight":300}'
     v2 || [[ "$(jq -r '.Warnings[0]' <<<"$BODY")" == *"BlkioWeight is discarded"* ]]
     # the kernel cannot shrink to below what is in use (version 1): the shares, written before that, go back
@@ -419,18 +415,15 @@ END
 
 @test "stats: one reading, two, a stream; the columns; what does not run is zero" {
     gorae run -d --name s1 -m 64m --cpus 0.5 --network none busybox sh -c 'sleep 1000 & while :; do :; done' >/dev/null
-    api GET '/containers/s1/stats?stream=0&one-shot=1'
-    [ "$STATUS" = 200 ]
+    answers 200 api GET '/containers/s1/stats?stream=0&one-shot=1'
     [ "$(jq -r '.name, .precpu_stats.cpu_usage.total_usage, .memory_stats.limit, .pids_stats.current, .preread' <<<"$BODY" | tr '\n' ' ')" = "/s1 0 $((64 << 20)) 2 0001-01-01T00:00:00Z " ]
     api GET '/containers/s1/stats?stream=0'
     # half a CPU, by the difference of the two readings; under load it gets less, never more
     jq -e '((.cpu_stats.cpu_usage.total_usage - .precpu_stats.cpu_usage.total_usage) / (.cpu_stats.system_cpu_usage - .precpu_stats.system_cpu_usage) * .cpu_stats.online_cpus) as $c | $c > 0.02 and $c < 0.7' <<<"$BODY"
     jq -e '.cpu_stats.throttling_data.periods > 0 and .memory_stats.usage > 0 and .read > .preread and (.memory_stats.stats | length > 5) and .blkio_stats.io_service_bytes_recursive != null' <<<"$BODY"
     [ "$(timeout 5 curl -sN --unix-socket "$SOCK" http://d/containers/s1/stats | head -3 | jq -s 'length, (.[2].precpu_stats == .[1].cpu_stats)' | tr '\n' ' ')" = "3 true " ]
-    api GET '/containers/s1/stats?stream=1&one-shot=1'
-    [ "$STATUS" = 400 ]
-    api GET /containers/nosuch/stats
-    [ "$STATUS" = 404 ]
+    answers 400 api GET '/containers/s1/stats?stream=1&one-shot=1'
+    answers 404 api GET /containers/nosuch/stats
     gorae stats --no-stream s1 >"$T/o"
     [ "$(head -1 "$T/o" | tr -s ' ')" = "CONTAINER ID NAME CPU % MEM USAGE / LIMIT MEM % NET I/O BLOCK I/O PIDS" ]
     grep -qE "^$(gorae ps -q --filter name=s1) +s1 +[0-9]+\.[0-9]{2}% +[0-9.]+[KM]iB / 64MiB +[0-9.]+% +0B / 0B +[0-9.]+k?M?B / [0-9.]+k?M?B +2$" "$T/o"

@@ -33,17 +33,14 @@ refused() { # CODE TEXT ARGUMENTS…
     [ "$(gorae run --rm --platform "$machine" busybox echo same)" = same ]
     [ "$(gorae run --rm --platform linux busybox echo same)" = same ]
     [ "$(gorae run --rm --platform "${machine#linux/}" busybox echo same)" = same ]
-    api POST "/containers/create?platform=linux/s390x" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-    [ "$STATUS" = 404 ]
+    answers 404 api POST "/containers/create?platform=linux/s390x" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
     [ "$(message)" = "image with reference busybox was found but its platform ($machine) does not match the specified platform (linux/s390x)" ]
     refused 1 "Unable to find image" create --platform linux/s390x busybox true
     for other in linux/nosuch other/amd64 "$machine/v9" arm; do
-        api POST "/containers/create?platform=$other" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-        [ "$STATUS" = 404 ] || { echo "$other: $STATUS $BODY"; false; }
+        answers 404 api POST "/containers/create?platform=$other" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
     done
     for bad in foo linux/amd64/v1/x / linux/ /amd64; do
-        api POST "/containers/create?platform=$bad" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-        [ "$STATUS" = 400 ] || { echo "$bad: $STATUS $BODY"; false; }
+        answers 400 api POST "/containers/create?platform=$bad" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
         [[ "$(message)" == *"\"$bad\""* ]]
     done
 }
