@@ -7,6 +7,7 @@ load lib
 
 setup() { daemon_dirs; }
 teardown() {
+    daemon_stop || true
     dockerd_stop
     daemon_clean
 }

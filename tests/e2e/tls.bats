@@ -241,9 +241,11 @@ P
     tls run -d --name web busybox sleep 1000 >/dev/null
     pid=$(pipes)
     mark
-    tls events >/dev/null 2>"$T/broken" &
+    tls events >"$T/heard" 2>"$T/broken" &
     local client=$!
-    eventually 50 pgrep -f "tlspipe client .*$T"
+    # before its session is up the next server would take it, and it would never end
+    heard() { tls exec web true && grep -q exec_die "$T/heard"; }
+    eventually 50 heard
     kill -KILL "$pid"
     local code=0
     wait "$client" || code=$?
