@@ -3,12 +3,10 @@
 # down, and python3-docker walks through a container's whole life. The services have no network yet; their project's own comes
 # with the step on networks.
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
+    daemon_with_busybox
     mkdir "$T/proj"
     cat >"$T/proj/docker-compose.yml" <<'YML'
 version: "2.4"
@@ -29,13 +27,9 @@ services:
     restart: on-failure
 YML
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() { export DOCKER_HOST=unix://$SOCK; }
-teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null; }
+teardown() { remove_all; }
 compose() { (cd "$T/proj" && timeout -s KILL 60 docker-compose --ansi never "$@"); }
 states() { gorae ps -a --format '{{.Names}} {{.State}}' | sort | tr '\n' ' '; }
 

@@ -1,30 +1,21 @@
 #!/usr/bin/env bats
 # One store of contexts, two clients: what either writes the other reads, in both directions, files and archives.
-load ../e2e/lib
+load lib
 
 setup_file() {
-    command -v docker >/dev/null && command -v openssl >/dev/null || return 0
+    here docker openssl || return 0
     daemon_dirs
-    "$GORAE_REPO/src/service/make-certs" localhost "$T/certs" >/dev/null
-    TLS_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    export TLS_PORT
-    daemon_start -H "tcp://127.0.0.1:$TLS_PORT" --tlsverify --tlscacert "$T/certs/localhost/ca.pem" \
-        --tlscert "$T/certs/localhost/cert.pem" --tlskey "$T/certs/localhost/key.pem"
+    tls_files
+    DOCKER_CERT_PATH=$T/certs/localhost daemon_start -H "tcp://127.0.0.1:$PORT" --tlsverify
     unset GORAE_HOST
     # the stock client wants a pair that fits
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -subj /CN=lab 2>/dev/null
     cp "$T/cert.pem" "$T/ca.pem"
     export TLS="host=tcp://lab:2376,ca=$T/ca.pem,cert=$T/cert.pem,key=$T/key.pem"
 }
-teardown_file() {
-    [ -n "$T" ] || return 0
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
-    need docker
-    need openssl
+    need docker openssl
     rm -rf "$DOCKER_CONFIG"
     mkdir "$DOCKER_CONFIG"
     cd "$T"
@@ -71,7 +62,7 @@ tree() { (cd "$DOCKER_CONFIG" && find . -printf '%P %M %s\n' | sort && find . -n
 }
 
 @test "certificates in a context: made by one, spoken by the other" {
-    local tls="host=tcp://localhost:$TLS_PORT,ca=$T/certs/client/ca.pem,cert=$T/certs/client/cert.pem,key=$T/certs/client/key.pem"
+    local tls="host=tcp://localhost:$PORT,ca=$T/certs/client/ca.pem,cert=$T/certs/client/cert.pem,key=$T/certs/client/key.pem"
     gorae context create ours --docker "$tls"
     docker context create theirs --docker "$tls"
     [ "$(docker -c ours version --format '{{.Server.Os}}')" = linux ]

@@ -1,30 +1,15 @@
 #!/usr/bin/env bats
 # The stock docker client and its Python kin against goraed: cp, export, diff, commit, system df.
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
-setup_file() {
-    command -v docker >/dev/null || return 0
-    daemon_dirs
-    export DOCKER_HOST=unix://$SOCK
-    daemon_start
-    docker import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
-}
-teardown_file() {
-    command -v docker >/dev/null || return 0
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+setup_file() { ours_for_docker; }
+teardown_file() { daemon_end; }
 setup() {
     need docker
-    export DOCKER_HOST=unix://$SOCK
     mkdir -p "$T/here" && cd "$T/here" && rm -rf -- *
 }
-teardown() {
-    command -v docker >/dev/null || return 0
-    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
-}
+teardown() { remove_all docker || true; }
 
 @test "docker cp: case by case what it does with dockerd" {
     "$GORAE_REPO/tests/e2e/copy-matrix.sh" docker >"$T/cases"

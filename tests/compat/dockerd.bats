@@ -1,27 +1,22 @@
 #!/usr/bin/env bats
 # Our client against a stock dockerd: the other half of the joint. Skipped where docker.io is not installed (CI has it).
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
 setup_file() {
-    command -v dockerd >/dev/null && command -v containerd >/dev/null || return 0
+    here dockerd containerd || return 0
     daemon_dirs
-    dockerd -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --bridge=none --iptables=false \
-        >"$T/log" 2>&1 3>&- &
-    eventually 300 curl -sf --unix-socket "$SOCK" http://d/_ping || { tail "$T/log"; return 1; }
-    gorae import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    dockerd_start
+    export GORAE_HOST=unix://$T/ds
+    import_busybox gorae
 }
 teardown_file() {
     [ -n "${T:-}" ] || return 0
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null || true
-    kill -TERM "$(cat "$T/pid")"
-    for i in $(seq 300); do [ -e "$T/pid" ] || break; sleep 0.1; done
+    remove_all || true
+    dockerd_stop
     daemon_clean
 }
-setup() {
-    need dockerd
-    need containerd
-}
+setup() { need dockerd containerd; }
 
 @test "version shows both sides" {
     run gorae version

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The stock clients at the desk of a fleet: docker with contexts that gorae made, and docker-compose against a machine that
 # is not this one.
-load ../e2e/lib
+load lib
 load ../e2e/fleet
 
 setup_file() {

@@ -3,15 +3,12 @@
 # the stock daemon, and there once more with our runtime below it. A pair passes when every check of the scenario does, but for
 # the differences that it names itself.
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
 setup() { daemon_dirs; }
 teardown() {
-    if [ -e "$T/dp" ]; then
-        kill -TERM "$(cat "$T/dp")"
-        for _ in $(seq 300); do [ -e "$T/dp" ] || break; sleep 0.1; done
-        find /sys/fs/cgroup -maxdepth 3 -depth -type d -name "${CGROUP#/}-d" -exec rmdir {} \; 2>/dev/null || true
-    fi
+    daemon_stop || true
+    dockerd_stop
     daemon_clean
 }
 # the whole text is in the failure's message; what passed is only counted
@@ -42,23 +39,18 @@ on_ours() {
 }
 
 stock() { # [options of dockerd]
-    dockerd -H "unix://$T/ds" --data-root "$T/dd" --exec-root "$T/de" --pidfile "$T/dp" --bridge=none --iptables=false \
-        --cgroup-parent "$CGROUP-d" "$@" >"$T/dlog" 2>&1 3>&- &
-    eventually 300 curl -sf --unix-socket "$T/ds" http://d/_ping
-    gorae -H "unix://$T/ds" import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    dockerd_start "$@"
+    import_busybox gorae -H "unix://$T/ds"
 }
 
 @test "the life of a container: gorae and a stock dockerd" {
-    need dockerd
-    need containerd
+    need dockerd containerd
     stock
     scenario gorae "$T/ds" dockerd 250
 }
 
 @test "a stock dockerd runs containers with our runtime: docker run --runtime gorae, and those parts that a runtime decides" {
-    need docker
-    need dockerd
-    need containerd
+    need docker dockerd containerd
     # a note of every call, so that it is sure who made the container
     printf '#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' "$T/calls" "$GORAE_BUILD/bin/gorae-runtime" >"$T/runtime"
     chmod +x "$T/runtime"

@@ -2,38 +2,22 @@
 # Limits, update and stats with the stock client against goraed, and with ours against a stock dockerd, side by side where
 # both are there: the same command line must come to the same files of the kernel.
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
 setup_file() {
-    command -v docker >/dev/null || return 0
-    daemon_dirs
-    daemon_start
-    import_busybox
-    command -v dockerd >/dev/null && command -v containerd >/dev/null || return 0
-    dockerd -H "unix://$T/ds" --data-root "$T/dd" --exec-root "$T/de" --pidfile "$T/dp" --bridge=none --iptables=false \
-        --cgroup-parent "$CGROUP-d" >"$T/dlog" 2>&1 3>&- &
-    eventually 300 curl -sf --unix-socket "$T/ds" http://d/_ping || { tail "$T/dlog"; return 1; }
-    gorae -H "unix://$T/ds" import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    ours_for_docker
+    here docker dockerd containerd || return 0
+    dockerd_start
+    import_busybox gorae -H "unix://$T/ds"
 }
 teardown_file() {
-    command -v docker >/dev/null || return 0
-    if [ -e "$T/dp" ]; then
-        kill -TERM "$(cat "$T/dp")"
-        for _ in $(seq 300); do [ -e "$T/dp" ] || break; sleep 0.1; done
-    fi
-    find /sys/fs/cgroup -maxdepth 3 -depth -type d -name "${CGROUP#/}-d" -exec rmdir {} \; 2>/dev/null || true
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+    dockerd_stop
+    daemon_end
 }
-setup() {
-    need docker
-    export DOCKER_HOST=unix://$SOCK
-}
+setup() { need docker; }
 teardown() {
-    command -v docker >/dev/null || return 0
-    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
-    [ ! -e "$T/ds" ] || docker -H "unix://$T/ds" ps -aq | xargs -r docker -H "unix://$T/ds" rm -f >/dev/null 2>&1
+    remove_all docker || true
+    [ ! -e "$T/ds" ] || remove_all docker -H "unix://$T/ds"
 }
 # what a process inside sees of itself, without what differs from run to run
 inside() { # client, daemon's socket, options

@@ -1,13 +1,11 @@
 #!/usr/bin/env bats
 # ssh:// through a real sshd on loopback, private in all it has: key, port, authorized_keys. Both clients, ours and the
 # stock one; each way in which a login can fail.
-load ../e2e/lib
+load lib
 
 setup_file() {
-    command -v sshd >/dev/null || return 0
-    daemon_dirs
-    daemon_start
-    import_busybox
+    here sshd || return 0
+    daemon_with_busybox
     unset GORAE_HOST
     mkdir "$T/ssh" "$T/bin"
     made_run=
@@ -36,13 +34,9 @@ teardown_file() {
     [ -n "$T" ] || return 0
     sshd_stop
     [ -z "$made_run" ] || rmdir /run/sshd
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+    daemon_end
 }
 setup() { need sshd; }
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 sshd_start() { # the PATH of a login
     cat >"$T/ssh/sshd" <<CONF
@@ -74,13 +68,6 @@ IdentitiesOnly yes
 UserKnownHostsFile $T/ssh/known
 GlobalKnownHostsFile /dev/null
 CONF
-}
-fails_with() { # words of the sentence, command…
-    local want=$1
-    shift
-    run "$@"
-    [ "$status" -ne 0 ]
-    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
 }
 no_ssh_left() { never pgrep -f "$T/ssh/client"; }
 

@@ -1,29 +1,12 @@
 #!/usr/bin/env bats
 # The stock docker client against goraed, as people use it. Skipped where there is no docker client (CI has one).
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
+load lib
 
-setup_file() {
-    command -v docker >/dev/null || return 0
-    daemon_dirs
-    export DOCKER_HOST=unix://$SOCK
-    daemon_start
-    docker import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
-}
-teardown_file() {
-    command -v docker >/dev/null || return 0
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-setup() {
-    need docker
-    export DOCKER_HOST=unix://$SOCK
-}
-teardown() {
-    command -v docker >/dev/null || return 0
-    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
-}
+setup_file() { ours_for_docker; }
+teardown_file() { daemon_end; }
+setup() { need docker; }
+teardown() { remove_all docker || true; }
 
 @test "version names both sides; info has no error" {
     run docker version

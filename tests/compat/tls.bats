@@ -1,31 +1,22 @@
 #!/usr/bin/env bats
 # TLS with the other half being the real one: the stock client against goraed, gorae against a stock dockerd.
 bats_require_minimum_version 1.5.0
-load ../e2e/lib
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+load lib
 
 setup_file() {
-    command -v docker >/dev/null || return 0
+    here docker || return 0
     daemon_dirs
-    PORT=$(free_port)
-    export PORT
-    "$GORAE_REPO/src/service/make-certs" localhost,127.0.0.1 "$T/certs" >/dev/null
-    "$GORAE_REPO/src/service/make-certs" localhost "$T/other" >/dev/null
+    tls_files
     DOCKER_CERT_PATH=$T/certs/localhost daemon_start -H "tcp://127.0.0.1:$PORT" --tlsverify
     import_busybox
 }
-teardown_file() {
-    command -v docker >/dev/null || return 0
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     need docker
     export DOCKER_CERT_PATH=$T/certs/client
     unset DOCKER_TLS_VERIFY DOCKER_HOST
 }
+teardown() { dockerd_stop; }
 stock() { timeout 60 docker -H "tcp://localhost:$PORT" --tlsverify "$@"; }
 
 @test "stock client: version, run -it, exec -i with half-close, logs -f" {
@@ -74,16 +65,14 @@ stock() { timeout 60 docker -H "tcp://localhost:$PORT" --tlsverify "$@"; }
 }
 
 @test "gorae against a stock dockerd with TLS, and what each says of a wrong certificate" {
-    need dockerd
-    need containerd
+    need dockerd containerd
     local port certs=$T/certs/localhost
     port=$(free_port)
-    dockerd -H "unix://$T/ds" -H "tcp://127.0.0.1:$port" --tlsverify --tlscacert "$certs/ca.pem" --tlscert "$certs/cert.pem" \
-        --tlskey "$certs/key.pem" --data-root "$T/dd" --exec-root "$T/de" --pidfile "$T/dp" --bridge=none --iptables=false \
-        >"$T/dlog" 2>&1 3>&- &
+    dockerd_start -H "tcp://127.0.0.1:$port" --tlsverify --tlscacert "$certs/ca.pem" --tlscert "$certs/cert.pem" \
+        --tlskey "$certs/key.pem"
     theirs() { timeout 60 gorae -H "tcp://localhost:$port" --tlsverify "$@"; }
-    eventually 300 theirs version || { tail "$T/dlog"; return 1; }
-    theirs import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    theirs version
+    import_busybox theirs
     [ "$(theirs run --rm --network none busybox echo hello)" = hello ]
     theirs run -d --name web --network none busybox sleep 1000 >/dev/null
     [ "$(echo through | theirs exec -i web cat)" = through ]
@@ -100,6 +89,4 @@ stock() { timeout 60 docker -H "tcp://localhost:$PORT" --tlsverify "$@"; }
     run theirs --tlscacert "$T/other/ca.pem" ps
     [[ $output == *"signed by an unknown authority"* ]]
     theirs rmi -f busybox >/dev/null
-    kill -TERM "$(cat "$T/dp")"
-    eventually 300 sh -c "[ ! -e $T/dp ]"
 }

@@ -2,29 +2,14 @@
 # The API as the document has it, spoken with curl: status by status.
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() {
-    local id
-    for id in $(curl -s --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id'); do
-        curl -s -X DELETE --unix-socket "$SOCK" "http://d/containers/$id?force=1" >/dev/null
-    done
-}
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
+teardown() { remove_all || true; }
 
 create() { # name, json fields after the image: sets ID
-    json POST "/containers/create?name=$1" "{\"Image\":\"busybox\"${2:+,$2}}"
-    [ "$STATUS" = 201 ] || { echo "create: $STATUS $BODY" >&2; return 1; }
+    answers 201 json POST "/containers/create?name=$1" "{\"Image\":\"busybox\"${2:+,$2}}"
     ID=$(jq -r .Id <<<"$BODY")
 }
-message() { jq -r .message <<<"$BODY"; }
 
 @test "ping: GET, HEAD, versioned, with all its headers" {
     run curl -si --unix-socket "$SOCK" http://d/_ping
@@ -36,51 +21,37 @@ message() { jq -r .message <<<"$BODY"; }
 }
 
 @test "versions: too new, too old, nonsense" {
-    api GET /v1.99/info
-    [ "$STATUS" = 400 ]
+    answers 400 api GET /v1.99/info
     [[ $(message) == "client version 1.99 is too new. Maximum supported API version is 1.44" ]]
-    api GET /v1.23/info
-    [ "$STATUS" = 400 ]
+    answers 400 api GET /v1.23/info
     [[ $(message) == *"too old"* ]]
-    api GET /v1.24/info
-    [ "$STATUS" = 200 ]
-    api GET /v9/info
-    [ "$STATUS" = 404 ]
+    answers 200 api GET /v1.24/info
+    answers 404 api GET /v9/info
 }
 
 @test "unknown paths and methods are 404 page not found, with an exact content type" {
     for p in / /nothing /v1.44/ /containers /containers/a/b/json2; do
-        api GET "$p"
-        [ "$STATUS" = 404 ]
+        answers 404 api GET "$p"
         [ "$(message)" = "page not found" ]
     done
-    api PUT /version
-    [ "$STATUS" = 404 ]
+    answers 404 api PUT /version
     run curl -si --unix-socket "$SOCK" http://d/nothing
     [[ $output == *$'Content-Type: application/json\r'* ]]
 }
 
 @test "what a later step brings is 501 with a sentence, what never comes is 503 or 404" {
     for p in /networks /volumes; do
-        api GET "$p"
-        [ "$STATUS" = 501 ]
+        answers 501 api GET "$p"
         [[ $(message) == "not implemented yet: "* ]]
     done
-    api POST '/images/create?fromImage=busybox&tag=latest'
-    [ "$STATUS" = 501 ]
-    api GET /networks/bridge
-    [ "$STATUS" = 501 ]
-    api GET /networks/nosuch
-    [ "$STATUS" = 404 ]
+    answers 501 api POST '/images/create?fromImage=busybox&tag=latest'
+    answers 501 api GET /networks/bridge
+    answers 404 api GET /networks/nosuch
     [ "$(message)" = "network nosuch not found" ]
-    api GET /volumes/nosuch
-    [ "$STATUS" = 404 ]
-    api GET /swarm
-    [ "$STATUS" = 503 ]
-    api POST /session
-    [ "$STATUS" = 404 ]
-    api GET /plugins
-    [ "$STATUS" = 200 ]
+    answers 404 api GET /volumes/nosuch
+    answers 503 api GET /swarm
+    answers 404 api POST /session
+    answers 200 api GET /plugins
     [ "$BODY" = "[]" ]
 }
 
@@ -201,24 +172,17 @@ EOF
 }
 
 @test "create: what is refused, with which status, and that nothing stays" {
-    api POST /containers/create
-    [ "$STATUS" = 400 ]
-    api POST /containers/create -H 'Content-Type: text/plain' -d '{"Image":"busybox"}'
-    [ "$STATUS" = 400 ]
-    json POST /containers/create '{"Image":"busybox"} trailing'
-    [ "$STATUS" = 400 ]
-    json POST /containers/create '{"Image":"busybox","Image":"busybox"}'
-    [ "$STATUS" = 400 ]
-    json POST /containers/create '{"Image":"no-such-image"}'
-    [ "$STATUS" = 404 ]
+    answers 400 api POST /containers/create
+    answers 400 api POST /containers/create -H 'Content-Type: text/plain' -d '{"Image":"busybox"}'
+    answers 400 json POST /containers/create '{"Image":"busybox"} trailing'
+    answers 400 json POST /containers/create '{"Image":"busybox","Image":"busybox"}'
+    answers 404 json POST /containers/create '{"Image":"no-such-image"}'
     [ "$(message)" = "No such image: no-such-image:latest" ]
     for name in x '../x' 'a%20b' 'a%2Fb' "$(printf 'a%.0s' $(seq 300))" "$(printf 'a%.0s' $(seq 64))"; do
-        json POST "/containers/create?name=$name" '{"Image":"busybox"}'
-        [ "$STATUS" = 400 ] || { echo "name $name: $STATUS"; false; }
+        answers 400 json POST "/containers/create?name=$name" '{"Image":"busybox"}'
     done
     while IFS= read -r body; do
-        json POST /containers/create "{\"Image\":\"busybox\",$body}"
-        [ "$STATUS" = 400 ] || { echo "$body: $STATUS $BODY"; false; }
+        answers 400 json POST /containers/create "{\"Image\":\"busybox\",$body}"
     done <<'EOF'
 "Tty":"yes"
 "Env":"A=1"
@@ -251,8 +215,7 @@ EOF
     [ "$STATUS" = 400 ] # 404 would make clients pull the image
     [[ $(message) == *"network nosuchnet not found"* ]]
     for later in '"PortBindings":{"80/tcp":[{"HostPort":"80"}]}' '"Binds":["vol:/data"]'; do
-        json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
-        [ "$STATUS" = 501 ] || { echo "$later: $STATUS"; false; }
+        answers 501 json POST /containers/create "{\"Image\":\"busybox\",\"HostConfig\":{$later}}"
     done
     api GET '/containers/json?all=1'
     [ "$BODY" = "[]" ]
@@ -260,8 +223,7 @@ EOF
 }
 
 @test "create: keys in any letter case, Cmd as a string, null as unset" {
-    json POST '/containers/create?name=cased' '{"image":"busybox","cmd":"true","ENV":null,"hostconfig":{"autoremove":false}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/containers/create?name=cased' '{"image":"busybox","cmd":"true","ENV":null,"hostconfig":{"autoremove":false}}'
     api GET /containers/cased/json
     jq -e '.Path=="true" and .Args==[] and .Config.Cmd==["true"] and .HostConfig.AutoRemove==false' <<<"$BODY"
 }
@@ -269,8 +231,7 @@ EOF
 @test "a name is taken once; the conflict names it and its holder" {
     create twin
     first=$ID
-    json POST '/containers/create?name=twin' '{"Image":"busybox"}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST '/containers/create?name=twin' '{"Image":"busybox"}'
     [[ $(message) == *"/twin"* && $(message) == *"$first"* ]]
     # twenty at once: one wins
     for i in $(seq 20); do
@@ -289,12 +250,10 @@ EOF
     name=$(jq -r .Name <<<"$BODY")
     [[ $name =~ ^/[a-z]+_[a-z]+[0-9]?$ ]]
     for ref in "${name#/}" "$ID" "${ID:0:12}" "${ID:0:5}"; do
-        api GET "/containers/$ref/json"
-        [ "$STATUS" = 200 ]
+        answers 200 api GET "/containers/$ref/json"
         [ "$(jq -r .Id <<<"$BODY")" = "$ID" ]
     done
-    api GET /containers/nosuch/json
-    [ "$STATUS" = 404 ]
+    answers 404 api GET /containers/nosuch/json
     [ "$(message)" = "No such container: nosuch" ]
 }
 
@@ -302,45 +261,33 @@ EOF
     create life '"Cmd":["sleep","100"]'
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="created" and .State.Pid==0 and .State.StartedAt=="0001-01-01T00:00:00Z"' <<<"$BODY"
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 204 ]
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 304 ]
+    answers 204 api POST "/containers/$ID/start"
+    answers 304 api POST "/containers/$ID/start"
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="running" and .State.Running and .State.Pid>0 and .State.ExitCode==0' <<<"$BODY"
     pid=$(jq .State.Pid <<<"$BODY")
     grep -q sleep "/proc/$pid/cmdline"
-    api DELETE "/containers/$ID"
-    [ "$STATUS" = 409 ]
-    api POST "/containers/$ID/stop?t=1"
-    [ "$STATUS" = 204 ]
-    api POST "/containers/$ID/stop"
-    [ "$STATUS" = 304 ]
+    answers 409 api DELETE "/containers/$ID"
+    answers 204 api POST "/containers/$ID/stop?t=1"
+    answers 304 api POST "/containers/$ID/stop"
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="exited" and .State.ExitCode==137 and (.State.FinishedAt|startswith("20"))' <<<"$BODY"
-    api POST "/containers/$ID/kill"
-    [ "$STATUS" = 409 ]
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 204 ]
-    api POST "/containers/$ID/kill?signal=SIGKILL"
-    [ "$STATUS" = 204 ]
+    answers 409 api POST "/containers/$ID/kill"
+    answers 204 api POST "/containers/$ID/start"
+    answers 204 api POST "/containers/$ID/kill?signal=SIGKILL"
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="exited" and .State.ExitCode==137' <<<"$BODY"
-    api DELETE "/containers/$ID"
-    [ "$STATUS" = 204 ]
-    api DELETE "/containers/$ID"
-    [ "$STATUS" = 404 ]
+    answers 204 api DELETE "/containers/$ID"
+    answers 404 api DELETE "/containers/$ID"
 }
 
 @test "stop uses the container's own signal and timeout; a bad signal is 400" {
     create trap '"Cmd":["sh","-c","trap \"exit 3\" USR1; while :; do sleep 0.05; done"],"StopSignal":"SIGUSR1","StopTimeout":20'
     api POST "/containers/$ID/start"
     sleep 0.3
-    api POST "/containers/$ID/kill?signal=NOPE"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/kill?signal=NOPE"
     start=$SECONDS
-    api POST "/containers/$ID/stop"
-    [ "$STATUS" = 204 ]
+    answers 204 api POST "/containers/$ID/stop"
     [ $((SECONDS - start)) -lt 10 ]
     api GET "/containers/$ID/json"
     jq -e '.State.ExitCode==3' <<<"$BODY"
@@ -357,23 +304,20 @@ EOF
         api DELETE "/containers/$ID"
     done
     create none '"Cmd":["/no/such/program"]'
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ] && [[ $(message) == *"no such file or directory"* || $(message) == *"executable file not found"* ]]
+    answers 400 api POST "/containers/$ID/start"
+    [[ $(message) == *"no such file or directory"* || $(message) == *"executable file not found"* ]]
     api GET "/containers/$ID/json"
     jq -e '.State.Status=="created" and .State.ExitCode==127 and (.State.Error|length>0)' <<<"$BODY"
     create nopath '"Cmd":["nosuchprogram"]'
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/start"
     [[ $(message) == *"executable file not found in \$PATH"* ]]
     create noexec '"Cmd":["/etc/passwd"]'
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/start"
     [[ $(message) == *"permission denied"* ]]
     api GET "/containers/$ID/json"
     jq -e '.State.ExitCode==126' <<<"$BODY"
     create isdir '"Cmd":["/etc"]'
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/start"
     [[ $(message) == *"permission denied"* ]]
     # and nothing of a failed start stays
     never grep -F "$T" /proc/self/mounts
@@ -384,8 +328,7 @@ EOF
     create w1 '"Cmd":["sh","-c","sleep 0.4; exit 5"]'
     api POST "/containers/$ID/wait"
     [ "$(jq .StatusCode <<<"$BODY")" = 0 ]
-    api POST "/containers/$ID/wait?condition=nonsense"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/wait?condition=nonsense"
     curl -sN -D "$T/head" -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=next-exit" &
     waiter=$!
     eventually 30 grep -q '200 OK' "$T/head"
@@ -433,36 +376,27 @@ EOF
     api POST "/containers/$ID/start"
     wait $waiter
     jq -e '.StatusCode==4' "$T/body"
-    api GET "/containers/$ID/json"
-    [ "$STATUS" = 404 ]
+    answers 404 api GET "/containers/$ID/json"
     create rm2 '"Cmd":["/nope"],"HostConfig":{"AutoRemove":true}'
     curl -sN -o "$T/body" --unix-socket "$SOCK" -X POST "http://d/containers/$ID/wait?condition=removed" &
     waiter=$!
     sleep 0.2
-    api POST "/containers/$ID/start"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/containers/$ID/start"
     wait $waiter
     jq -e '.StatusCode==127 and .Error==null' "$T/body"
-    api GET "/containers/$ID/json"
-    [ "$STATUS" = 404 ]
+    answers 404 api GET "/containers/$ID/json"
     eventually 20 sh -c "[ -z \"\$(ls $T/data/containers)\" ]"
 }
 
 @test "rename: taken, same, empty, and back by either name" {
     create old
     create other
-    api POST "/containers/old/rename?name=other"
-    [ "$STATUS" = 409 ]
-    api POST "/containers/old/rename?name=old"
-    [ "$STATUS" = 400 ]
-    api POST "/containers/old/rename?name="
-    [ "$STATUS" = 400 ]
-    api POST "/containers/old/rename?name=new"
-    [ "$STATUS" = 204 ]
-    api GET /containers/old/json
-    [ "$STATUS" = 404 ]
-    api GET /containers/new/json
-    [ "$STATUS" = 200 ]
+    answers 409 api POST "/containers/old/rename?name=other"
+    answers 400 api POST "/containers/old/rename?name=old"
+    answers 400 api POST "/containers/old/rename?name="
+    answers 204 api POST "/containers/old/rename?name=new"
+    answers 404 api GET /containers/old/json
+    answers 200 api GET /containers/new/json
     create old
 }
 
@@ -557,8 +491,7 @@ EOF
     local n long
     long=$(printf '%07000d' 7)
     for n in 1 2 3 4 5 6 7; do gorae create --name "long$n" -l "long=$long" -l "n=$n" busybox true; done
-    api GET '/containers/json?all=1&filters=%7B%22label%22%3A%5B%22long%22%5D%7D' -D "$BATS_TEST_TMPDIR/head"
-    [ "$STATUS" = 200 ]
+    answers 200 api GET '/containers/json?all=1&filters=%7B%22label%22%3A%5B%22long%22%5D%7D' -D "$BATS_TEST_TMPDIR/head"
     grep -i '^transfer-encoding: chunked' "$BATS_TEST_TMPDIR/head"
     [ "$(jq -r '[.[].Labels.n] | join(" ")' <<<"$BODY")" = "7 6 5 4 3 2 1" ]
     [ "$(jq -r 'all(.[]; .Labels.long | length == 7000)' <<<"$BODY")" = true ]
@@ -574,8 +507,7 @@ EOF
     create talk '"Cmd":["sh","-c","for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; done"]'
     api POST "/containers/$ID/start"
     api POST "/containers/$ID/wait"
-    api GET "/containers/$ID/logs"
-    [ "$STATUS" = 400 ]
+    answers 400 api GET "/containers/$ID/logs"
     logs() { curl -s --max-time 20 --unix-socket "$SOCK" "http://d/containers/$ID/logs?$1" | python3 -c '
 import sys
 d = sys.stdin.buffer.read()
@@ -597,8 +529,7 @@ while d:
     [ "$(logs "stdout=1&since=$third" | tr '\n' ' ')" = "1:out3 1:out4 1:out5 " ]
     [ "$(logs "stdout=1&until=$third" | tr '\n' ' ')" = "1:out1 1:out2 1:out3 " ]
     [ "$(logs "stdout=1&since=$third&until=$third" | tr '\n' ' ')" = "1:out3 " ]
-    api GET "/containers/$ID/logs?stdout=1&since=yesterday"
-    [ "$STATUS" = 400 ]
+    answers 400 api GET "/containers/$ID/logs?stdout=1&since=yesterday"
     # a follower ends with its `until`, whether or not the container goes on, and whether or not it says something
     create endless '"Cmd":["sh","-c","echo first; sleep 1; while echo more; do sleep 0.1; done"]'
     api POST "/containers/$ID/start"
@@ -611,8 +542,7 @@ while d:
     api POST "/containers/$ID/start"
     [ "$(logs 'stdout=1&follow=1' | tr -d '\n')" = "1:11:21:31:41:51:6" ]
     create quiet '"Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"none"}}'
-    api GET "/containers/$ID/logs?stdout=1"
-    [ "$STATUS" = 501 ]
+    answers 501 api GET "/containers/$ID/logs?stdout=1"
 }
 
 @test "events: order of a life, filters, replay with since and until" {
@@ -630,8 +560,7 @@ while d:
     jq -se 'map(.timeNano) == (map(.timeNano)|sort) and (.[0]|.status=="create" and .Type=="container" and .scope=="local" and .from=="busybox")' <<<"$BODY"
     api GET "/events?since=$since&until=$until&filters=$(jq -rn '{type:{image:true}}|@json|@uri')"
     [ -z "$(jq -r 'select(.Type!="image")' <<<"$BODY")" ]
-    api GET "/events?until=1&filters=%7B%22bogus%22%3A%5B%22x%22%5D%7D"
-    [ "$STATUS" = 400 ]
+    answers 400 api GET "/events?until=1&filters=%7B%22bogus%22%3A%5B%22x%22%5D%7D"
 }
 
 # stay MODE ID: attach without Upgrade, the request's body being the container's stdin (as dockerode without hijack)
@@ -733,13 +662,10 @@ EOF
 
 @test "resize: only of a running container, only with both sides" {
     create size '"Cmd":["sleep","100"],"Tty":true,"OpenStdin":true'
-    api POST "/containers/$ID/resize?h=30&w=90"
-    [ "$STATUS" = 409 ]
+    answers 409 api POST "/containers/$ID/resize?h=30&w=90"
     api POST "/containers/$ID/start"
-    api POST "/containers/$ID/resize?h=30"
-    [ "$STATUS" = 400 ]
-    api POST "/containers/$ID/resize?h=30&w=90"
-    [ "$STATUS" = 200 ]
+    answers 400 api POST "/containers/$ID/resize?h=30"
+    answers 200 api POST "/containers/$ID/resize?h=30&w=90"
 }
 
 @test "images: list, inspect, history, tag, remove, conflicts" {
@@ -748,24 +674,17 @@ EOF
     img=$(jq -r '.[0].Id' <<<"$BODY")
     api GET /images/busybox/json
     jq -e '.Os=="linux" and .RootFS.Type=="layers" and (.RootFS.Layers|length)==1 and .Config.Cmd==["sh"]' <<<"$BODY"
-    api GET /images/busybox/history
-    [ "$STATUS" = 200 ]
-    api POST '/images/busybox/tag?repo=localhost:5000/a/b&tag=v1'
-    [ "$STATUS" = 201 ]
-    api GET /images/localhost:5000/a/b:v1/json
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /images/busybox/history
+    answers 201 api POST '/images/busybox/tag?repo=localhost:5000/a/b&tag=v1'
+    answers 200 api GET /images/localhost:5000/a/b:v1/json
     [ "$(jq -r .Id <<<"$BODY")" = "$img" ]
-    api POST '/images/busybox/tag?repo=UPPER&tag=v1'
-    [ "$STATUS" = 400 ]
+    answers 400 api POST '/images/busybox/tag?repo=UPPER&tag=v1'
     api DELETE /images/localhost:5000/a/b:v1
     [ "$BODY" = '[{"Untagged":"localhost:5000/a/b:v1"}]' ]
     create user
-    api DELETE /images/busybox
-    [ "$STATUS" = 409 ]
-    api DELETE /images/nosuch
-    [ "$STATUS" = 404 ]
-    api GET /images/nosuch/json
-    [ "$STATUS" = 404 ]
+    answers 409 api DELETE /images/busybox
+    answers 404 api DELETE /images/nosuch
+    answers 404 api GET /images/nosuch/json
     [ "$(message)" = "No such image: nosuch:latest" ]
 }
 
@@ -773,14 +692,11 @@ EOF
     api POST '/images/busybox/tag?repo=keep&tag=v1'
     tar -C / -c etc/hostname | curl -s --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' -T - -X POST \
         "http://d/images/create?fromSrc=-" | jq -e 'has("error")|not'
-    api POST "/images/prune?filters=$(jq -rn '{dangling:["perhaps"]}|@json|@uri')"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/images/prune?filters=$(jq -rn '{dangling:["perhaps"]}|@json|@uri')"
     [[ $(message) == *"dangling=perhaps"* ]]
-    api POST "/images/prune?filters=$(jq -rn '{shade:["blue"]}|@json|@uri')"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST "/images/prune?filters=$(jq -rn '{shade:["blue"]}|@json|@uri')"
     since=$(date +%s.%N)
-    api POST /images/prune
-    [ "$STATUS" = 200 ]
+    answers 200 api POST /images/prune
     jq -e '.SpaceReclaimed > 0 and (.ImagesDeleted|length) > 0' <<<"$BODY"
     freed=$(jq .SpaceReclaimed <<<"$BODY")
     api GET /images/json
@@ -797,17 +713,14 @@ EOF
     tar -tf "$T/save.tar" | grep -q '^oci-layout$'
     curl -sf --unix-socket "$SOCK" http://d/images/busybox/get -o "$T/save2.tar"
     cmp "$T/save.tar" "$T/save2.tar"
-    api DELETE /images/busybox
-    [ "$STATUS" = 200 ]
+    answers 200 api DELETE /images/busybox
     gzip -k "$T/save.tar"
-    api POST /images/load --data-binary "@$T/save.tar.gz" -H 'Content-Type: application/x-tar'
-    [ "$STATUS" = 200 ]
+    answers 200 api POST /images/load --data-binary "@$T/save.tar.gz" -H 'Content-Type: application/x-tar'
     [[ $BODY == *"Loaded image: busybox:latest"* ]]
     [ "$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -r .Id)" = "$img" ]
     api POST /images/load --data-binary "nonsense" -H 'Content-Type: application/x-tar'
     [ "$STATUS" != 200 ] || [[ $BODY == *errorDetail* ]]
-    api GET '/images/get?names=nosuch'
-    [ "$STATUS" = 404 ]
+    answers 404 api GET '/images/get?names=nosuch'
 }
 
 @test "paths that climb, NUL, and other nonsense" {

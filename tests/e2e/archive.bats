@@ -6,11 +6,7 @@ setup_file() {
     daemon_dirs
     daemon_start
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 tar_to() { # path and query, file
     api POST "$1" -H 'Content-Type: application/x-tar' --data-binary "@$2"
@@ -37,8 +33,7 @@ id_of() { curl -s --unix-socket "$SOCK" "http://d/images/$1/json" | jq -r .Id; }
     layers=$(curl -s --unix-socket "$SOCK" http://d/images/busybox/json | jq -c .RootFS.Layers)
     for n in 1 2; do
         f=$([ $n = 1 ] && echo oci || echo docker)
-        tar_to /images/load "$T/$f.tar"
-        [ "$STATUS" = 200 ]
+        answers 200 tar_to /images/load "$T/$f.tar"
         [[ $BODY == *"Loaded image: theirs:$n"* ]]
         [ "$(curl -s --unix-socket "$SOCK" "http://d/images/theirs:$n/json" | jq -c .RootFS.Layers)" = "$layers" ]
     done
@@ -81,16 +76,14 @@ for i, shape in enumerate(shapes):
             t.addfile(x, io.BytesIO(data))
 EOF
     for i in 0 1 2 3 4; do
-        tar_to '/images/create?fromSrc=-&repo=evil:1' "$T/evil$i.tar"
-        [ "$STATUS" = 400 ]
-        [[ $(jq -r .message <<<"$BODY") == *entry* ]]
+        answers 400 tar_to '/images/create?fromSrc=-&repo=evil:1' "$T/evil$i.tar"
+        [[ $(message) == *entry* ]]
         # an archive of several parts may fail after its first progress has been sent: then the error is in the stream
         tar_to /images/load "$T/load$i.tar"
         [ "$STATUS" = 400 ] || [[ $BODY == *errorDetail* ]]
         [[ $BODY == *entry* ]]
     done
-    api GET /images/evil:1/json
-    [ "$STATUS" = 404 ]
+    answers 404 api GET /images/evil:1/json
     [ "$(cd "$T/canary" && stat -c '%n %a %u %s %Y %Z' . file)" = "$before" ]
     [ "$(cat "$T/canary/file")" = canary ]
     [ "$(cd "$T/data/images" && find . | sort)" = "$stored" ]
@@ -109,7 +102,7 @@ EOF
         tar -C "$T" -cf "$T/big.tar" big
         used=$(df --output=used "$T/small" | tail -1)
         tar_to '/images/create?fromSrc=-&repo=big' "$T/big.tar"
-        [ "$STATUS" = 500 ] && [[ $(jq -r .message <<<"$BODY") == *"no space left on device"* ]] || ok=no
+        [ "$STATUS" = 500 ] && [[ $(message) == *"no space left on device"* ]] || ok=no
         [ "$(df --output=used "$T/small" | tail -1)" -le $((used + 64)) ] || ok=no
         import_busybox && [ "$(id_of busybox)" != null ] || ok=no
         kill "$daemon"

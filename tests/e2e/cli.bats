@@ -6,16 +6,10 @@ load lib
 setup_file() {
     daemon_dirs
     daemon_start
-    gorae import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    import_busybox gorae
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() {
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null 2>&1 || true
-}
+teardown_file() { daemon_end; }
+teardown() { remove_all || true; }
 
 # in_pty ROWSxCOLUMNS SCRIPT COMMAND…: run the command on a terminal of its own. SCRIPT is a list of "wait=>type" steps, one
 # a line: when the output holds `wait`, `type` (printf escapes) is typed; "=>resize R C" changes the window instead.
@@ -86,15 +80,6 @@ if steps:
 os.close(hold)
 os.waitpid(leader, 0)
 PY
-}
-
-# never COMMAND…: it must fail. (A plain "! command" does not end a test: set -e does not look at it; nor does it look at
-# any but the last command of "a && b", so every check stands on a line of its own.)
-never() {
-    if "$@"; then
-        echo "succeeded, and should not: $*" >&2
-        return 1
-    fi
 }
 
 # ended PID: wait for a background client, at most 20 s, and put its exit code into $status

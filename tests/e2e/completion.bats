@@ -3,17 +3,13 @@
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
+    daemon_with_busybox
     gorae run -d --name runs busybox sleep 1000 >/dev/null
     gorae create --name rests busybox true >/dev/null
 }
 teardown_file() {
     gorae rm -f runs rests >/dev/null
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+    daemon_end
 }
 
 # proposals "gorae st": the words that bash would offer, in one line

@@ -5,21 +5,15 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup_file() {
-    daemon_dirs
     local runc=()
-    ! command -v runc >/dev/null || runc=(--add-runtime "runc=$(command -v runc)")
-    daemon_start "${runc[@]}"
+    ! here runc || runc=(--add-runtime "runc=$(command -v runc)")
+    daemon_with_busybox "${runc[@]}"
     # busybox, with the probes beside it
-    mkdir "$T/probes" && cp "$GORAE_BUILD/payload/peek" "$GORAE_BUILD/payload/trysyscall" "$T/probes/"
-    import_busybox
-    local mounts=("$T/probes:/probes:ro")
-    export PROBES="${mounts[0]}"
+    mkdir "$T/probes"
+    cp "$GORAE_BUILD/payload/peek" "$GORAE_BUILD/payload/trysyscall" "$T/probes/"
+    export PROBES=$T/probes:/probes:ro
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 peek() { gorae run --rm -v "$PROBES" "$@"; }
 

@@ -11,11 +11,7 @@ setup_file() {
     printf -- '-----BEGIN CERTIFICATE-----\ncert\n' >"$T/cert.pem"
     printf -- '-----BEGIN PRIVATE KEY-----\nkey\n' >"$T/key.pem"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     rm -rf "$DOCKER_CONFIG"
     mkdir "$DOCKER_CONFIG"
@@ -26,13 +22,6 @@ CREATE_TLS() { gorae context create "$1" --description "row 2" --docker "host=tc
 id_of() { printf %s "$1" | sha256sum | cut -d' ' -f1; }
 meta() { echo "$DOCKER_CONFIG/contexts/meta/$(id_of "$1")/meta.json"; }
 tls() { echo "$DOCKER_CONFIG/contexts/tls/$(id_of "$1")"; }
-fails_with() { # words of the sentence, command…
-    local want=$1
-    shift
-    run "$@"
-    [ "$status" -ne 0 ]
-    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
-}
 # Does a command with these options reach our daemon?
 reaches() { [ "$(gorae "$@" version --format '{{.Server.Version}}')" = "$(gorae -H "unix://$SOCK" version --format '{{.Client.Version}}')" ]; }
 

@@ -5,9 +5,7 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
+    daemon_with_busybox
     mkdir "$T/canary" "$T/canary/empty" "$T/probes" "$T/vol" "$T/here"
     echo the canary >"$T/canary/f"
     chmod 640 "$T/canary/f"
@@ -15,13 +13,9 @@ setup_file() {
     export CANARY=$T/canary
     canary_now >"$T/canary.before"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() { cd "$T/here" && rm -rf -- * .[!.]*; }
-teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null 2>&1 || true; }
+teardown() { remove_all || true; }
 
 canary_now() { (cd "$CANARY" && find . -printf '%p %m %u %g %s %T@\n' | sort && cat f); }
 canary_same() { canary_now | diff "$T/canary.before" -; }
@@ -71,22 +65,18 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 
 @test "what is not there, is no folder, or has no name is refused in Docker's words" {
     gorae create --name c1 busybox true >/dev/null
-    api GET "/containers/c1/archive?path=/nope"
-    [ "$STATUS" = 404 ] && [ "$(jq -r .message <<<"$BODY")" = "Could not find the file /nope in container c1" ]
-    api GET "/containers/c1/archive?path=/etc/passwd/"
-    [ "$STATUS" = 400 ]
-    api GET "/containers/c1/archive"
-    [ "$STATUS" = 400 ]
-    api GET "/containers/nope/archive?path=/"
-    [ "$STATUS" = 404 ]
+    answers 404 api GET "/containers/c1/archive?path=/nope"
+    [ "$(message)" = "Could not find the file /nope in container c1" ]
+    answers 400 api GET "/containers/c1/archive?path=/etc/passwd/"
+    answers 400 api GET "/containers/c1/archive"
+    answers 404 api GET "/containers/nope/archive?path=/"
     mkdir d && tar -cf t.tar d
-    put "c1/archive?path=/absent" t.tar
-    [ "$STATUS" = 404 ] && [ "$(jq -r .message <<<"$BODY")" = "Could not find the file /absent in container c1" ]
-    put "c1/archive?path=/etc/passwd" t.tar
-    [ "$STATUS" = 400 ] && [ "$(jq -r .message <<<"$BODY")" = "extraction point is not a directory" ]
+    answers 404 put "c1/archive?path=/absent" t.tar
+    [ "$(message)" = "Could not find the file /absent in container c1" ]
+    answers 400 put "c1/archive?path=/etc/passwd" t.tar
+    [ "$(message)" = "extraction point is not a directory" ]
     echo no archive at all >junk
-    put "c1/archive?path=/" junk
-    [ "$STATUS" = 400 ]
+    answers 400 put "c1/archive?path=/" junk
     for wrong in 'c1:/x c1:/y' 'a b' 'nope:/x .' 'absent c1:/'; do
         # shellcheck disable=SC2086 # two words
         never gorae cp $wrong
@@ -96,10 +86,10 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "a read-only root and a read-only mount are refused, a writable mount in a read-only root is not" {
     gorae create --name c1 --read-only -v "$T/vol:/ro:ro" -v "$T/vol:/rw" busybox true >/dev/null
     echo x >x && tar -cf x.tar x
-    put "c1/archive?path=/" x.tar
-    [ "$STATUS" = 403 ] && [ "$(jq -r .message <<<"$BODY")" = "container rootfs is marked read-only" ]
-    put "c1/archive?path=/ro" x.tar
-    [ "$STATUS" = 403 ] && [ "$(jq -r .message <<<"$BODY")" = "mounted volume is marked read-only" ]
+    answers 403 put "c1/archive?path=/" x.tar
+    [ "$(message)" = "container rootfs is marked read-only" ]
+    answers 403 put "c1/archive?path=/ro" x.tar
+    [ "$(message)" = "mounted volume is marked read-only" ]
     run ! gorae cp x c1:/etc/
     [[ $output == *"container rootfs is marked read-only"* ]]
     gorae cp x c1:/rw/
@@ -125,15 +115,13 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "noOverwriteDirNonDir keeps folders and files apart, without it the last word counts" {
     rooted c1 'mkdir -p /m/x; echo f >/m/y'
     mkdir y && echo new >x && tar -cf xy.tar x && tar -cf yx.tar y
-    put "c1/archive?path=/m&noOverwriteDirNonDir=true" xy.tar
-    [ "$STATUS" = 400 ] && [[ $BODY == *"cannot overwrite directory"* ]]
-    put "c1/archive?path=/m&noOverwriteDirNonDir=1" yx.tar
-    [ "$STATUS" = 400 ] && [[ $BODY == *"cannot overwrite non-directory"* ]]
-    put "c1/archive?path=/m" xy.tar
-    [ "$STATUS" = 200 ]
+    answers 400 put "c1/archive?path=/m&noOverwriteDirNonDir=true" xy.tar
+    [[ $BODY == *"cannot overwrite directory"* ]]
+    answers 400 put "c1/archive?path=/m&noOverwriteDirNonDir=1" yx.tar
+    [[ $BODY == *"cannot overwrite non-directory"* ]]
+    answers 200 put "c1/archive?path=/m" xy.tar
     [ "$(gorae cp c1:/m/x - | tar -xO)" = new ]
-    put "c1/archive?path=/m" yx.tar
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/m" yx.tar
     gorae cp c1:/m - | tar -t | grep -qx 'm/y/'
 }
 
@@ -341,10 +329,8 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     for bad in 'BOGUS x' 'FROM busybox' 'RUN true' 'CMD' ''; do
         [ -z "$bad" ] || never gorae commit -c "$bad" c1 never:1
     done
-    api POST '/commit?container=c1&changes=BOGUS'
-    [ "$STATUS" = 400 ]
-    api POST '/commit?container=nope'
-    [ "$STATUS" = 404 ]
+    answers 400 api POST '/commit?container=c1&changes=BOGUS'
+    answers 404 api POST '/commit?container=nope'
     never gorae commit c1 UPPER
     never gorae image inspect never:1
     gorae rmi mine:2 >/dev/null
@@ -354,8 +340,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae create --name c1 busybox sh >/dev/null
     gorae commit c1 mine:3 >/dev/null
     [ "$(gorae image inspect mine:3 | jq '.[0].RootFS.Layers | length')" = 1 ]
-    json POST '/commit?container=c1&repo=mine&tag=4' '{"Cmd":["other"],"Labels":{"b":"c"}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/commit?container=c1&repo=mine&tag=4' '{"Cmd":["other"],"Labels":{"b":"c"}}'
     gorae image inspect mine:4 | jq -e '.[0].Config | .Cmd == ["other"] and .Labels == {"b":"c"}'
     gorae rmi mine:3 mine:4 >/dev/null
 }
@@ -379,7 +364,11 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
 @test "events tell of every copy" {
     gorae run --name c1 busybox true
     since=$(date +%s.%N)
-    echo x >x && gorae cp x c1:/tmp/ && gorae cp c1:/tmp/x y && gorae export c1 >/dev/null && gorae commit c1 mine:7 >/dev/null
+    echo x >x
+    gorae cp x c1:/tmp/
+    gorae cp c1:/tmp/x y
+    gorae export c1 >/dev/null
+    gorae commit c1 mine:7 >/dev/null
     gorae events --since "$since" --until "$(($(date +%s) + 1))" --filter container=c1 --format '{{.Action}}' >ev
     for action in archive-path extract-to-dir export commit; do grep -qx "$action" ev; done
     gorae rmi mine:7 >/dev/null
@@ -395,8 +384,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae system df -v | grep -q 'c1$'
     api GET '/system/df?type=container'
     [ "$(jq -c '[(.Containers | length), .Images]' <<<"$BODY")" = '[1,null]' ]
-    api GET '/system/df?type=nonsense'
-    [ "$STATUS" = 400 ]
+    answers 400 api GET '/system/df?type=nonsense'
     gorae ps -as --format '{{.Size}}' | grep -q '^100kB (virtual'
     [ "$(gorae inspect --size -f '{{.SizeRw}}' c1)" = 100000 ]
 }
@@ -469,8 +457,7 @@ swapping() {
         put "c1/archive?path=/$l" x.tar
         [ "$STATUS" != 200 ]
     done
-    put "c1/archive?path=/../../../..$CANARY" x.tar
-    [ "$STATUS" = 404 ]
+    answers 404 put "c1/archive?path=/../../../..$CANARY" x.tar
     canary_same
 }
 
@@ -487,8 +474,7 @@ swapping() {
     tracer=$!
     eventually 30 grep -q "TracerPid:.[1-9]" "/proc/$(cat "$T/pid")/status"
     mkdir café && echo x >café/f && tar -cJf x.tar.xz café
-    put "c1/archive?path=/tmp" x.tar.xz
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/tmp" x.tar.xz
     gorae cp "c1:/tmp/café" back
     kill -INT "$tracer" && wait "$tracer" || true
     # one program was executed for each copy, ours; the positive control: strace saw it
@@ -514,13 +500,11 @@ PY
     mkdir decoy naive naive/tmp && echo intact >decoy/f && ln -s "$PWD/decoy/f" naive/l && ln -s "$PWD/decoy" naive/d
     python3 -c 'import tarfile; [t.extract(m, "naive") for t in [tarfile.open("evil.tar")] for m in t if m.name in ("l", "d/f")]' 2>/dev/null
     [ "$(cat decoy/f)" != intact ]
-    put "c1/archive?path=/" evil.tar
-    [ "$STATUS" = 200 ]
+    answers 200 put "c1/archive?path=/" evil.tar
     [ "$(gorae cp c1:/tmp/through - | tar -xO)" = in ]
     for name in ../up /../up a/../../up; do
         python3 -c 'import tarfile,sys; t=tarfile.open("up.tar","w"); x=tarfile.TarInfo(sys.argv[1]); t.addfile(x); t.close()' "$name"
-        put "c1/archive?path=/tmp" up.tar
-        [ "$STATUS" = 400 ]
+        answers 400 put "c1/archive?path=/tmp" up.tar
     done
     canary_same
 }
@@ -559,8 +543,7 @@ PY
 @test "row 33: a mount's own links lead nowhere on the host either" {
     ln -s "$CANARY" "$T/vol/out"
     gorae create --name c1 -v "$T/vol:/v" busybox true >/dev/null
-    api GET '/containers/c1/archive?path=/v/out/f'
-    [ "$STATUS" = 404 ]
+    answers 404 api GET '/containers/c1/archive?path=/v/out/f'
     # the positive control: the link works for who is on the host
     [ "$(cat "$T/vol/out/f")" = "the canary" ]
     rm "$T/vol/out"
@@ -620,11 +603,17 @@ PY
     eventually 50 test -e "$T/fake.ready"
     g() { gorae -H "unix://$T/fake" cp "c:$1" .; }
     run g /suid
-    [ "$status" = 0 ] && [[ $output == *"1 devices were not copied"* ]]
-    [ "$(stat -c %a d/s)" = 755 ] && [ ! -e d/null ]
+    [ "$status" = 0 ]
+    [[ $output == *"1 devices were not copied"* ]]
+    [ "$(stat -c %a d/s)" = 755 ]
+    [ ! -e d/null ]
     for attack in /link /up /hard /cut; do rm -rf d && never g $attack; done
-    rm -rf d && g /over && [ "$(cat d/f)" = evil ] && [ ! -L d/f ]
-    [ ! -e up ] && [ ! -e ../up ]
+    rm -rf d
+    g /over
+    [ "$(cat d/f)" = evil ]
+    [ ! -L d/f ]
+    [ ! -e up ]
+    [ ! -e ../up ]
     kill "$fake"
     canary_same
 }

@@ -66,8 +66,7 @@ teardown() {
     [ "$status" = 1 ]
     [[ $output == *"$T/data"* ]]
     [[ $output == *"$DAEMON"* ]]
-    api GET /_ping
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /_ping
     [ -S "$SOCK" ]
 }
 
@@ -76,8 +75,7 @@ teardown() {
     echo $$ >"$T/pid"
     mkdir -p "$T/data" && echo $$ >"$T/data/lock"
     daemon_start
-    api GET /_ping
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /_ping
 }
 
 @test "a file that is no socket is not replaced" {
@@ -98,8 +96,7 @@ teardown() {
 @test "a record that cannot be read is set aside and named; the others are there" {
     daemon_start
     import_busybox
-    json POST '/containers/create?name=good' '{"Image":"busybox","Cmd":["true"]}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/containers/create?name=good' '{"Image":"busybox","Cmd":["true"]}'
     json POST '/containers/create?name=bad' '{"Image":"busybox","Cmd":["true"]}'
     id=$(jq -r .Id <<<"$BODY")
     daemon_stop
@@ -109,10 +106,8 @@ teardown() {
         daemon_start
         grep -q "$id.*set aside" "$T/log"
         [ -d "$T/data/quarantine/container-$id" ]
-        api GET /containers/good/json
-        [ "$STATUS" = 200 ]
-        api GET /containers/bad/json
-        [ "$STATUS" = 404 ]
+        answers 200 api GET /containers/good/json
+        answers 404 api GET /containers/bad/json
         daemon_stop
         mv "$T/data/quarantine/container-$id" "$T/data/containers/$id"
         cp "$T/keep" "$T/data/containers/$id/config.json"
@@ -120,8 +115,7 @@ teardown() {
     # a FIFO in its place must not hold the start up
     rm "$T/data/containers/$id/config.json" && mkfifo "$T/data/containers/$id/config.json"
     daemon_start
-    api GET /containers/good/json
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /containers/good/json
 }
 
 @test "a record of a newer gorae is refused by name, not misread" {
@@ -205,8 +199,7 @@ open(sys.argv[1], "w").write(str(s.getsockname()[1])); __import__("time").sleep(
     [ -S "$SOCK" ]
     [ -s "$T/pid" ]
     daemon_start
-    api GET /_ping
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /_ping
 }
 
 @test "an image's record, the references: set aside and named; the other images and their containers are up" {

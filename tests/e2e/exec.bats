@@ -4,27 +4,19 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    mkdir "$T/probes" && cp "$GORAE_BUILD/payload/peek" "$T/probes/"
-    import_busybox
+    daemon_with_busybox
+    mkdir "$T/probes"
+    cp "$GORAE_BUILD/payload/peek" "$T/probes/"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     gorae run -d --name cc -v "$T/probes:/probes:ro" busybox sleep 1000
 }
-teardown() {
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null 2>&1 || true
-}
+teardown() { remove_all || true; }
 
 # exec_make BODY: the new exec's id goes to $EXEC
 exec_make() {
-    json POST /containers/cc/exec "$1"
-    [ "$STATUS" = 201 ]
+    answers 201 json POST /containers/cc/exec "$1"
     EXEC=$(jq -r .Id <<<"$BODY")
     [[ $EXEC =~ ^[0-9a-f]{64}$ ]]
 }
@@ -46,45 +38,32 @@ shims_of() { grep -lE "gorae-shim" /proc/[0-9]*/comm 2>/dev/null | while read -r
     sed '1,/^\r$/d' "$T/answer" | od -An -tx1 | tr -d ' \n' >"$T/hex"
     grep -q 01000000000000046f75740a "$T/hex"
     grep -q 02000000000000046572720a "$T/hex"
-    api GET "/exec/$EXEC/json"
-    [ "$STATUS" = 200 ]
+    answers 200 api GET "/exec/$EXEC/json"
     jq -e '.Running == false and .ExitCode == 3 and .OpenStdout and .OpenStderr and (.ContainerID | length) == 64' <<<"$BODY"
     jq -e '.ProcessConfig == {entrypoint:"sh",arguments:["-c","echo out; echo err >&2; exit 3"],tty:false,privileged:false,user:"0"}' <<<"$BODY"
     no_exec_folders
 }
 
 @test "what is refused: 404, 400, 409" {
-    json POST /containers/nobody/exec '{"Cmd":["true"]}'
-    [ "$STATUS" = 404 ]
-    json POST /containers/cc/exec '{"Cmd":[]}'
-    [ "$STATUS" = 400 ]
-    [ "$(jq -r .message <<<"$BODY")" = "No exec command specified" ]
-    json POST /containers/cc/exec '{"Cmd":"true"}'
-    [ "$STATUS" = 400 ]
-    json POST /containers/cc/exec '{"Cmd":["true"],"User":"hans"}'
-    [ "$STATUS" = 400 ]
+    answers 404 json POST /containers/nobody/exec '{"Cmd":["true"]}'
+    answers 400 json POST /containers/cc/exec '{"Cmd":[]}'
+    [ "$(message)" = "No exec command specified" ]
+    answers 400 json POST /containers/cc/exec '{"Cmd":"true"}'
+    answers 400 json POST /containers/cc/exec '{"Cmd":["true"],"User":"hans"}'
     [[ $BODY == *"unable to find user hans: no matching entries in passwd file"* ]]
-    json POST /containers/cc/exec '{"Cmd":["true"],"ConsoleSize":[70000,1]}'
-    [ "$STATUS" = 400 ]
-    json POST "/exec/$(printf '%064d' 0)/start" '{}'
-    [ "$STATUS" = 404 ]
-    api GET "/exec/$(printf '%064d' 0)/json"
-    [ "$STATUS" = 404 ]
+    answers 400 json POST /containers/cc/exec '{"Cmd":["true"],"ConsoleSize":[70000,1]}'
+    answers 404 json POST "/exec/$(printf '%064d' 0)/start" '{}'
+    answers 404 api GET "/exec/$(printf '%064d' 0)/json"
     exec_make '{"Cmd":["true"]}'
-    api POST "/exec/$EXEC/resize?h=1&w=1"
-    [ "$STATUS" = 400 ]
-    json POST "/exec/$EXEC/start" '{"Detach":true}'
-    [ "$STATUS" = 200 ]
+    answers 400 api POST "/exec/$EXEC/resize?h=1&w=1"
+    answers 200 json POST "/exec/$EXEC/start" '{"Detach":true}'
     [ -z "$BODY" ]
-    json POST "/exec/$EXEC/start" '{}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST "/exec/$EXEC/start" '{}'
     exec_make '{"Cmd":["true"]}'
     gorae stop -t 0 cc
-    json POST /containers/cc/exec '{"Cmd":["true"]}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST /containers/cc/exec '{"Cmd":["true"]}'
     [[ $BODY == *"is not running"* ]]
-    json POST "/exec/$EXEC/start" '{}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST "/exec/$EXEC/start" '{}'
 }
 
 @test "the client: streams, exit codes, Docker's texts for what cannot be run" {
@@ -420,11 +399,9 @@ PY
 
 @test "detach keys that are none are refused, by exec and by attach" {
     gorae run -dit --name keys busybox sh >/dev/null
-    json POST /containers/keys/exec '{"Cmd":["true"],"DetachKeys":"ctrl-"}'
-    [ "$STATUS" = 400 ]
+    answers 400 json POST /containers/keys/exec '{"Cmd":["true"],"DetachKeys":"ctrl-"}'
     [[ $BODY == *"Invalid detach keys (ctrl-) provided"* ]]
-    api POST '/containers/keys/attach?stream=1&stdout=1&detachKeys=ab'
-    [ "$STATUS" = 400 ]
+    answers 400 api POST '/containers/keys/attach?stream=1&stdout=1&detachKeys=ab'
     [[ $BODY == *"Invalid detach keys (ab) provided"* ]]
     run gorae exec --detach-keys ab keys true
     [ "$status" = 1 ]

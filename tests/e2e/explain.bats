@@ -4,16 +4,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
+setup_file() { daemon_with_busybox; }
 teardown_file() {
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+    remove_all
+    daemon_end
 }
 
 # story COMMAND…: its third step, without what every command has, to $STORY

@@ -55,9 +55,7 @@ fleet_stop() {
     local i bad=0
     for i in 1 2 3; do
         lab "$i"
-        curl -s --max-time 20 --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id' | while read -r id; do
-            curl -s --max-time 20 --unix-socket "$SOCK" -X DELETE "http://d/containers/$id?force=1" >/dev/null
-        done
+        remove_all timeout 20 gorae -H "unix://$SOCK" || true
         daemon_stop || bad=1
         judge_empty || bad=1
         ip netns del "$(ns "lab$i")"

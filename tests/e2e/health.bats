@@ -2,13 +2,9 @@
 # Health checks: when they run, what follows from them, and where it is shown.
 load lib
 
-setup_file() { daemon_dirs; daemon_start; import_busybox; }
+setup_file() { daemon_with_busybox; }
 teardown() { gorae rm -f web other >/dev/null 2>&1 || true; }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 health() { gorae inspect -f '{{.State.Health.Status}}' "${1:-web}"; }
 becomes() { eventually 60 sh -c "[ \"\$(gorae inspect -f '{{.State.Health.Status}}' ${2:-web})\" = $1 ]"; }
@@ -57,8 +53,7 @@ becomes() { eventually 60 sh -c "[ \"\$(gorae inspect -f '{{.State.Health.Status
 }
 
 @test "a command that is not there fails; CMD is run without a shell" {
-    json POST '/containers/create?name=web' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","/nosuch"],"Interval":100000000,"Retries":1}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST '/containers/create?name=web' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","/nosuch"],"Interval":100000000,"Retries":1}}'
     gorae start web >/dev/null
     becomes unhealthy
     json POST '/containers/create?name=other' '{"Image":"busybox","Cmd":["sleep","1000"],"Healthcheck":{"Test":["CMD","echo","$HOME;"],"Interval":100000000}}'

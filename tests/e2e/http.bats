@@ -3,12 +3,7 @@
 load lib
 
 setup_file() { daemon_dirs; daemon_start; }
-teardown() {
-    local id
-    for id in $(curl -s --unix-socket "$SOCK" 'http://d/containers/json?all=1' | jq -r '.[].Id'); do
-        curl -s -o /dev/null -X DELETE --unix-socket "$SOCK" "http://d/containers/$id?force=1"
-    done
-}
+teardown() { remove_all || true; }
 teardown_file() { daemon_stop; daemon_clean; }
 
 # status of the first answer to these bytes (printf escapes), or "closed"
@@ -146,8 +141,7 @@ creates() {
 400|"Labels":{"a":"b"}//
 EOF
     printf '\xef\xbb\xbf{"Image":"busybox"}' >"$T/body"
-    api POST /containers/create -H 'Content-Type: application/json' --data-binary "@$T/body"
-    [ "$STATUS" = 400 ]
+    answers 400 api POST /containers/create -H 'Content-Type: application/json' --data-binary "@$T/body"
     # exact, where a double would round
     creates '"HostConfig":{"Memory":9007199254740993},"Labels":{"whale":"\\ud83d\\udc33","korean":"\xea\xb3\xa0\xeb\x9e\x98"}' '?name=exact'
     [ "$STATUS" = 201 ]
@@ -155,11 +149,9 @@ EOF
     jq -r '.Config.Labels | .whale + .korean' <<<"$BODY" | grep -qx '🐳고래'
     grep -q '"Memory": *9007199254740993[,}]' <<<"$BODY"
     for path in '/containers/create?name=a%00b' '/containers/exact%00/start' '/containers/exact/rename?name=b%00'; do
-        api POST "$path" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-        [ "$STATUS" = 400 ] || { echo "$path: $STATUS $BODY"; false; }
+        answers 400 api POST "$path" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
     done
-    api GET '/containers/exact/archive?path=/etc%00'
-    [ "$STATUS" = 400 ]
+    answers 400 api GET '/containers/exact/archive?path=/etc%00'
     api GET '/containers/json?all=1'
     [ "$(jq length <<<"$BODY")" = 3 ]
 }
@@ -227,8 +219,7 @@ got = b.recv(4096)
 assert got.startswith(b"HTTP/1.1 404 "), got
 EOF
     [ "$status" = 0 ] || { echo "$output"; false; }
-    api GET /_ping
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /_ping
 }
 
 @test "slow heads are given up and hold nobody else" {
@@ -245,8 +236,7 @@ EOF
     slow=$!
     sleep 0.5
     start=$(date +%s%N)
-    api GET /_ping
-    [ "$STATUS" = 200 ]
+    answers 200 api GET /_ping
     [ $((($(date +%s%N) - start) / 1000000)) -lt 1000 ]
     wait $slow
     cat "$T/slow"

@@ -35,6 +35,24 @@ daemon_start() {
     return 1
 }
 
+# What most files begin with. [options of goraed]
+daemon_with_busybox() {
+    daemon_dirs
+    daemon_start "$@"
+    import_busybox
+}
+
+# What they end with. Where setup_file did nothing for want of a peer (bats cannot skip there), there is nothing to end.
+daemon_end() {
+    [ -n "${T:-}" ] || return 0
+    daemon_stop
+    judge_and_clean
+}
+judge_and_clean() {
+    judge_empty || { daemon_clean; return 1; }
+    daemon_clean
+}
+
 # Each test is a process of its own: who the present daemon is, the pid file knows.
 daemon_pid() {
     DAEMON=$(cat "$T/pid" 2>/dev/null) || DAEMON=
@@ -62,15 +80,29 @@ daemon_kill() {
     DAEMON=
 }
 
+# What a test that may have ended the daemon leaves to the next: a daemon, and no container.
+daemon_renew() {
+    daemon_pid
+    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
+    remove_all
+}
+
+# remove_all [CLIENT…]: all containers, so that the next test may use their names
+remove_all() { "${@:-gorae}" ps -aq | xargs -r "${@:-gorae}" rm -f >/dev/null; }
+
 # The image that all tests use; the tar is made once a build.
 busybox_tar() {
     local tar=$GORAE_BUILD/payload/busybox.tar
     [ -s "$tar" ] || { mkdir -p "$(dirname "$tar")" && "$GORAE_REPO/tests/payload/make-busybox.sh" >"$tar.$$" && mv "$tar.$$" "$tar"; }
     echo "$tar"
 }
-import_busybox() {
-    curl -sf --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)" \
-        'http://d/images/create?fromSrc=-&repo=busybox:latest&changes=CMD%20%5B%22sh%22%5D' >/dev/null
+import_busybox() { # [CLIENT…]: with that one's import, otherwise with the bare API
+    if [ $# = 0 ]; then
+        curl -sf --unix-socket "$SOCK" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)" \
+            'http://d/images/create?fromSrc=-&repo=busybox:latest&changes=CMD%20%5B%22sh%22%5D' >/dev/null
+    else
+        "$@" import --change 'CMD ["sh"]' "$(busybox_tar)" busybox:latest >/dev/null
+    fi
 }
 
 # api METHOD PATH [curl options]: the status goes to $STATUS, the body to $BODY
@@ -83,6 +115,28 @@ api() {
     BODY=${BODY%$'\n'} # every JSON answer ends in one
 }
 json() { api "$1" "$2" -H 'Content-Type: application/json' -d "$3"; }
+# answers STATUS COMMAND…: api, json or what calls them; the status is that
+answers() {
+    local want=$1
+    shift
+    "$@"
+    [ "$STATUS" = "$want" ] || { echo "$*: $STATUS, not $want: $BODY" >&2; return 1; }
+}
+message() { jq -r .message <<<"$BODY"; }
+
+# create_refused STATUS TEXT HOSTCONFIG [CONFIG]: no container is made of that, and the answer says why
+create_refused() {
+    answers "$1" json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${4:+$4,}\"HostConfig\":$3}"
+    [[ $(message) == *"$2"* ]] || { echo "$3: $BODY" >&2; return 1; }
+}
+
+# The two versions of control groups keep the same figure in files of different names, in folders of different places.
+v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
+group_file() { # controller, name on v1, name on v2, container
+    local id
+    id=$(gorae inspect -f '{{.Id}}' "$4")
+    if v2; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
+}
 
 # What a daemon that has stopped may not leave: processes, mounts, cgroups. Prints what it finds; 1 if anything.
 judge_empty() {
@@ -104,9 +158,25 @@ daemon_clean() {
     rm -rf "$T"
 }
 
-# A peer that these tests can be run beside. Without it the test is skipped, and CI counts that as a failure.
+# Peers that these tests can be run beside. Without them the test is skipped, and CI counts that as a failure.
 need() {
-    command -v "$1" >/dev/null 2>&1 || skip "needs $1"
+    local peer
+    for peer; do here "$peer" || skip "needs $peer"; done
+}
+here() { # PEER…: are they all on this machine?
+    local peer
+    for peer; do command -v "$peer" >/dev/null 2>&1 || return 1; done
+}
+
+# A TCP port that nobody has at this moment: a fixed one may be somebody's.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# For a daemon with TLS: a port, certificates in $T/certs, and in $T/other those of an authority that it must not believe.
+tls_files() {
+    PORT=$(free_port)
+    export PORT
+    "$GORAE_REPO/src/service/make-certs" localhost,127.0.0.1 "$T/certs" >/dev/null
+    "$GORAE_REPO/src/service/make-certs" localhost "$T/other" >/dev/null
 }
 
 # Wait until a command succeeds, at most $1 tenths of a second.
@@ -124,4 +194,13 @@ never() {
         echo "succeeded, and should not: $*" >&2
         return 1
     fi
+}
+
+# fails_with TEXT COMMAND…: it fails, and says that
+fails_with() {
+    local want=$1
+    shift
+    run "$@"
+    [ "$status" -ne 0 ]
+    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
 }

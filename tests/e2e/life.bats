@@ -4,30 +4,11 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() {
-    daemon_pid
-    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
-}
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
+teardown() { daemon_renew; }
 
-message() { jq -r .message <<<"$BODY"; }
 status_of() { gorae inspect -f '{{.State.Status}}' "$1"; }
-# v1 or v2: the file in the container's cgroup
-group_file() { # controller, name on v1, name on v2, container
-    local id
-    id=$(gorae inspect -f '{{.Id}}' "$4")
-    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo "/sys/fs/cgroup$CGROUP/$id/$3"; else echo "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
-}
 frozen() { grep -qE '^(FROZEN|1)$' "$(group_file freezer freezer.state cgroup.freeze "$1")"; }
 actions() { # container, since
     gorae events --since "$2" --until "$(date +%s.%N)" --filter type=container --filter "container=$1" --format '{{.Action}}' | tr '\n' ' '
@@ -60,28 +41,20 @@ counter() { # a container that counts
 
 @test "what a paused container refuses, and what refuses to be paused" {
     gorae create --name p2 busybox sleep 100 >/dev/null
-    api POST /containers/p2/pause
-    [ "$STATUS" = 409 ]
+    answers 409 api POST /containers/p2/pause
     [[ "$(message)" == *"is not running" ]]
-    api POST /containers/nosuch/pause
-    [ "$STATUS" = 404 ]
+    answers 404 api POST /containers/nosuch/pause
     gorae start p2
-    api POST /containers/p2/unpause
-    [ "$STATUS" = 409 ]
+    answers 409 api POST /containers/p2/unpause
     [[ "$(message)" == *"is not paused" ]]
-    api POST /containers/p2/pause
-    [ "$STATUS" = 204 ]
-    api POST /containers/p2/pause
-    [ "$STATUS" = 409 ]
+    answers 204 api POST /containers/p2/pause
+    answers 409 api POST /containers/p2/pause
     [[ "$(message)" == *"is already paused" ]]
-    api POST '/containers/p2/attach?stream=1&stdout=1'
-    [ "$STATUS" = 409 ]
+    answers 409 api POST '/containers/p2/attach?stream=1&stdout=1'
     [[ "$(message)" == *"unpause the container before attach" ]]
-    api POST /containers/p2/start
-    [ "$STATUS" = 409 ]
+    answers 409 api POST /containers/p2/start
     [ "$(message)" = "cannot start a paused container, try unpause instead" ]
-    api DELETE /containers/p2
-    [ "$STATUS" = 409 ]
+    answers 409 api DELETE /containers/p2
     [[ "$(message)" == *"paused container"* ]]
     # wait does not take it for ended
     run timeout 0.5 gorae wait p2
@@ -194,12 +167,9 @@ while len(b) >= 8:
     gorae restart -t 0 r1
     [ "$(status_of r1)" = running ]
     never frozen r1
-    api POST '/containers/r1/restart?signal=NOSUCH'
-    [ "$STATUS" = 400 ]
-    api POST /containers/nosuch/restart
-    [ "$STATUS" = 404 ]
-    api POST '/containers/r1/restart?t=0'
-    [ "$STATUS" = 204 ]
+    answers 400 api POST '/containers/r1/restart?signal=NOSUCH'
+    answers 404 api POST /containers/nosuch/restart
+    answers 204 api POST '/containers/r1/restart?t=0'
 }
 
 @test "restart keeps a --rm container; its own end still removes it" {
@@ -225,18 +195,13 @@ while len(b) >= 8:
     gorae pause t2
     [ "$(gorae top t2 | wc -l)" = 2 ]
     for q in 'ps_args=-o+comm' 'ps_args=--nosuch'; do
-        api GET "/containers/t1/top?$q"
-        [ "$STATUS" = 500 ]
+        answers 500 api GET "/containers/t1/top?$q"
     done
-    api GET '/containers/t1/top?ps_args=-o+ppid%3DPID'
-    [ "$STATUS" = 400 ]
-    api GET '/containers/t1/top?ps_args=%3Btouch+/tmp/no'
-    [ "$STATUS" = 500 ]
+    answers 400 api GET '/containers/t1/top?ps_args=-o+ppid%3DPID'
+    answers 500 api GET '/containers/t1/top?ps_args=%3Btouch+/tmp/no'
     gorae stop -t 0 t1
-    api GET /containers/t1/top
-    [ "$STATUS" = 409 ]
-    api GET /containers/nosuch/top
-    [ "$STATUS" = 404 ]
+    answers 409 api GET /containers/t1/top
+    answers 404 api GET /containers/nosuch/top
 }
 
 @test "system prune: every kind in turn, nothing that is in use, and it asks" {
@@ -280,10 +245,8 @@ while len(b) >= 8:
 
 @test "prune: of networks, volumes and the build cache there is nothing yet, and a filter is checked all the same" {
     for kind in networks volumes build; do
-        api POST "/$kind/prune"
-        [ "$STATUS" = 200 ]
-        api POST "/$kind/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D"
-        [ "$STATUS" = 400 ]
+        answers 200 api POST "/$kind/prune"
+        answers 400 api POST "/$kind/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D"
         [[ $(message) == *nosuch* ]]
     done
     api POST /volumes/prune
@@ -308,6 +271,5 @@ while len(b) >= 8:
     gorae container prune <<<y | grep -q 'Deleted Containers'
     [ "$(gorae ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "k1 k2 " ]
     gorae events --since "$since" --until "$(date +%s.%N)" --filter event=prune --format '{{.Type}} {{.Actor.Attributes.reclaimed}}' | grep -qx 'container 5000'
-    api POST '/containers/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D'
-    [ "$STATUS" = 400 ]
+    answers 400 api POST '/containers/prune?filters=%7B%22nosuch%22%3A%5B%22x%22%5D%7D'
 }

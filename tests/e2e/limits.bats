@@ -4,43 +4,18 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
 teardown() {
-    daemon_pid
-    [ -n "$DAEMON" ] && kill -0 "$DAEMON" 2>/dev/null || daemon_start
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+    daemon_renew
     umount -R "$T/shared" 2>/dev/null || true
 }
 
-message() { jq -r .message <<<"$BODY"; }
-v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
-# what a file of the container's cgroup holds: controller, name on v1, name on v2, container
-group() {
-    local id
-    id=$(gorae inspect -f '{{.Id}}' "$4")
-    if v2; then cat "/sys/fs/cgroup$CGROUP/$id/$3"; else cat "/sys/fs/cgroup/$1$CGROUP/$id/$2"; fi
-}
+group() { cat "$(group_file "$@")"; }
 run_in() { gorae run --rm "$@"; }
 sleeper() { gorae run -d "$@" busybox sleep 1000 >/dev/null; } # options
-# refused STATUS TEXT HOSTCONFIG [CONFIG]: creation answers so
-refused() {
-    local config=$4
-    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],${config:+$config,}\"HostConfig\":$3}"
-    [ "$STATUS" = "$1" ] || { echo "$STATUS $BODY"; return 1; }
-    [[ "$(message)" == *"$2"* ]] || { echo "$BODY"; return 1; }
-}
 warned() { # TEXT HOSTCONFIG
-    json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":$2}"
-    [ "$STATUS" = 201 ]
+    answers 201 json POST /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":$2}"
     jq -r '.Warnings[]' <<<"$BODY" | grep -qF "$1" || { echo "$BODY"; return 1; }
 }
 
@@ -69,35 +44,34 @@ warned() { # TEXT HOSTCONFIG
 
 @test "row 70: numbers that cannot be are refused, before anything is made" {
     n=$(gorae ps -aq | wc -l)
-    refused 400 "Minimum memory limit" '{"Memory":1048576}'
-    refused 400 "always set the Memory limit" '{"MemorySwap":67108864}'
-    refused 400 "Minimum memoryswap limit" '{"Memory":67108864,"MemorySwap":33554432}'
-    refused 400 "memory reservation limit" '{"Memory":67108864,"MemoryReservation":134217728}'
-    refused 400 "Range of CPUs" '{"NanoCpus":9000000000000}'
-    refused 400 "Conflicting options" '{"NanoCpus":500000000,"CpuQuota":5000}'
-    refused 400 "CPU cfs period" '{"CpuPeriod":10}'
-    refused 400 "CPU cfs quota" '{"CpuQuota":10}'
-    refused 400 "CPU shares" '{"CpuShares":-1}'
-    refused 400 "Requested CPUs are not available" '{"CpusetCpus":"0-4000"}'
-    refused 400 "blkio weight" '{"BlkioWeight":5}'
-    refused 400 "oom score adj" '{"OomScoreAdj":-1001}'
-    refused 400 "swappiness" '{"MemorySwappiness":101}'
-    refused 400 "ulimit" '{"Ulimits":[{"Name":"nosuch","Soft":1,"Hard":1}]}'
-    refused 400 "ulimit" '{"Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}]}'
-    refused 400 "SHM size" '{"ShmSize":-1}'
+    create_refused 400 "Minimum memory limit" '{"Memory":1048576}'
+    create_refused 400 "always set the Memory limit" '{"MemorySwap":67108864}'
+    create_refused 400 "Minimum memoryswap limit" '{"Memory":67108864,"MemorySwap":33554432}'
+    create_refused 400 "memory reservation limit" '{"Memory":67108864,"MemoryReservation":134217728}'
+    create_refused 400 "Range of CPUs" '{"NanoCpus":9000000000000}'
+    create_refused 400 "Conflicting options" '{"NanoCpus":500000000,"CpuQuota":5000}'
+    create_refused 400 "CPU cfs period" '{"CpuPeriod":10}'
+    create_refused 400 "CPU cfs quota" '{"CpuQuota":10}'
+    create_refused 400 "CPU shares" '{"CpuShares":-1}'
+    create_refused 400 "Requested CPUs are not available" '{"CpusetCpus":"0-4000"}'
+    create_refused 400 "blkio weight" '{"BlkioWeight":5}'
+    create_refused 400 "oom score adj" '{"OomScoreAdj":-1001}'
+    create_refused 400 "swappiness" '{"MemorySwappiness":101}'
+    create_refused 400 "ulimit" '{"Ulimits":[{"Name":"nosuch","Soft":1,"Hard":1}]}'
+    create_refused 400 "ulimit" '{"Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}]}'
+    create_refused 400 "SHM size" '{"ShmSize":-1}'
     # row 70, CVE-2018-20699: a number sizes nothing before it is bounded
     for set in 0-9223372036854775807 0-99999999999999999999 1-0 , 0- -1 x 0,,1 0-4294967296; do
-        refused 400 "cpuset" "{\"CpusetCpus\":\"$set\"}"
+        create_refused 400 "cpuset" "{\"CpusetCpus\":\"$set\"}"
     done
     for n1 in 9223372036854775807 -9223372036854775808 4294967296; do
-        refused 400 "" "{\"CpuPeriod\":$n1}"
+        create_refused 400 "" "{\"CpuPeriod\":$n1}"
     done
-    refused 400 "" '{"Memory":1e400}'
-    refused 400 "whole number" '{"Memory":1.5}'
+    create_refused 400 "" '{"Memory":1e400}'
+    create_refused 400 "whole number" '{"Memory":1.5}'
     [ "$(gorae ps -aq | wc -l)" = "$n" ]
     # positive control: the same request with a number that can be
-    json POST /containers/create '{"Image":"busybox","Cmd":["true"],"HostConfig":{"CpusetCpus":"0-0","CpuPeriod":10000}}'
-    [ "$STATUS" = 201 ]
+    answers 201 json POST /containers/create '{"Image":"busybox","Cmd":["true"],"HostConfig":{"CpusetCpus":"0-0","CpuPeriod":10000}}'
 }
 
 @test "what this machine cannot do is a warning in the answer, and printed" {
@@ -124,10 +98,10 @@ warned() { # TEXT HOSTCONFIG
     [ "$(run_in --shm-size 3m busybox sh -c 'df -k /dev/shm | tail -1' | awk '{print $2}')" = 3072 ]
     [ "$(run_in --network none --sysctl net.ipv4.ip_forward=1 --sysctl kernel.msgmax=9000 busybox cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax | tr '\n' ' ')" = "1 9000 " ]
     for s in kernel.panic vm.swappiness kernel.hostname kernel/msgmax net..ipv4 fs.file-max; do
-        refused 400 "sysctl" "{\"NetworkMode\":\"none\",\"Sysctls\":{\"$s\":\"1\"}}"
+        create_refused 400 "sysctl" "{\"NetworkMode\":\"none\",\"Sysctls\":{\"$s\":\"1\"}}"
     done
-    refused 400 "network namespace" '{"NetworkMode":"host","Sysctls":{"net.ipv4.ip_forward":"1"}}'
-    refused 400 "IPC namespace" '{"IpcMode":"host","Sysctls":{"kernel.msgmax":"9000"}}'
+    create_refused 400 "network namespace" '{"NetworkMode":"host","Sysctls":{"net.ipv4.ip_forward":"1"}}'
+    create_refused 400 "IPC namespace" '{"IpcMode":"host","Sysctls":{"kernel.msgmax":"9000"}}'
 }
 
 @test "devices: a node and a rule, a rule alone, a folder of them; without them the kernel says no" {
@@ -153,9 +127,9 @@ warned() { # TEXT HOSTCONFIG
         [ "$(group devices devices.list - d1 | sort | tr '\n' ';')" = "$(printf '%s\n' 'b *:* m' 'c *:* m' "c $ma:$mi r" 'c 136:* rwm' 'c 1:3 rwm' 'c 1:5 rwm' 'c 1:7 rwm' 'c 1:8 rwm' 'c 1:9 rwm' 'c 5:0 rwm' 'c 5:1 rwm' 'c 5:2 rwm' | sort | tr '\n' ';')" ]
     fi
     for r in 'd 1:1 r' 'c 1:1' 'c 1:1 x' 'c 1:1 rwmr' 'c x:1 r' 'c 1 1 r' 'c 1:1 r ' ' c 1:1 r' 'c 99999999999:1 r' ''; do
-        refused 400 "device cgroup rule" "{\"DeviceCgroupRules\":[\"$r\"]}"
+        create_refused 400 "device cgroup rule" "{\"DeviceCgroupRules\":[\"$r\"]}"
     done
-    refused 400 "device mode" '{"Devices":[{"PathOnHost":"/dev/null","PathInContainer":"/dev/x","CgroupPermissions":"q"}]}'
+    create_refused 400 "device mode" '{"Devices":[{"PathOnHost":"/dev/null","PathInContainer":"/dev/x","CgroupPermissions":"q"}]}'
     run run_in --device /dev/nosuch busybox true
     [[ $output == *"/dev/nosuch"*"no such file or directory"* ]]
     run run_in --device /etc/passwd busybox true
@@ -177,7 +151,7 @@ warned() { # TEXT HOSTCONFIG
     [ "$(caps --cap-drop all --cap-add net_raw)" = 0000000000002000 ]
     [ "$(caps --cap-add SYS_ADMIN)" = 00000000a82425fb ]
     [ "$(caps --cap-drop CAP_CHOWN)" = 00000000a80425fa ]
-    refused 400 "unknown capability" '{"CapAdd":["NOSUCH"]}'
+    create_refused 400 "unknown capability" '{"CapAdd":["NOSUCH"]}'
     # rows 65, 66, 67: a user has none, ambient and inheritable are empty for everybody, asked for or not
     for u in 0 1000; do
         run_in -u $u --cap-add SYS_ADMIN busybox sh -c 'grep -E "Cap(Inh|Amb)" /proc/self/status' >"$T/o"
@@ -214,10 +188,10 @@ END
     echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["chmod","fchmodat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]}' >"$T/oci.json"
     run -1 run_in --security-opt "seccomp=$T/oci.json" busybox chmod 700 /tmp
     [[ $output == *"Permission denied"* ]]
-    refused 400 "seccomp profile" '{"SecurityOpt":["seccomp={}"]}'
-    refused 400 "seccomp profile" '{"SecurityOpt":["seccomp={"]}'
-    refused 400 "kernel version" '{"SecurityOpt":["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"x\"],\"includes\":{\"minKernel\":\"new\"}}]}"]}'
-    refused 400 "security-opt" '{"SecurityOpt":["nosuch=1"]}'
+    create_refused 400 "seccomp profile" '{"SecurityOpt":["seccomp={}"]}'
+    create_refused 400 "seccomp profile" '{"SecurityOpt":["seccomp={"]}'
+    create_refused 400 "kernel version" '{"SecurityOpt":["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"x\"],\"includes\":{\"minKernel\":\"new\"}}]}"]}'
+    create_refused 400 "security-opt" '{"SecurityOpt":["nosuch=1"]}'
 }
 
 @test "init: process 1 reaps orphans, hands signals on, and ends with the code of its child" {
@@ -279,12 +253,12 @@ END
     gorae run -d --name n4 busybox sleep 1000 >/dev/null
     run run_in --ipc container:n4 busybox true
     [[ $output == *"not shareable"* ]]
-    refused 400 "No such container: nosuch" '{"PidMode":"container:nosuch"}'
-    refused 400 "" '{"PidMode":"container:"}'
-    refused 400 "PidMode" '{"PidMode":"other"}'
-    refused 400 "hostname" '{"UTSMode":"host"}' '"Hostname":"x"'
-    refused 400 "hostname" '{"UTSMode":"container:n4"}' '"Hostname":"x"'
-    refused 400 "user namespace" '{"UsernsMode":"private"}'
+    create_refused 400 "No such container: nosuch" '{"PidMode":"container:nosuch"}'
+    create_refused 400 "" '{"PidMode":"container:"}'
+    create_refused 400 "PidMode" '{"PidMode":"other"}'
+    create_refused 400 "hostname" '{"UTSMode":"host"}' '"Hostname":"x"'
+    create_refused 400 "hostname" '{"UTSMode":"container:n4"}' '"Hostname":"x"'
+    create_refused 400 "user namespace" '{"UsernsMode":"private"}'
 }
 
 @test "names: hostname, domain, hosts, resolver; nothing slips a line into a file" {
@@ -295,14 +269,14 @@ END
     [ "$(run_in --dns 9.9.9.9 --dns-search a.test --dns-search b.test --dns-option ndots:3 busybox cat /etc/resolv.conf | tr '\n' ';')" = "search a.test b.test;nameserver 9.9.9.9;options ndots:3;" ]
     [ "$(run_in --dns-search . busybox grep -c search /etc/resolv.conf)" = 0 ]
     for h in 'a:1.2.3.4\nb' 'a b:1.2.3.4' 'a:' ':1.2.3.4' 'a' 'a:1.2.3'; do
-        refused 400 "add-host" "{\"ExtraHosts\":[\"$h\"]}"
+        create_refused 400 "add-host" "{\"ExtraHosts\":[\"$h\"]}"
     done
-    refused 501 "host-gateway" '{"ExtraHosts":["a:host-gateway"]}'
-    refused 400 "nameserver" '{"Dns":["1.2.3.4\nsearch x"]}'
-    refused 400 "search" '{"DnsSearch":["x\noptions y"]}'
-    refused 400 "option" '{"DnsOptions":["x\ny"]}'
-    refused 400 "hostname" '{}' '"Hostname":"a\nb"'
-    refused 400 "hostname" '{}' '"Hostname":"a/b"'
+    create_refused 501 "host-gateway" '{"ExtraHosts":["a:host-gateway"]}'
+    create_refused 400 "nameserver" '{"Dns":["1.2.3.4\nsearch x"]}'
+    create_refused 400 "search" '{"DnsSearch":["x\noptions y"]}'
+    create_refused 400 "option" '{"DnsOptions":["x\ny"]}'
+    create_refused 400 "hostname" '{}' '"Hostname":"a\nb"'
+    create_refused 400 "hostname" '{}' '"Hostname":"a/b"'
 }
 
 @test "the root read-only, a tmpfs, folders of the host: rw, ro, ro for the mounts below, propagation" {
@@ -310,7 +284,7 @@ END
     run_in --tmpfs /t busybox sh -c 'cp /bin/busybox /t/b && ! /t/b true 2>/dev/null'
     run_in --tmpfs /t:exec busybox sh -c 'cp /bin/busybox /t/true && /t/true'
     for o in size=x nosuch mode=9z lowerdir=/ 'size=1m,upperdir=/x'; do
-        refused 400 "tmpfs option" "{\"Tmpfs\":{\"/t\":\"$o\"}}"
+        create_refused 400 "tmpfs option" "{\"Tmpfs\":{\"/t\":\"$o\"}}"
     done
     mkdir -p "$T/b/sub"
     mount -t tmpfs sub "$T/b/sub"
@@ -323,8 +297,8 @@ END
     [ -e "$T/b/sub/z" ]
     never run_in --mount "type=bind,src=$T/b,dst=/b,bind-nonrecursive" busybox test -e /b/sub/y
     umount "$T/b/sub"
-    refused 400 "ReadOnlyForceRecursive" '{"Mounts":[{"Type":"bind","Source":"/","Target":"/b","BindOptions":{"ReadOnlyForceRecursive":true}}]}'
-    refused 400 "invalid mode" '{"Binds":["/tmp:/b:ro,nosuch"]}'
+    create_refused 400 "ReadOnlyForceRecursive" '{"Mounts":[{"Type":"bind","Source":"/","Target":"/b","BindOptions":{"ReadOnlyForceRecursive":true}}]}'
+    create_refused 400 "invalid mode" '{"Binds":["/tmp:/b:ro,nosuch"]}'
     run run_in --mount "type=bind,src=$T/nosuch,dst=/b" busybox true
     [[ $output == *"does not exist"* ]]
     # propagation: what is mounted later on the host appears inside, or not; and the other way
@@ -420,13 +394,11 @@ END
     upd 200 '{}'
     upd 200 '{"Memory":0,"CpusetCpus":"","Devices":[],"RestartPolicy":{"Name":"no"}}' # as clients send it
     [ "$(gorae inspect -f '{{json .HostConfig}}' u3)" = "$before" ]
-    json POST /containers/nosuch/update '{}'
-    [ "$STATUS" = 404 ]
+    answers 404 json POST /containers/nosuch/update '{}'
     run gorae update u3
     [ "$status" = 1 ]
     gorae run -d --rm --name u4 busybox sleep 1000 >/dev/null
-    json POST /containers/u4/update '{"RestartPolicy":{"Name":"always"}}'
-    [ "$STATUS" = 409 ]
+    answers 409 json POST /containers/u4/update '{"RestartPolicy":{"Name":"always"}}'
     v2 || upd 200 '{"BlkioWeight":300}'
     v2 || [[ "$(jq -r '.Warnings[0]' <<<"$BODY")" == *"BlkioWeight is discarded"* ]]
     # the kernel cannot shrink to below what is in use (version 1): the shares, written before that, go back
@@ -443,18 +415,15 @@ END
 
 @test "stats: one reading, two, a stream; the columns; what does not run is zero" {
     gorae run -d --name s1 -m 64m --cpus 0.5 --network none busybox sh -c 'sleep 1000 & while :; do :; done' >/dev/null
-    api GET '/containers/s1/stats?stream=0&one-shot=1'
-    [ "$STATUS" = 200 ]
+    answers 200 api GET '/containers/s1/stats?stream=0&one-shot=1'
     [ "$(jq -r '.name, .precpu_stats.cpu_usage.total_usage, .memory_stats.limit, .pids_stats.current, .preread' <<<"$BODY" | tr '\n' ' ')" = "/s1 0 $((64 << 20)) 2 0001-01-01T00:00:00Z " ]
     api GET '/containers/s1/stats?stream=0'
     # half a CPU, by the difference of the two readings; under load it gets less, never more
     jq -e '((.cpu_stats.cpu_usage.total_usage - .precpu_stats.cpu_usage.total_usage) / (.cpu_stats.system_cpu_usage - .precpu_stats.system_cpu_usage) * .cpu_stats.online_cpus) as $c | $c > 0.02 and $c < 0.7' <<<"$BODY"
     jq -e '.cpu_stats.throttling_data.periods > 0 and .memory_stats.usage > 0 and .read > .preread and (.memory_stats.stats | length > 5) and .blkio_stats.io_service_bytes_recursive != null' <<<"$BODY"
     [ "$(timeout 5 curl -sN --unix-socket "$SOCK" http://d/containers/s1/stats | head -3 | jq -s 'length, (.[2].precpu_stats == .[1].cpu_stats)' | tr '\n' ' ')" = "3 true " ]
-    api GET '/containers/s1/stats?stream=1&one-shot=1'
-    [ "$STATUS" = 400 ]
-    api GET /containers/nosuch/stats
-    [ "$STATUS" = 404 ]
+    answers 400 api GET '/containers/s1/stats?stream=1&one-shot=1'
+    answers 404 api GET /containers/nosuch/stats
     gorae stats --no-stream s1 >"$T/o"
     [ "$(head -1 "$T/o" | tr -s ' ')" = "CONTAINER ID NAME CPU % MEM USAGE / LIMIT MEM % NET I/O BLOCK I/O PIDS" ]
     grep -qE "^$(gorae ps -q --filter name=s1) +s1 +[0-9]+\.[0-9]{2}% +[0-9.]+[KM]iB / 64MiB +[0-9.]+% +0B / 0B +[0-9.]+k?M?B / [0-9.]+k?M?B +2$" "$T/o"

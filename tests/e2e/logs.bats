@@ -2,17 +2,13 @@
 # Where a container's output is kept: rotation, followers across it, drivers and their options.
 load lib
 
-setup_file() { daemon_dirs; daemon_start; import_busybox; }
+setup_file() { daemon_with_busybox; }
 teardown() {
     gorae rm -f web >/dev/null 2>&1 || true
     [ ! -e "$T/journal.pid" ] || kill "$(cat "$T/journal.pid")" 2>/dev/null || true
     rm -f "$T/journal.pid"
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 log_of() { gorae inspect -f '{{.LogPath}}' "$1"; }
 
@@ -21,7 +17,8 @@ log_of() { gorae inspect -f '{{.LogPath}}' "$1"; }
     local log
     log=$(log_of web)
     [ "$(cd "$(dirname "$log")" && ls -d ./*-json.log* | wc -l)" = 3 ]
-    [ "$(stat -c %s "$log.1")" -ge 1024 ] && [ "$(stat -c %s "$log.1")" -lt 1100 ]
+    [ "$(stat -c %s "$log.1")" -ge 1024 ]
+    [ "$(stat -c %s "$log.1")" -lt 1100 ]
     local lines
     lines=$(cat "$log.2" "$log.1" "$log" | wc -l)
     gorae logs web >"$T/out"

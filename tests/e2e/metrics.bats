@@ -2,13 +2,12 @@
 # --metrics-addr: the figures are right, the port serves nothing else, and not everybody.
 load lib
 
-PORT=19323
-setup_file() { daemon_dirs; daemon_start --metrics-addr 127.0.0.1:$PORT; import_busybox; }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+setup_file() {
+    PORT=$(free_port)
+    export PORT
+    daemon_with_busybox --metrics-addr "127.0.0.1:$PORT"
 }
+teardown_file() { daemon_end; }
 
 metrics() { curl -sf --max-time 10 "$@" "http://127.0.0.1:$PORT/metrics"; }
 # is 'NAME{labels}' VALUE

@@ -5,10 +5,7 @@ load lib
 setup_file() { daemon_dirs; }
 setup() { daemon_pid; }
 teardown() { daemon_stop || true; rm -f "$T/daemon.json"; }
-teardown_file() {
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { judge_and_clean; }
 
 config() { printf '%s' "$1" >"$T/daemon.json"; }
 validate() { run goraed --validate --config-file "$T/daemon.json" "$@"; }

@@ -2,13 +2,9 @@
 # Restart policies: who comes back after its end, how often, after how long, and after the daemon's own end.
 load lib
 
-setup_file() { daemon_dirs; daemon_start; import_busybox; }
+setup_file() { daemon_with_busybox; }
 teardown() { gorae rm -f web other >/dev/null 2>&1 || true; }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 state() { gorae inspect -f '{{.State.Status}} {{.RestartCount}}' "${1:-web}"; }
 is() { [ "$(state)" = "$1" ] || { echo "$(state), not $1" >&2; return 1; }; }

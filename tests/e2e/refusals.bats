@@ -4,19 +4,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
-}
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
-teardown() { gorae ps -aq | xargs -r gorae rm -f >/dev/null; }
+setup_file() { daemon_with_busybox; }
+teardown_file() { daemon_end; }
+teardown() { remove_all; }
 
-message() { jq -r .message <<<"$BODY"; }
 refused() { # CODE TEXT ARGUMENTS…
     local code=$1 text=$2
     shift 2
@@ -42,17 +33,14 @@ refused() { # CODE TEXT ARGUMENTS…
     [ "$(gorae run --rm --platform "$machine" busybox echo same)" = same ]
     [ "$(gorae run --rm --platform linux busybox echo same)" = same ]
     [ "$(gorae run --rm --platform "${machine#linux/}" busybox echo same)" = same ]
-    api POST "/containers/create?platform=linux/s390x" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-    [ "$STATUS" = 404 ]
+    answers 404 api POST "/containers/create?platform=linux/s390x" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
     [ "$(message)" = "image with reference busybox was found but its platform ($machine) does not match the specified platform (linux/s390x)" ]
     refused 1 "Unable to find image" create --platform linux/s390x busybox true
     for other in linux/nosuch other/amd64 "$machine/v9" arm; do
-        api POST "/containers/create?platform=$other" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-        [ "$STATUS" = 404 ] || { echo "$other: $STATUS $BODY"; false; }
+        answers 404 api POST "/containers/create?platform=$other" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
     done
     for bad in foo linux/amd64/v1/x / linux/ /amd64; do
-        api POST "/containers/create?platform=$bad" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
-        [ "$STATUS" = 400 ] || { echo "$bad: $STATUS $BODY"; false; }
+        answers 400 api POST "/containers/create?platform=$bad" -H 'Content-Type: application/json' -d '{"Image":"busybox"}'
         [[ "$(message)" == *"\"$bad\""* ]]
     done
 }

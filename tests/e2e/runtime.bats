@@ -4,17 +4,13 @@
 # What a process in a container sees is told by the payload `peek`, which system calls reach the kernel by `trysyscall`.
 # The attacks are those of the runtime's field in the project's list of past vulnerabilities; each has a canary, a folder
 # of the host that must be the same afterwards, and a control that shows that the test can fail.
+load lib
 
 setup_file() {
-    [ "$(id -u)" = 0 ] || skip "containers need root"
-    export GORAE_BUILD=${GORAE_BUILD:-$BATS_TEST_DIRNAME/../../build}
-    export GORAE_BUILD=$(cd "$GORAE_BUILD" && pwd)
-    export PATH=$GORAE_BUILD/bin:$PATH
-    export PAYLOADS=$GORAE_BUILD/payload
     export T=$(mktemp -d /tmp/gorae-runtime.XXXXXX)
     export GROUP=/gorae-$(basename "$T" | tr -dc A-Za-z0-9)
     mkdir "$T/payload" "$T/canary" "$T/canary/empty"
-    cp "$PAYLOADS/peek" "$PAYLOADS/trysyscall" "$T/payload/"
+    cp "$GORAE_BUILD/payload/peek" "$GORAE_BUILD/payload/trysyscall" "$T/payload/"
     export PAYLOADS=$T/payload
     echo canary >"$T/canary/file"
     grep -c "$T" /proc/self/mountinfo >"$T/mounts-before" || true
@@ -30,7 +26,6 @@ teardown_file() {
 
 teardown() {
     local id
-    [ -n "${T:-}" ] || return 0
     for id in $(rt list -q); do rt delete --force "$id"; done
     ! find /sys/fs/cgroup -path "*$GROUP/*" -name 't*' -type d | grep . || { echo "control groups were left behind" >&2; return 1; }
 }
@@ -68,13 +63,6 @@ wait_stopped() {
         sleep 0.02
     done
     return 1
-}
-# never COMMAND…: it must fail (see lib.bash)
-never() {
-    if "$@"; then
-        echo "succeeded, and should not: $*" >&2
-        return 1
-    fi
 }
 # The sanitizers' build is linked dynamically and cannot run inside a container.
 static_only() {
@@ -204,7 +192,7 @@ profile() {
 }
 
 @test "a container sees what it sees under runc, but for named differences" {
-    command -v runc >/dev/null || skip "needs runc"
+    need runc
     local probes='"/proc/kcore", "/proc/keys", "/proc/acpi", "/proc/timer_list", "/sys/firmware", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/bus", "/dev/null"'
     # Named differences: where descriptors lead, namespace numbers, the order and numbers of mounts; masks are mounts of
     # one tmpfs of ours; the tmpfs of the cgroup trees is read-only; runc also enters the version 2 tree of a hybrid.

@@ -11,11 +11,7 @@ LOGFILE=$T/log
 GORAE_OPTS="-H unix://$SOCK --data-root $T/data --exec-root $T/exec --cgroup-parent $CGROUP"
 D
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 
 service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@" 3>&-; }
 

@@ -4,9 +4,7 @@
 load lib
 
 setup_file() {
-    daemon_dirs
-    daemon_start
-    import_busybox
+    daemon_with_busybox
     gorae run -d --name runs busybox sh -c 'echo one; sleep 1000' >/dev/null
     mkdir "$T/bin"
     cat >"$T/bin/ssh" <<'SSH'
@@ -27,9 +25,7 @@ SSH
 }
 teardown_file() {
     gorae -H "unix://$SOCK" rm -f runs >/dev/null
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
+    daemon_end
 }
 setup() {
     rm -f "$T/asked" "$T/pids" "$T/refuse" "$T/deaf"
@@ -47,13 +43,6 @@ none_left() {
 refuse() {
     echo "$1" >"$T/code"
     echo "$2" >"$T/refuse"
-}
-fails_with() { # words of the sentence, command…
-    local want=$1
-    shift
-    run "$@"
-    [ "$status" -ne 0 ]
-    [[ $output == *"$want"* ]] || { echo "$output" >&2; return 1; }
 }
 
 @test "a command through ssh: its words, its answer, and no process afterwards" {

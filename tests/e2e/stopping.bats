@@ -19,13 +19,10 @@ setup() { rm -f "$T/log" "$T/began" "$T/slow-verb"; }
 teardown() {
     daemon_pid
     [ -n "$DAEMON" ] || begin
-    gorae ps -aq | xargs -r gorae rm -f >/dev/null
+    remove_all
     daemon_stop
 }
-teardown_file() {
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { judge_and_clean; }
 
 begin() { daemon_start --add-runtime "slow=$T/slow" "$@"; }
 term() { kill -TERM "$DAEMON"; }

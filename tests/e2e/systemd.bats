@@ -3,8 +3,9 @@
 # half is the real one; the real systemd's half is tested in the VM (tests/vm).
 load lib
 
+systemd_runs() { [ -d /run/systemd/system ]; }
 setup_file() {
-    [ ! -d /run/systemd/system ] || skip "systemd runs here: its scopes are its own"
+    ! systemd_runs || return 0 # bats cannot skip here
     daemon_dirs
     mkdir "$T/bin"
     cp "$GORAE_REPO/tests/payload/busctl" "$T/bin/busctl"
@@ -19,15 +20,16 @@ exec unshare -m --propagation private sh -ec 'mkdir -p /run/systemd
 S
     chmod +x "$T/booted"
 }
+setup() { ! systemd_runs || skip "systemd runs here: its scopes are its own"; }
 teardown() {
+    ! systemd_runs || return 0
     daemon_stop || true
     rm -f "$T/bin/calls"
 }
 teardown_file() {
-    [ ! -d /run/systemd/system ] || return 0
-    judge_empty || { daemon_clean; return 1; }
+    ! systemd_runs || return 0
     never eval 'find /sys/fs/cgroup -name "gorae-*.scope" | grep .'
-    daemon_clean
+    judge_and_clean
 }
 
 begin() { GORAED=$T/booted daemon_start --exec-opt native.cgroupdriver=systemd --cgroup-parent lab-room9.slice "$@"; }

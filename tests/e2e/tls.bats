@@ -3,9 +3,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-# A port that nobody has at this moment.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # leaf NAME EXTENSIONS DAYS [CA folder]: a certificate that make-certs would not make
 leaf() {
     local ca=${4:-$T/certs}
@@ -17,10 +14,7 @@ leaf() {
 
 setup_file() {
     daemon_dirs
-    PORT=$(free_port)
-    export PORT
-    "$GORAE_REPO/src/service/make-certs" localhost,127.0.0.1 "$T/certs" >/dev/null
-    "$GORAE_REPO/src/service/make-certs" localhost "$T/other" >/dev/null
+    tls_files
     leaf expired extendedKeyUsage=clientAuth 0
     leaf anything basicConstraints=CA:FALSE 10
     leaf server extendedKeyUsage=serverAuth 10
@@ -29,11 +23,7 @@ setup_file() {
     tls_daemon
     import_busybox
 }
-teardown_file() {
-    daemon_stop
-    judge_empty || { daemon_clean; return 1; }
-    daemon_clean
-}
+teardown_file() { daemon_end; }
 setup() {
     unset DOCKER_TLS DOCKER_TLS_VERIFY
     export DOCKER_CERT_PATH=$T/certs/client
@@ -251,9 +241,11 @@ P
     tls run -d --name web busybox sleep 1000 >/dev/null
     pid=$(pipes)
     mark
-    tls events >/dev/null 2>"$T/broken" &
+    tls events >"$T/heard" 2>"$T/broken" &
     local client=$!
-    eventually 50 pgrep -f "tlspipe client .*$T"
+    # before its session is up the next server would take it, and it would never end
+    heard() { tls exec web true && grep -q exec_die "$T/heard"; }
+    eventually 50 heard
     kill -KILL "$pid"
     local code=0
     wait "$client" || code=$?
