@@ -103,6 +103,15 @@ int sock_send(int sock, const void *p, size_t n, int fd)
     return k < 0 ? -1 : 0;
 }
 
+ssize_t sock_next(int sock)
+{
+    ssize_t k;
+    do
+        k = recv(sock, NULL, 0, MSG_PEEK | MSG_TRUNC);
+    while (k < 0 && errno == EINTR);
+    return k;
+}
+
 ssize_t sock_recv(int sock, void *p, size_t n, int *ret_fd)
 {
     struct iovec part = {p, n};

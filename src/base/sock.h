@@ -36,6 +36,8 @@ void sock_prepare_tcp(int fd);
 /** Send one message, and `fd` beside it unless fd is -1. Never raises SIGPIPE. @return 0 or -1 with errno */
 int sock_send(int sock, const void *p, size_t n, int fd);
 
+/** How long the message is that comes next; it stays. @return bytes, 0 at end of file, or -1 with errno */
+ssize_t sock_next(int sock);
 /** Receive one message of up to `n` bytes. *ret_fd is the descriptor that came with it (close-on-exec), or -1; NULL
  * refuses descriptors. @return bytes, 0 at end of file, or -1 with errno (EMSGSIZE: the message was longer) */
 ssize_t sock_recv(int sock, void *p, size_t n, int *ret_fd);

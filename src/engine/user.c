@@ -44,8 +44,9 @@ static int table_open(int rootfd, const char *path, struct table *t, struct err 
         return err_set(e, ERR_SYSTEM, "%s", why.msg);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_INVALID, "%s in the image is not a regular file", path);
-    t->text = mem_alloc(TABLE_MAX + 1);
-    ssize_t n = pread(fd, t->text, TABLE_MAX, 0);
+    size_t most = st.st_size < TABLE_MAX ? (size_t)st.st_size : TABLE_MAX;
+    t->text = mem_alloc(most + 1);
+    ssize_t n = pread(fd, t->text, most, 0);
     if (n < 0)
         return err_sys(e, "read %s in the image", path);
     t->text[n] = '\0';
