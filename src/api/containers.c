@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +15,22 @@
 struct list_answer {
     struct request *r;
     struct str text;
+    struct span span; /* from the first part that is sent to the last */
+    size_t bytes;
 };
+
+static int list_send(struct list_answer *a, struct err *e)
+{
+    if (!a->r->begun) {
+        a->span = trace_begin(4, "answer");
+        if (reply_begin(a->r, "application/json", e) < 0)
+            return -1;
+    }
+    a->bytes += a->text.len;
+    int r = reply_chunk(a->r, a->text.s, a->text.len, e);
+    str_reset(&a->text);
+    return r;
+}
 
 static int list_add(void *arg, json_t *element, struct err *e)
 {
@@ -23,13 +39,7 @@ static int list_add(void *arg, json_t *element, struct err *e)
     json_decref(element);
     str_addc(&a->text, a->text.len > 0 || a->r->begun ? ',' : '[');
     str_add(&a->text, text);
-    if (a->text.len < LIST_PART)
-        return 0;
-    if ((!a->r->begun && reply_begin(a->r, "application/json", e) < 0) ||
-        reply_chunk(a->r, a->text.s, a->text.len, e) < 0)
-        return -1;
-    str_reset(&a->text);
-    return 0;
+    return a->text.len < LIST_PART ? 0 : list_send(a, e);
 }
 
 static int list_end(struct list_answer *a, struct err *e)
@@ -37,7 +47,9 @@ static int list_end(struct list_answer *a, struct err *e)
     str_add(&a->text, a->text.len > 0 || a->r->begun ? "]\n" : "[]\n");
     if (!a->r->begun)
         return reply_text(a->r, 200, "application/json", a->text.s, e);
-    return reply_chunk(a->r, a->text.s, a->text.len, e) < 0 ? -1 : reply_end(a->r, e);
+    int r = list_send(a, e) < 0 ? -1 : reply_end(a->r, e);
+    trace_end(&a->span, "200 OK, %zu bytes of body, sent as they were made", a->bytes);
+    return r;
 }
 
 int containers_list(struct request *r, struct err *e)
@@ -55,7 +67,7 @@ int containers_list(struct request *r, struct err *e)
     }
     if (!filters || input_int(r, "limit", 0, &o.limit, e) < 0)
         return -1;
-    struct list_answer answer = {r, STR_INIT};
+    struct list_answer answer = {.r = r};
     int got = engine_list(r->engine, &o, list_add, &answer, e) < 0 ? -1 : list_end(&answer, e);
     str_release(&answer.text);
     return got;

@@ -17,13 +17,14 @@ int shimproto_send(int sock, const json_t *msg, int fd, struct err *e)
 
 json_t *shimproto_recv(int sock, int *ret_fd, struct err *e)
 {
-    ssize_t n = sock_next(sock); /* most are short: room for the longest would cost more than to ask */
-    size_t room = n < 0 ? 0 : n < SOCK_PACKET_MAX ? (size_t)n : SOCK_PACKET_MAX;
-    autofree char *text = mem_alloc(room);
     if (ret_fd)
         *ret_fd = -1;
-    if (n >= 0)
-        n = sock_recv(sock, text, room, ret_fd);
+    ssize_t n = sock_next(sock); /* most are short: room for the longest would cost more than to ask */
+    if (n < 0)
+        return err_null(err_sys(e, "wait for the other end of the shim's socket"));
+    size_t room = n < SOCK_PACKET_MAX ? (size_t)n : SOCK_PACKET_MAX;
+    autofree char *text = mem_alloc(room);
+    n = sock_recv(sock, text, room, ret_fd);
     if (n < 0)
         return err_null(err_sys(e, "receive from the other end of the shim's socket"));
     if (n == 0) {

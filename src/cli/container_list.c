@@ -173,14 +173,14 @@ static json_t *row(const json_t *c, bool whole, bool usual)
     return r;
 }
 
-/* Labels, networks and mounts are two thirds of the answer, the id is a third of the rest, and the usual table shows
- * none of it: a goraed that reads the header leaves them out, which a thousand containers make worth it. Any other
- * daemon sends them. */
+/* Labels, networks and mounts are two thirds of the answer, and most of an id is half of the rest. The usual table
+ * shows none of that: a goraed that reads the header leaves it out, which a thousand containers make worth it. Any
+ * other daemon sends it all. */
 static const struct http_field brief[] = {{"Gorae-Brief", "1"}, {NULL, NULL}};
 
 static bool is_usual(const struct ps_options *o, const char *format)
 {
-    return !format && !o->size && !o->no_trunc;
+    return !o->no_trunc && (o->quiet || (!format && !o->size));
 }
 
 static int ask(struct cli *cli, const struct ps_options *o, const char *format, struct reply *answer, struct err *e)

@@ -146,10 +146,9 @@ static int stats(struct cli *cli, void *options, const struct args *args)
         bool over = args->n > 0 && json_array_size(rows) == 0;
         /* The first reading has no percentages yet: --no-stream waits for the second, a screen shows it meanwhile. */
         if (!over && !(o->no_stream && round == 0)) {
-            struct list list = {rows, NULL};
             if (cli->out_tty && !o->no_stream)
                 fputs("\033[H\033[J", stdout); /* ECMA-48: to the upper left, erase what is below */
-            if (list_print(cli, &kind, o->format, &list, &e) < 0)
+            if (list_print(cli, &kind, o->format, rows, &e) < 0)
                 return cli_fail_own(cli, &e);
             fflush(stdout);
         }

@@ -97,10 +97,8 @@ static int ls(struct cli *cli, void *options, const struct args *args)
     json_auto_t *metas = context_list(&bad, &e);
     if (!metas)
         return cli_fail(cli, &e);
-    struct list list = {.rows = rows_of(cli, metas, current ? current : "default", &e)};
-    int r = list_print(cli, &contexts, o->quiet ? "{{.Name}}" : o->format, &list, &e);
-    json_decref(list.rows);
-    if (r < 0)
+    json_auto_t *rows = rows_of(cli, metas, current ? current : "default", &e);
+    if (list_print(cli, &contexts, o->quiet ? "{{.Name}}" : o->format, rows, &e) < 0)
         return cli_fail(cli, &e);
     if (!o->quiet)
         warn_of_variable(cli, "a context");

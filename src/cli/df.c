@@ -162,9 +162,8 @@ static int print_part(const struct cli *cli, const json_t *list, const char *tit
     json_each (x, list) {
         json_array_append_new(rows, row(x));
     }
-    const struct list l = {rows, NULL};
     printf("%s space usage:\n\n", title);
-    int r = list_print(cli, &kind, NULL, &l, e);
+    int r = list_print(cli, &kind, NULL, rows, e);
     printf("\n");
     return r;
 }
@@ -204,8 +203,7 @@ static int df(struct cli *cli, void *options, const struct args *args)
     static const char *const names[] = {"Images", "Containers", "Local Volumes", "Build Cache"};
     for (size_t i = 0; i < 4; i++)
         add_sum(rows, names[i], &part[i]);
-    const struct list l = {rows, NULL};
-    return list_print(cli, &sums, o->format, &l, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    return list_print(cli, &sums, o->format, rows, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
 static const struct flag df_flags[] = {

@@ -128,7 +128,7 @@ static int images(struct cli *cli, void *options, const struct args *args)
     json_auto_t *rows = json_array();
     json_each (image, answer)
         add_image_rows(rows, image, o->no_trunc);
-    return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    return list_print(cli, &kind, format, rows, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
 /* ---- history ---- */
@@ -196,7 +196,7 @@ static int history(struct cli *cli, void *options, const struct args *args)
     json_each (step, answer)
         json_array_append_new(rows, history_row(step, o));
     const char *format = o->quiet && !o->format ? "{{.ID}}" : o->format;
-    return list_print(cli, &kind, format, &(struct list){rows, NULL}, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    return list_print(cli, &kind, format, rows, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
 }
 
 /* ---- rmi, tag ---- */

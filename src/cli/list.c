@@ -28,11 +28,12 @@ bool list_mentions(const char *format, const char *field)
 
 static int add_heading(struct listing *l, const struct list_kind *kind, struct err *e)
 {
-    json_auto_t *heading = json_object(), *methods = json_pack("{s:{}}", "Label");
+    json_auto_t *heading = json_object();
     for (size_t i = 0; kind->heading[i][0]; i++)
         json_object_set_new(heading, kind->heading[i][0], json_string(kind->heading[i][1]));
     /* The keys of .Label are its headings; which map it is does not matter. */
-    struct format_mode mode = {.methods = json_object_get(heading, "Labels") ? methods : NULL, .header = true};
+    json_auto_t *methods = json_object_get(heading, "Labels") ? json_pack("{s:{}}", "Label") : NULL;
+    struct format_mode mode = {.methods = methods, .header = true};
     int r = format_run(l->format, heading, &mode, &l->text, e);
     str_addc(&l->text, '\n');
     return r;
@@ -81,15 +82,15 @@ int list_end(struct listing *l, int r)
     return r;
 }
 
-int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const struct list *list,
+int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const json_t *rows,
                struct err *e)
 {
     struct listing l;
     int r = list_begin(&l, cli, kind, format, e);
     if (r < 0)
         return -1;
-    for (size_t i = 0; r == 0 && i < json_array_size(list->rows); i++)
-        r = list_add(&l, json_array_get(list->rows, i), json_array_get(list->methods, i), e);
+    for (size_t i = 0; r == 0 && i < json_array_size(rows); i++)
+        r = list_add(&l, json_array_get(rows, i), NULL, e);
     return list_end(&l, r);
 }
 

@@ -38,14 +38,8 @@ int list_add(struct listing *l, const json_t *row, const json_t *methods, struct
 /** Print on standard output, where `r`, the result so far, is 0; free in any case. @return `r` */
 int list_end(struct listing *l, int r);
 
-/** Rows that are all there at once. */
-struct list {
-    json_t *rows;    /**< array of objects */
-    json_t *methods; /**< array of objects beside the rows: fields that take a key (cli/format.h); may be NULL */
-};
-
-/** Begin, add each, end. */
-int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const struct list *list,
+/** Begin, add each of an array of rows, end. */
+int list_print(const struct cli *cli, const struct list_kind *kind, const char *format, const json_t *rows,
                struct err *e);
 
 /** Whether the format mentions a field, so that what is costly need not be asked for. A template that does not parse

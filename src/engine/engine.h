@@ -198,7 +198,8 @@ json_t *engine_usage(struct engine *en, const struct strv *types, struct err *e)
 
 struct list_options {
     bool all, size;
-    bool brief;            /**< only what a table of containers shows: the short id, no labels, networks, mounts */
+    bool
+        brief; /**< only what a table of containers shows: the short id, no image id, state, labels, networks, mounts */
     int64_t limit;         /**< newest N, stopped ones too; ≤ 0 for no limit */
     const json_t *filters; /**< key → array of strings, or NULL */
 };

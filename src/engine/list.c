@@ -1,7 +1,8 @@
 /* list: GET /containers/json with all its filters (spec 4.1, 6.7).
  *
  * The table is copied under the lock, as references; each container's facts are then copied one by one, judged and
- * handed on without it. So `ps` with a thousand containers holds nobody up, and needs the memory of one. */
+ * handed on without it. So `ps` with a thousand containers holds nobody up, and needs the memory of one; and a
+ * container that is removed while a slow client reads is left out. */
 #include "engine/snapshot.h"
 #include "engine/health.h"
 #include "base/clock.h"
@@ -210,16 +211,17 @@ static json_t *element(struct engine *en, struct container *c, const struct snap
                        int64_t now)
 {
     const char *asked = json_str(s->config, "Image", "");
+    const json_t *exposed = json_object_get(s->config, "ExposedPorts");
     autofree char *name = str_printf("/%s", s->name), *command = command_text(c->path_args),
                   *status = snapshot_status(s, now);
     bool still = image_names(en->images, asked, c->image);
     json_t *out = json_pack("{s:s#, s:[s], s:s, s:s, s:I, s:s}", "Id", c->id, o->brief ? SHORT_ID : (int)strlen(c->id),
                             "Names", name, "Image", still ? asked : c->image, "Command", command, "Created",
                             (json_int_t)(c->created / NS_PER_S), "Status", status);
-    json_t *ports = state_alive(s->state) ? ports_json(json_object_get(s->config, "ExposedPorts")) : json_array();
-    if (!o->brief || json_array_size(ports) > 0)
-        json_object_set(out, "Ports", ports);
-    json_decref(ports);
+    if (state_alive(s->state) && (!o->brief || json_object_size(exposed) > 0))
+        json_object_set_new(out, "Ports", ports_json(exposed));
+    else if (!o->brief)
+        json_object_set_new(out, "Ports", json_array());
     if (!o->brief)
         json_object_update_new(out, json_pack("{s:s, s:s, s:O, s:{s:s}, s:{s:o}, s:o}", "ImageID", c->image, "State",
                                               state_name(s->state), "Labels", json_object_get(s->config, "Labels"),
@@ -246,12 +248,13 @@ int engine_list(struct engine *en, const struct list_options *opt, list_sink *si
     int r = 0;
     autofree struct container **all = container_all(en);
     for (size_t i = 0; all[i]; i++) {
-        autosnapshot s;
-        snapshot_take(en, all[i], &s);
-        bool room = opt->limit <= 0 || shown < opt->limit;
-        if (r == 0 && room && wanted(en, all[i], &s, opt, &b)) {
-            r = sink(arg, element(en, all[i], &s, opt, now), e);
-            shown++;
+        if (r == 0 && (opt->limit <= 0 || shown < opt->limit)) {
+            autosnapshot s;
+            snapshot_take(en, all[i], &s);
+            if (s.in_table && wanted(en, all[i], &s, opt, &b)) {
+                r = sink(arg, element(en, all[i], &s, opt, now), e);
+                shown++;
+            }
         }
         container_put(en, all[i]);
     }

@@ -19,6 +19,7 @@ void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
         .config = json_incref(c->config),
         .host = json_incref(c->host),
         .state = c->state,
+        .in_table = c->in_table,
         .pid = c->pid,
         .exit_code = c->exit_code,
         .restart_count = c->restart_count,

@@ -11,6 +11,7 @@ struct snapshot {
     char *name;
     json_t *config, *host; /**< references */
     enum state state;
+    bool in_table; /**< false: it was removed since it was found */
     int pid, exit_code, restart_count;
     bool oom_killed;
     char *error;

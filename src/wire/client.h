@@ -35,7 +35,7 @@
 #define CLIENT_API_UNKNOWN "1.24"      /**< what a daemon speaks that does not name its version */
 #define CLIENT_JSON_MAX    (64u << 20) /**< bytes of a JSON answer */
 #define CLIENT_ERROR_MAX   (1u << 20)  /**< bytes of an error answer */
-#define CLIENT_LINE_MAX    (4u << 20)  /**< bytes of one object of a JSON stream */
+#define CLIENT_LINE_MAX    (4u << 20)  /**< bytes of one object of a JSON stream or list */
 
 struct client {
     char *host;                 /**< as given to client_init(); never NULL */
@@ -81,7 +81,7 @@ struct reply {
     struct http_head head;
     char *line; /**< private to reply_next() and reply_element(): bytes of the object that is being collected */
     size_t line_len, line_cap, line_pos;
-    size_t elements; /**< private to reply_element(): how many it has returned */
+    size_t list_bytes; /**< private to reply_element(): of the objects that it has returned */
 };
 
 /** Send a request, read the answer's head. A status of 400 and above is a failure whose kind follows from the status
@@ -114,8 +114,8 @@ json_t *reply_value(struct reply *r, struct err *e);
 /** Read the next object of a JSON stream: one a line (events, stats, pull, build). @return 1 with a new reference, 0 at
  * the end, -1 */
 int reply_next(struct reply *r, json_t **ret, struct err *e);
-/** Read the next element of a body that is one JSON array of objects, while the daemon makes the rest of it.
- * @return 1 with a new reference, 0 after the last, -1 */
+/** Read the next element of a body that is one JSON array of objects (null is an empty one), while the daemon makes the
+ * rest of it. @return 1 with a new reference, 0 after the last, -1; ERR_TOO_LARGE above CLIENT_JSON_MAX in all */
 int reply_element(struct reply *r, json_t **ret, struct err *e);
 /** The descriptor to poll(2) for more of the body; ask reply_pending() first. @return borrowed */
 int reply_fd(const struct reply *r);

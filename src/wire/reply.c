@@ -128,7 +128,7 @@ static ssize_t read_more(struct reply *r, struct err *e)
     r->line_len -= r->line_pos;
     r->line_pos = 0;
     if (r->line_len >= CLIENT_LINE_MAX)
-        return err_set(e, ERR_TOO_LARGE, "an object of the daemon's stream is longer than %u bytes", CLIENT_LINE_MAX);
+        return err_set(e, ERR_TOO_LARGE, "an object of the daemon's answer is longer than %u bytes", CLIENT_LINE_MAX);
     if (r->line_len == r->line_cap) {
         r->line_cap = r->line_cap ? r->line_cap * 2 : 8192;
         r->line = mem_resize(r->line, r->line_cap, 1);
@@ -166,7 +166,7 @@ static int next_sign(struct reply *r, struct err *e)
 {
     for (;;) {
         for (; r->line_pos < r->line_len; r->line_pos++)
-            if (!strchr(" \t\r\n", r->line[r->line_pos]))
+            if (!memchr(" \t\r\n", r->line[r->line_pos], 4))
                 return (unsigned char)r->line[r->line_pos];
         ssize_t k = read_more(r, e);
         if (k <= 0)
@@ -174,42 +174,62 @@ static int next_sign(struct reply *r, struct err *e)
     }
 }
 
-static int no_list(struct err *e)
+/* @param sign what next_sign() said, and it was not expected */
+static int no_list(int sign, struct err *e)
 {
-    return err_set(e, ERR_INVALID, "the daemon's answer is not a list of JSON objects");
+    if (sign < 0)
+        return -1;
+    return err_set(e, ERR_INVALID, "the daemon's answer %s",
+                   sign ? "is not a list of JSON objects" : "was cut short: a list without an end");
 }
 
-/* After the bracket that ends the list nothing may come. */
-static int list_end(struct reply *r, struct err *e)
+/* After the list nothing may come. @param n bytes of its last sign */
+static int list_end(struct reply *r, size_t n, struct err *e)
 {
-    r->line_pos++;
+    r->line_pos += n;
     int sign = next_sign(r, e);
-    return sign > 0 ? no_list(e) : sign;
+    return sign > 0 ? no_list(sign, e) : sign;
+}
+
+/* Go's daemons write a list that nobody made as null, and Go's clients read that as an empty one. */
+static bool is_null(struct reply *r, struct err *e)
+{
+    while (r->line_len - r->line_pos < 4)
+        if (read_more(r, e) <= 0)
+            return false;
+    return memcmp(r->line + r->line_pos, "null", 4) == 0;
 }
 
 int reply_element(struct reply *r, json_t **ret, struct err *e)
 {
+    bool first = r->list_bytes == 0;
     int sign = next_sign(r, e);
-    if (r->elements > 0 && sign == ']')
-        return list_end(r, e);
-    if (sign != (r->elements > 0 ? ',' : '['))
-        return sign < 0 ? -1 : no_list(e);
+    if (first && sign == 'n' && is_null(r, e))
+        return list_end(r, 4, e);
+    if (!first && sign == ']')
+        return list_end(r, 1, e);
+    if (sign != (first ? '[' : ','))
+        return no_list(sign, e);
     r->line_pos++;
     sign = next_sign(r, e);
-    if (r->elements == 0 && sign == ']')
-        return list_end(r, e);
+    if (first && sign == ']')
+        return list_end(r, 1, e);
     if (sign != '{')
-        return sign < 0 ? -1 : no_list(e);
+        return no_list(sign, e);
     size_t n;
     while ((n = json_extent(r->line + r->line_pos, r->line_len - r->line_pos)) == 0) {
         ssize_t k = read_more(r, e);
         if (k <= 0)
-            return k < 0 ? -1 : no_list(e);
+            return no_list((int)k, e);
     }
     *ret = json_parse(r->line + r->line_pos, n, e);
     r->line_pos += n;
-    r->elements++;
-    return *ret ? 1 : err_wrap(e, "the daemon's answer");
+    r->list_bytes += n;
+    if (*ret && r->list_bytes <= CLIENT_JSON_MAX)
+        return 1;
+    json_decref(*ret);
+    return *ret ? err_set(e, ERR_TOO_LARGE, "the daemon's list is longer than %u bytes", CLIENT_JSON_MAX)
+                : err_wrap(e, "the daemon's answer");
 }
 
 int reply_fd(const struct reply *r)
