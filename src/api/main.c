@@ -61,7 +61,7 @@ static int take_pidfile(struct daemon *d, struct err *e)
     if (fd < 0)
         return err_sys(e, "open pid file %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        char holder[32] = "";
+        char holder[32] = "(unknown)";
         (void)!read(fd, holder, sizeof(holder) - 1);
         holder[strcspn(holder, "\n")] = '\0';
         return err_set(e, ERR_CONFLICT, "pid file %s belongs to the running daemon with pid %s", path, holder);

@@ -204,25 +204,24 @@ static void image_pruned(void *arg, int64_t bytes)
 
 /* ---- open and close ---- */
 
-/* One daemon a data root, for as long as it lives: the kernel drops the lock with the process, however it ends. */
-static int lock_data_root(struct engine *en, struct err *e)
+/* One daemon a data root and one an exec root, for as long as it lives: the kernel drops the lock with the process,
+ * however it ends. In an exec root alone, a second daemon would take the first one's containers for strangers. */
+static int lock_root(const char *what, const char *root, int *ret, struct err *e)
 {
-    autofree char *path = str_printf("%s/lock", en->opt.data_root);
+    autofree char *path = str_printf("%s/lock", root);
     autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, "open %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        char holder[32] = "";
-        ssize_t n = read(fd, holder, sizeof(holder) - 1);
-        holder[n > 0 ? n : 0] = '\0';
+        char holder[32] = "(unknown)";
+        (void)!read(fd, holder, sizeof(holder) - 1);
         holder[strcspn(holder, "\n")] = '\0';
-        return err_set(e, ERR_CONFLICT, "data root %s is in use by the daemon with pid %s", en->opt.data_root,
-                       *holder ? holder : "(unknown)");
+        return err_set(e, ERR_CONFLICT, "%s %s is in use by the daemon with pid %s", what, root, holder);
     }
     autofree char *pid = str_printf("%d\n", (int)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
         return err_sys(e, "write %s", path);
-    en->lock_fd = take_fd(&fd);
+    *ret = take_fd(&fd);
     return 0;
 }
 
@@ -264,7 +263,10 @@ static int open_in(struct engine *en, struct err *e)
     char host[256] = "";
     gethostname(host, sizeof(host) - 1);
     en->hostname = mem_strdup(host);
-    if (dir_make_all(en->opt.data_root, 0710, e) < 0 || lock_data_root(en, e) < 0)
+    if (dir_make_all(en->opt.data_root, 0710, e) < 0 ||
+        lock_root("data root", en->opt.data_root, &en->lock_fd[0], e) < 0 ||
+        dir_make_all(en->opt.exec_root, 0711, e) < 0 ||
+        lock_root("exec root", en->opt.exec_root, &en->lock_fd[1], e) < 0)
         return -1;
     if (overlay_probe(en->opt.data_root, e) < 0)
         return err_wrap(e, "data root %s, on %s, cannot hold containers", en->opt.data_root,
@@ -301,7 +303,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     json_incref(en->opt.host_defaults);
     json_incref(en->opt.registries);
     json_incref(en->opt.runtimes);
-    en->lock_fd = -1;
+    en->lock_fd[0] = en->lock_fd[1] = -1;
     pthread_mutex_init(&en->lock, NULL);
     pthread_condattr_t at;
     pthread_condattr_init(&at);
@@ -317,11 +319,11 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     en->trace_dir = str_printf("%s/trace", opt->exec_root);
     autofree char *data = first_missing(opt->data_root), *run = first_missing(opt->exec_root);
     if (open_in(en, e) < 0) {
-        /* Nothing is left of a start that failed; a conflict: then it is another's. */
+        /* Nothing is left of a start that failed; a conflict: what we did not lock is another's. */
         struct err ignored;
-        if (data && e->kind != ERR_CONFLICT)
+        if (data && (e->kind != ERR_CONFLICT || en->lock_fd[0] >= 0))
             tree_remove(AT_FDCWD, data, &ignored);
-        if (run && e->kind != ERR_CONFLICT)
+        if (run && (e->kind != ERR_CONFLICT || en->lock_fd[1] >= 0))
             tree_remove(AT_FDCWD, run, &ignored);
         engine_close(en);
         return NULL;
@@ -355,7 +357,8 @@ void engine_close(struct engine *en)
     json_decref(en->opt.host_defaults);
     json_decref(en->opt.registries);
     json_decref(en->opt.runtimes);
-    fd_close(en->lock_fd);
+    fd_close(en->lock_fd[0]);
+    fd_close(en->lock_fd[1]);
     free(en->containers_dir);
     free(en->quarantine);
     free(en->run_dir);

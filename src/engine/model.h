@@ -110,7 +110,7 @@ struct engine {
     pthread_cond_t policy; /**< [lock] something that waits for its restart, or for all to stop, may look again */
     unsigned stoppers;     /**< [lock] containers that engine_stop_all() waits for */
     bool pruning;          /**< [lock] one at a time */
-    int lock_fd;           /**< flock on <data-root>/lock */
+    int lock_fd[2];        /**< flock on <data-root>/lock and <exec-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
     char *hostname, *daemon_id;
 };

@@ -171,7 +171,7 @@ static void drop_temporaries(const char *dir)
 }
 
 /* A run folder whose container is no more: a kill between taking the record away and the teardown cannot leave one,
- * but a data root that was swapped under a living exec root can. */
+ * but a data root that was swapped under a living exec root can. It is nobody else's: the exec root is locked. */
 static void drop_strangers(struct engine *en)
 {
     autostrv names = {NULL, 0};

@@ -70,6 +70,45 @@ teardown() {
     [ -S "$SOCK" ]
 }
 
+@test "an exec root of another daemon is refused, and its containers go on" {
+    daemon_start
+    import_busybox
+    gorae run -d --name web busybox sleep 1000 >/dev/null
+    local web
+    web=$(gorae inspect -f '{{.State.Pid}}' web)
+    run timeout 10 goraed -H "unix://$T/s2" --data-root "$T/d2" --exec-root "$T/exec" --pidfile "$T/p2" --cgroup-parent "$CGROUP"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"exec root $T/exec is in use by the daemon with pid $DAEMON" ]]
+    never test -e "$T/d2"
+    [ "$(gorae inspect -f '{{.State.Running}} {{.State.Pid}}' web)" = "true $web" ]
+    gorae exec web true
+    # the lock goes with its holder, however that ended
+    daemon_kill
+    daemon_start
+    [ "$(cat "$T/exec/lock")" = "$DAEMON" ]
+    [ "$(gorae inspect -f '{{.State.Running}} {{.State.Pid}}' web)" = "true $web" ]
+    gorae rm -f web
+}
+
+@test "who holds a pid file, or a root, and has not written it yet is said to be unknown" {
+    local file holder
+    mkdir "$T/data"
+    for file in pid data/lock; do
+        (
+            flock 9
+            exec sleep 100 3>&-
+        ) 9>"$T/$file" &
+        holder=$!
+        eventually 50 never flock -n "$T/$file" true
+        run timeout 10 goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid"
+        kill "$holder"
+        echo "$output"
+        [ "$status" = 1 ]
+        [[ $output == *"$T/${file%/lock} "*" daemon with pid (unknown)" ]]
+    done
+}
+
 @test "a stale socket, a stale pid file and a stale lock do not matter" {
     python3 -c "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])" "$SOCK"
     echo $$ >"$T/pid"
