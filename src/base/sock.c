@@ -1,11 +1,13 @@
 /* Sockets: see sock.h. */
 #include "base/sock.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +22,20 @@ static int fill_address(struct sockaddr_un *a, const char *path, struct err *e)
                        strlen(path), sizeof(a->sun_path) - 1);
     memcpy(a->sun_path, path, strlen(path) + 1);
     return 0;
+}
+
+/* One at a time: a socket that is bound but does not listen yet looks stale, and of two who see the same stale one, one
+ * would remove what the other has put in its place. The lock file is removed while held: who waited takes the next. */
+static int take_turn(const char *lock, struct err *e)
+{
+    for (;;) {
+        struct stat held, there;
+        autoclose int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &held) < 0)
+            return err_sys(e, "lock %s", lock);
+        if (lstat(lock, &there) == 0 && there.st_ino == held.st_ino && there.st_dev == held.st_dev)
+            return take_fd(&fd);
+    }
 }
 
 /* Is somebody listening? Only connect(2) can tell a live socket from a file that its owner left behind. */
@@ -43,11 +59,8 @@ static int clear_stale(const struct sockaddr_un *a, int type, struct err *e)
     return 0;
 }
 
-int sock_listen_unix(const char *path, int type, mode_t mode, struct err *e)
+static int listen_at(const struct sockaddr_un *a, int type, mode_t mode, struct err *e)
 {
-    struct sockaddr_un a;
-    if (fill_address(&a, path, e) < 0 || clear_stale(&a, type, e) < 0)
-        return -1;
     autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(e, "socket");
@@ -55,11 +68,25 @@ int sock_listen_unix(const char *path, int type, mode_t mode, struct err *e)
      * mode on), so there is no instant at which the socket is open to everybody. */
     if (fchmod(fd, mode) < 0)
         return err_sys(e, "chmod socket");
-    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-        return err_sys(e, "bind %s", path);
-    if (chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0)
-        return err_sys(e, "listen on %s", path);
+    if (bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0)
+        return err_sys(e, "bind %s", a->sun_path);
+    if (chmod(a->sun_path, mode) < 0 || listen(fd, SOMAXCONN) < 0)
+        return err_sys(e, "listen on %s", a->sun_path);
     return take_fd(&fd);
+}
+
+int sock_listen_unix(const char *path, int type, mode_t mode, struct err *e)
+{
+    struct sockaddr_un a;
+    if (fill_address(&a, path, e) < 0)
+        return -1;
+    autofree char *lock = str_printf("%s.lock", path);
+    autoclose int turn = take_turn(lock, e);
+    if (turn < 0)
+        return -1;
+    int fd = clear_stale(&a, type, e) < 0 ? -1 : listen_at(&a, type, mode, e);
+    unlink(lock);
+    return fd;
 }
 
 int sock_dial_unix(const char *path, int type, struct err *e)

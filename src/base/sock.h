@@ -16,7 +16,7 @@
 #define SOCK_PACKET_MAX 65536
 
 /** A listening unix socket at `path` of type SOCK_STREAM or SOCK_SEQPACKET. A stale socket file (nobody answers) is
- * replaced; a live one is ERR_CONFLICT and is left alone. @param mode permission bits @return fd or -1 */
+ * replaced, by one of those who try; a live one is ERR_CONFLICT and stays. @param mode permissions @return fd or -1 */
 int sock_listen_unix(const char *path, int type, mode_t mode, struct err *e);
 
 /** Connect to the unix socket at `path`. @return fd or -1 */

@@ -5,6 +5,7 @@ load lib
 setup() { daemon_dirs; }
 teardown() {
     daemon_stop || true
+    cat "$T"/n/pid* 2>/dev/null | xargs -r kill
     daemon_clean
 }
 
@@ -107,6 +108,53 @@ teardown() {
         [ "$status" = 1 ]
         [[ $output == *"$T/${file%/lock} "*" daemon with pid (unknown)" ]]
     done
+}
+
+@test "twenty at once on one socket, new or stale: one answers, the others say that it is taken" {
+    local i stale
+    for stale in "" 1 "" 1; do
+        [ -z "$stale" ] || python3 -c "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])" "$SOCK"
+        mkdir "$T/n"
+        for i in $(seq 20); do
+            (
+                code=0
+                goraed -H "unix://$SOCK" --data-root "$T/n/data$i" --exec-root "$T/n/exec$i" --pidfile "$T/n/pid$i" \
+                    --cgroup-parent "$CGROUP" >"$T/n/log$i" 2>&1 || code=$?
+                echo "$code" >"$T/n/code$i"
+            ) 3>&- &
+        done
+        eventually 300 sh -c "[ \$(cat $T/n/code* | wc -l) -ge 19 ]"
+        eventually 50 curl -sf --unix-socket "$SOCK" http://d/_ping
+        [ "$(cat "$T"/n/code* | sort | uniq -c | tr -s ' ')" = " 19 1" ]
+        [ "$(grep -l "goraed: $SOCK is in use by the process with pid" "$T"/n/log* | wc -l)" = 19 ]
+        [ "$(find "$T" -maxdepth 1 -name 's*')" = "$SOCK" ]
+        kill "$(cat "$T"/n/pid*)"
+        wait
+        never test -e "$SOCK"
+        rm -r "$T/n"
+    done
+}
+
+@test "a socket that another daemon has bound, and does not listen on yet, is not taken for a stale one" {
+    python3 -c '
+import fcntl, socket, sys, time
+lock = open(sys.argv[1] + ".lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+time.sleep(1)
+s.listen()
+lock.close()
+time.sleep(20)' "$SOCK" >"$T/bound" 3>&- &
+    local other=$!
+    eventually 50 grep -q bound "$T/bound"
+    run timeout 10 goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP"
+    kill "$other"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"$SOCK is in use by the process with pid $other" ]]
+    never test -e "$SOCK.lock"
 }
 
 @test "a stale socket, a stale pid file and a stale lock do not matter" {
