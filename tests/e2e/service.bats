@@ -13,7 +13,8 @@ D
 }
 teardown_file() { daemon_end; }
 
-service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@" 3>&-; }
+# $DEFAULTS: other settings than the usual
+service() { GORAE_DEFAULTS=${DEFAULTS:-$T/defaults} "$GORAE_REPO/src/service/goraed.init" "$@" 3>&-; }
 
 @test "start, status, restart, reload, stop, and their codes" {
     run service status
@@ -21,7 +22,7 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
     run service reload
     [ "$status" = 7 ]
     service start
-    eventually 40 gorae version
+    gorae version
     run service status
     [ "$status" = 0 ]
     [[ $output == *"pid $(cat "$T/pid")"* ]]
@@ -33,7 +34,7 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
     local before
     before=$(cat "$T/pid")
     service restart
-    eventually 40 gorae version
+    gorae version
     [ "$(cat "$T/pid")" != "$before" ]
     eventually 40 sh -c '[ "$(gorae ps -q | wc -l)" = 1 ]' # as after a reboot
     service reload
@@ -66,13 +67,13 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
 
 @test "handover: a new daemon, the same containers" {
     service start
-    eventually 40 gorae version
+    gorae version
     gorae run -d --name web busybox sh -c 'trap "exit 7" TERM; echo on; while :; do sleep 0.1; done' >/dev/null
     local before web
     before=$(cat "$T/pid")
     web=$(gorae inspect -f '{{.State.Pid}}' web)
     service handover
-    eventually 40 gorae version
+    gorae version
     [ "$(cat "$T/pid")" != "$before" ]
     [ "$(gorae inspect -f '{{.State.Running}} {{.State.Pid}}' web)" = "true $web" ]
     gorae stop web
@@ -87,7 +88,7 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
 
 @test "SIGUSR2 ends the daemon in good order, and leaves the containers" {
     service start
-    eventually 40 gorae version
+    gorae version
     gorae run -d --name web busybox sleep 1000 >/dev/null
     local web
     web=$(gorae inspect -f '{{.State.Pid}}' web)
@@ -96,8 +97,88 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
     never test -e "$SOCK"
     kill -0 "$web"
     service start
-    eventually 40 gorae version
+    gorae version
     gorae rm -f web
+    service stop
+}
+
+# settings LINE…: the usual ones and these, as $DEFAULTS
+settings() {
+    DEFAULTS=$T/settings
+    { cat "$T/defaults"; printf '%s\n' "$@"; } >"$DEFAULTS"
+}
+# A daemon that takes its time between its pid file and its sockets.
+slow() {
+    printf '#!/bin/sh\necho $$ >"%s"\nsleep 1\nexec "%s" "$@"\n' "$T/pid" "$(command -v goraed)" >"$T/slow"
+    chmod +x "$T/slow"
+}
+
+@test "start waits for the daemon to answer, whatever its log may say" {
+    slow
+    settings "DAEMON=$T/slow"
+    service start
+    gorae version
+    service stop
+    settings "DAEMON=$T/slow" 'GORAE_OPTS="$GORAE_OPTS --log-level error"'
+    local from=$SECONDS
+    rm -f "$T/log"
+    service start
+    gorae version
+    never grep -q 'listens on' "$T/log"
+    [ $((SECONDS - from)) -lt 20 ]
+    service stop
+    # one that is not ready in time is said to be so, and is not ended
+    settings "DAEMON=$T/slow" START_SECONDS=0
+    sed -i 's/sleep 1/sleep 3/' "$T/slow"
+    run service start
+    [ "$status" = 1 ]
+    [[ $output == *"is not ready after 0 seconds"* ]]
+    eventually 100 gorae version
+    service stop
+}
+
+@test "start fails where the daemon fails after it has written its pid file: a port that is taken, a disk that cannot be written" {
+    tls_files
+    python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
+open(sys.argv[2], "w").write("there"); time.sleep(30)' "$PORT" "$T/there" 3>&- &
+    local other=$!
+    eventually 50 test -s "$T/there"
+    # with TLS the daemon gives the port a second to become free
+    settings "GORAE_OPTS=\"\$GORAE_OPTS -H tcp://127.0.0.1:$PORT --tlsverify --tlscacert $T/other/ca.pem --tlscert $T/other/localhost/cert.pem --tlskey $T/other/localhost/key.pem\""
+    echo 'what an earlier daemon said' >"$T/log"
+    run service start
+    kill "$other"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"listen on tcp://127.0.0.1:$PORT: address already in use"* ]]
+    [[ $output != *"an earlier daemon"* ]]
+    mkdir "$T/disk"
+    mount -t tmpfs -o ro none "$T/disk"
+    settings "GORAE_OPTS=\"\$GORAE_OPTS --data-root $T/disk/data\""
+    run service start
+    umount "$T/disk"
+    [ "$status" = 1 ]
+    [[ $output == *"make folder $T/disk/data: read-only file system"* ]]
+    run service status
+    [ "$status" = 3 ]
+}
+
+@test "stop and restart wait for as long as a container may take to end, and say so" {
+    settings TELL_SECONDS=1 STOP_SECONDS=1
+    service start
+    gorae run -d --name slow --stop-timeout 5 busybox sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
+    eventually 50 sh -c 'gorae logs slow | grep -q ready'
+    local before
+    before=$(cat "$T/pid")
+    run service restart
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ $output == *"the daemon, pid $before, still stops containers"* ]]
+    [ "$(cat "$T/pid")" != "$before" ]
+    [ "$(gorae inspect -f '{{.State.Status}} {{.State.ExitCode}}' slow)" = "exited 137" ]
+    gorae rm slow
     service stop
 }
 
@@ -118,5 +199,11 @@ service() { GORAE_DEFAULTS=$T/defaults "$GORAE_REPO/src/service/goraed.init" "$@
     cp "$GORAE_REPO/src/service/goraed.socket" "$T/units/"
     run systemd-analyze verify --man=no "$T/units/goraed.service" "$T/units/goraed.socket"
     echo "$output"
-    ! grep -E "goraed\.(service|socket):.*(Unknown|Failed|Invalid|ignoring)" <<<"$output"
+    never grep -E "goraed\.(service|socket):.*(Unknown|Failed|Invalid|ignoring)" <<<"$output"
+}
+
+@test "the unit lets containers take their time to end, and a daemon that cannot start is given up" {
+    local unit=$GORAE_REPO/src/service/goraed.service
+    grep -qx 'TimeoutStopSec=infinity' "$unit"
+    [ "$(sed -n '/^\[Unit\]/,/^\[Service\]/p' "$unit" | grep -cxE 'StartLimitIntervalSec=60|StartLimitBurst=3')" = 2 ]
 }

@@ -58,6 +58,8 @@ within() {
     set -x
 }
 
+# The unit allows three starts a minute, enough for a daemon that crashes; these scripts ask for more.
+forget_starts() { systemctl reset-failed goraed.service goraed.socket || true; }
 main_pid() { systemctl show -P MainPID goraed; }
 pid_of() { gorae inspect -f '{{.State.Pid}}' "$1"; }
 state_of() { gorae inspect -f '{{.State.Status}}' "$1"; }

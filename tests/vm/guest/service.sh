@@ -18,6 +18,7 @@ killed() {
 check "a daemon that is killed is started again, and its containers never noticed" killed
 
 watchdog() {
+    forget_starts
     mkdir -p /run/systemd/system/goraed.service.d
     printf '[Service]\nWatchdogSec=4\n' >/run/systemd/system/goraed.service.d/soon.conf
     systemctl daemon-reload
@@ -38,6 +39,7 @@ watchdog() {
 check "a daemon that hangs is found by the watchdog, and one that does not is left alone" watchdog
 
 activation() {
+    forget_starts
     gorae rm -f lives
     systemctl stop goraed.service
     never systemctl is-active goraed.service
@@ -49,8 +51,9 @@ check "the first word on the socket starts the daemon" activation
 
 # Whatever becomes of the check, the daemon has its old settings afterwards.
 reload() {
+    forget_starts
     cp /etc/gorae/daemon.json daemon.json.was
-    trap 'cp daemon.json.was /etc/gorae/daemon.json; systemctl restart goraed.socket goraed.service' EXIT
+    trap 'cp daemon.json.was /etc/gorae/daemon.json; forget_starts; systemctl restart goraed.socket goraed.service' EXIT
     echo '{"debug": true}' >/etc/gorae/daemon.json
     systemctl reload goraed
     within 20 sh -c 'journalctl -u goraed --no-pager | grep "reloaded; changed: debug"'
@@ -65,6 +68,7 @@ reload() {
 check "reload takes what is right, and refuses what is broken by name" reload
 
 stop_systemctl() {
+    forget_starts
     box --name asked --stop-signal TERM busybox sh -c 'trap "echo was asked; exit 5" TERM; while :; do sleep 0.2; done'
     box --name forced --stop-timeout 1 busybox sleep 100000
     systemctl stop goraed.service goraed.socket

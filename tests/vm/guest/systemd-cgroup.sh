@@ -7,6 +7,7 @@ property() { systemctl show -P "$2" "$(scope_of "$1")"; }
 unloaded() { [ "$(systemctl show -P LoadState "$1")" = not-found ]; }
 
 begin() {
+    forget_starts
     cp /etc/gorae/daemon.json daemon.json.before 2>/dev/null || rm -f daemon.json.before
     mkdir -p /etc/gorae
     echo '{"exec-opts": ["native.cgroupdriver=systemd"]}' >/etc/gorae/daemon.json
@@ -96,6 +97,7 @@ slice() {
 check "a slice of its own, and systemctl can stop a container" slice
 
 daemon_ends() {
+    forget_starts
     box --name lives --restart always busybox sleep 100000
     local was
     was=$(main_pid)
