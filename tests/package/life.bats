@@ -113,8 +113,14 @@ pid_of() { inside gorae inspect -f '{{.State.Pid}}' "$1"; }
 @test "a removal stops the containers of a daemon with live-restore, too" {
     echo '{"live-restore": true}' >"$(outside /etc/gorae/daemon.json)"
     inside service goraed restart
-    eventually 50 inside gorae start web
+    inside gorae start web
+    # root's own client looks at another machine (README: contexts)
+    inside gorae context create lab7 --docker host=unix:///nowhere/gorae.sock
+    inside gorae context use lab7
+    inside grep -q '"currentContext": *"lab7"' /root/.docker/config.json
+    never inside gorae version
     inside dpkg -r gorae
+    inside rm -r /root/.docker
     never ours
 }
 
