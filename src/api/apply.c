@@ -103,12 +103,10 @@ static int check_runtime(const char *name, const json_t *v, struct err *e)
         return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
     if (access(path, X_OK) < 0)
         return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
+    bool fine = !args || json_is_array(args);
     json_each (x, args)
-        if (!json_is_string(x))
-            return err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
-    return args && !json_is_array(args)
-               ? err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name)
-               : 0;
+        fine = fine && json_is_string(x);
+    return fine ? 0 : err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
 }
 
 static int apply_runtimes(struct options *o, const json_t *s, struct err *e)
@@ -176,22 +174,6 @@ static int apply_numbers(struct options *o, const json_t *s, struct err *e)
 
 /* ---- what containers get that do not say otherwise ---- */
 
-/* "64m": bytes, in powers of 1024. */
-static bool parse_bytes(const char *text, int64_t *ret)
-{
-    static const char units[] = "bkmg";
-    size_t digits = strspn(text, "0123456789");
-    autofree char *number = mem_strndup(text, digits);
-    const char *u = text[digits] ? strchr(units, text[digits] | 0x20) : units;
-    if (digits == 0 || !u || (text[digits] && text[digits + 1]) || !str_to_i64(number, ret))
-        return false;
-    int shift = 10 * (int)(u - units);
-    if (*ret <= 0 || *ret > INT64_MAX >> shift)
-        return false;
-    *ret <<= shift;
-    return true;
-}
-
 /* A profile travels to the engine as a client sends one: its text in a security option. */
 static int apply_profile(const json_t *s, json_t *security, struct err *e)
 {
@@ -225,7 +207,7 @@ static int apply_containers(struct options *o, const json_t *s, struct err *e)
         json_object_set_new(host, "Init", json_true());
     if (json_is(s, "no-new-privileges"))
         json_array_append_new(security, json_string("no-new-privileges"));
-    if (size && !parse_bytes(size, &bytes))
+    if (size && (!engine_size(size, &bytes) || bytes <= 0))
         return err_set(e, ERR_INVALID, "--default-shm-size %s: a size such as 64m is expected", size);
     if (size)
         json_object_set_new(host, "ShmSize", json_integer((json_int_t)bytes));
@@ -300,6 +282,10 @@ static int apply_tls(struct options *o, const json_t *s, struct err *e)
 
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
+    static const char *const paths[] = {"data-root", "exec-root", "pidfile"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (!*json_str(s, paths[i], "/"))
+            return err_set(e, ERR_INVALID, "--%s \"\": a path is expected", paths[i]);
     o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
     o->exec_root = path_setting(s, "exec-root", DEFAULT_EXEC_ROOT);
     o->pidfile = path_setting(s, "pidfile", DEFAULT_PIDFILE);

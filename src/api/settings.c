@@ -100,6 +100,37 @@ const struct setting settings[] = {
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
 
+/* What dockerd has besides, by flag and by key. */
+static const struct {
+    const char *why, *names;
+} refused[] = {
+    {"networks come with a later step",
+     "allow-direct-routing bip bip6 bridge-accept-fwmark default-address-pool default-address-pools default-gateway "
+     "default-gateway-v6 default-network-opt default-network-opts dns dns-opt dns-opts dns-search firewall-backend "
+     "fixed-cidr fixed-cidr-v6 host-gateway-ip host-gateway-ips icc ip ip-forward ip-forward-no-drop mtu "
+     "network-control-plane-mtu userland-proxy-path"},
+    {"registries come with a later step, and with them what lies on the way",
+     "allow-nondistributable-artifacts http-proxy https-proxy no-proxy proxies"},
+    {"there is no swarm here",
+     "network-diagnostic-port node-generic-resource node-generic-resources swarm-default-advertise-addr"},
+    {"there is no containerd here", "containerd-namespace containerd-plugins-namespace"},
+    {"overlayfs has no options here", "storage-opt storage-opts"},
+    {"real-time scheduling is asked for by each container", "cpu-rt-period cpu-rt-runtime"},
+    {"who starts the daemon sets it, as OOMScoreAdjust= of its service", "oom-score-adjust"},
+    {"gorae-init is the one there is", "init-path"},
+    {"there are no CDI devices here", "cdi-spec-dir cdi-spec-dirs"},
+    {"building images comes with a later step", "builder"},
+};
+
+const char *setting_refused(const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        for (const char *p = refused[i].names; *p; p += strcspn(p, " "), p += *p == ' ')
+            if (strcspn(p, " ") == n && strncmp(p, name, n) == 0)
+                return refused[i].why;
+    return NULL;
+}
+
 const struct setting *setting_of_key(const char *key)
 {
     for (size_t i = 0; i < nsettings; i++)
@@ -182,9 +213,23 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
 
 /* ---- from the file ---- */
 
-static bool right_type(const struct setting *s, const json_t *v)
+/* Of dockerd's options, too: --feature and --authorization-plugin may be given again. */
+static enum setting_kind kind_in_file(const struct setting *s)
 {
-    switch (s->kind) {
+    return s->kind != SETTING_FIXED     ? s->kind
+           : str_eq(s->flag, "feature") ? SETTING_RUNTIMES
+           : !str_eq(s->flag, s->key)   ? SETTING_LIST
+           : str_eq(s->word, "false")   ? SETTING_BOOL
+                                        : SETTING_TEXT;
+}
+
+/* @param where the key that is wrong in an object, or NULL */
+static bool right_type(enum setting_kind kind, const json_t *v, const char **where)
+{
+    json_int_t number;
+    const char *name;
+    *where = NULL;
+    switch (kind) {
     case SETTING_BOOL: return json_is_boolean(v);
     case SETTING_TEXT: return json_is_string(v);
     case SETTING_NUMBER: return json_is_integer(v);
@@ -193,8 +238,13 @@ static bool right_type(const struct setting *s, const json_t *v)
             if (!json_is_string(x))
                 return false;
         return json_is_array(v);
-    case SETTING_FIXED: return true;
-    default: return json_is_object(v);
+    default:
+        json_each_pair (key, x, v)
+            if ((kind == SETTING_MAP && !json_is_string(x)) ||
+                (kind == SETTING_ULIMITS &&
+                 json_unpack(x, "{s:I, s:I, s?:s !}", "Soft", &number, "Hard", &number, "Name", &name) < 0))
+                return *where = key, false;
+        return json_is_object(v);
     }
 }
 
@@ -213,20 +263,29 @@ bool setting_is_fixed(const struct setting *s, const json_t *v)
         all = all && setting_is_fixed(s, x);
     return json_is_boolean(v) ? str_eq(s->word, json_is_true(v) ? "true" : "false")
            : text             ? str_eq(s->word, text)
-                              : all;
+                              : all && (json_is_object(v) || json_is_array(v));
 }
 
 static int check_file(const json_t *file, struct err *e)
 {
     static const char *const words[] = {"true or false", "a string",  "a number", "a list of strings",
                                         "an object",     "an object", "an object"};
+    const char *where;
     autostr unknown = STR_INIT;
     json_each_pair (key, v, file) {
-        const struct setting *s = setting_of_key(key);
+        const struct setting *s = setting_of_key(key), nothing = {.flag = key, .word = json_is_false(v) ? "false" : ""};
+        const char *why = setting_refused(key, strlen(key));
+        if (why && !setting_is_fixed(&nothing, v))
+            return err_set(e, ERR_INVALID, "\"%s\" cannot be set: %s", key, why);
+        if (why)
+            continue;
         if (!s)
             str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
-        else if (!right_type(s, v))
-            return err_set(e, ERR_INVALID, "\"%s\" must be %s", key, words[s->kind]);
+        else if (!right_type(kind_in_file(s), v, &where))
+            return err_set(e, ERR_INVALID, "\"%s%s%s\" must be %s", key, where ? "." : "", where ? where : "",
+                           !where                   ? words[kind_in_file(s)]
+                           : s->kind == SETTING_MAP ? "a string"
+                                                    : "{\"Soft\": NUMBER, \"Hard\": NUMBER}");
     }
     if (unknown.len > 0)
         return err_set(e, ERR_INVALID, "the following directives don't match any configuration option: %s", unknown.s);

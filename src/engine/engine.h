@@ -36,6 +36,8 @@ struct engine_options {
 struct engine *engine_open(const struct engine_options *opt, struct err *e);
 /** Does the engine accept these defaults? @return -1 naming the one that it does not */
 int engine_check_defaults(const json_t *host, struct err *e);
+/** "10m", "1g", "512", "20kb": bytes, in powers of 1024. "-1" is no limit, 0. */
+bool engine_size(const char *text, int64_t *ret);
 /** A cgroup parent, of the daemon or of a container: a path, or a slice where systemd is the driver. */
 int engine_check_cgroup_parent(const char *parent, bool systemd, struct err *e);
 /** Other labels, defaults, registries, runtimes, from now on; of the rest nothing is read. */

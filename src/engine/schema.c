@@ -139,6 +139,25 @@ static const struct field exec_fields[] = {
     {"User", T_STR, "\"\""},           {"WorkingDir", T_STR, "\"\""},
 };
 
+/* What stands inside an object, or in each object of an array. Its other keys are their users' to know. */
+static const struct inner {
+    const char *outer;
+    enum type type;
+    const char *const keys[8];
+} inner[] = {
+    {"LogConfig", T_STR, {"Type"}},
+    {"LogConfig", T_OBJECT, {"Config"}},
+    {"RestartPolicy", T_STR, {"Name"}},
+    {"RestartPolicy", T_INT, {"MaximumRetryCount"}},
+    {"Healthcheck", T_STRS, {"Test"}},
+    {"Healthcheck", T_INT, {"Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"}},
+    {"Mounts", T_STR, {"Type", "Source", "Target", "BindOptions.Propagation"}},
+    {"Mounts", T_BOOL, {"ReadOnly", "BindOptions.ReadOnlyForceRecursive", "BindOptions.NonRecursive"}},
+    {"Ulimits", T_STR, {"Name"}},
+    {"Ulimits", T_INT, {"Soft", "Hard"}},
+    {"Devices", T_STR, {"PathOnHost", "PathInContainer", "CgroupPermissions"}},
+};
+
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */
 const json_t *body_get(const json_t *in, const char *key)
 {
@@ -182,11 +201,27 @@ static bool fits(enum type t, const json_t *v)
     return false;
 }
 
+static const char *const words[] = {
+    "true or false",        "a whole number", "a string", "an array of strings", "a string or an array of strings",
+    "an object of strings", "an object",      "an array"};
+
+static int check_inner(const char *object, const json_t *out, struct err *e)
+{
+    for (const struct inner *x = inner; x < inner + sizeof(inner) / sizeof(inner[0]); x++) {
+        json_t *outer = json_object_get(out, x->outer);
+        json_auto_t *list = json_is_array(outer) ? json_incref(outer) : json_pack("[O?]", outer);
+        for (const char *const *key = x->keys; *key; key++)
+            json_each (one, list) {
+                const json_t *v = json_at(one, *key);
+                if (v && !json_is_null(v) && !fits(x->type, v))
+                    return err_set(e, ERR_INVALID, "%s.%s.%s must be %s", object, x->outer, *key, words[x->type]);
+            }
+    }
+    return 0;
+}
+
 static json_t *complete(const char *object, const json_t *in, const struct field *f, size_t n, struct err *e)
 {
-    static const char *const words[] = {
-        "true or false",        "a whole number", "a string", "an array of strings", "a string or an array of strings",
-        "an object of strings", "an object",      "an array"};
     json_auto_t *out = json_object();
     for (; n > 0; n--, f++) {
         const json_t *v = body_get(in, f->key);
@@ -202,7 +237,7 @@ static json_t *complete(const char *object, const json_t *in, const struct field
         else
             json_object_set(out, f->key, (json_t *)v);
     }
-    return json_incref(out);
+    return check_inner(object, out, e) < 0 ? NULL : json_incref(out);
 }
 
 /* ---- Config over the image's Config ---- */

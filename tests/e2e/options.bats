@@ -48,7 +48,15 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     refuses '{"default-ipc-mode": "host"}' "--default-ipc-mode host"
     refuses '{"log-driver": "syslog"}' "no log driver named 'syslog'"
     refuses '{"log-opts": {"max-size": "big"}}' '"big" is not a size'
+    refuses '{"log-opts": {"max-size": 10}}' '"log-opts.max-size" must be a string'
+    refuses '{"log-opts": {"tag": true}}' '"log-opts.tag" must be a string'
     refuses '{"default-ulimits": {"nosuch": {"Soft": 1, "Hard": 1}}}' "nosuch"
+    for bad in 5 null '{}' '{"Soft": "10", "Hard": "x"}' '{"Soft": 1}' '{"Soft": 1, "Hard": 2, "soft": 1}' '{"Soft": 1, "Hard": 2, "Name": 5}'; do
+        refuses '{"default-ulimits": {"nofile": '"$bad"'}}' '"default-ulimits.nofile" must be {"Soft": NUMBER, "Hard": NUMBER}'
+    done
+    config '{"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}}}'
+    validate
+    [ "$output" = "configuration OK" ]
     refuses '{"seccomp-profile": "/nosuch/profile"}' "/nosuch/profile"
     refuses '{"exec-opts": ["native.cgroupdriver=openrc"]}' "native.cgroupdriver=cgroupfs or systemd is expected"
     refuses '{"runtimes": {"x": {"path": "relative"}}}' 'the runtime x needs an absolute "path"'
@@ -78,7 +86,77 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     refuses '{"max-download-attempts": 0}' "--max-download-attempts 0"
     refuses '{}' "--experimental true: it can only be false" --experimental
     refuses '{}' '--feature x=true: it can only be false' --feature x=true
-    refuses '{"bip": "10.0.0.1/8", "mtu": 1400}' "don't match any configuration option: bip, mtu"
+    refuses '{"bridge": 5}' '"bridge" must be a string'
+    refuses '{"iptables": 0}' '"iptables" must be true or false'
+    refuses '{"ipv6": null}' '"ipv6" must be true or false'
+    refuses '{"containerd": true}' '"containerd" must be a string'
+    refuses '{"authorization-plugins": ""}' '"authorization-plugins" must be a list of strings'
+    refuses '{"features": {"x": 5}}' '--feature {"x":5}: it can only be false'
+}
+
+# flag, key (- for the same), the sentence: of each kind that dockerd has and we have not
+none_here() {
+    cat <<'EOF'
+bip - networks
+bip6 - networks
+mtu - networks
+icc - networks
+ip - networks
+ip-forward - networks
+ip-forward-no-drop - networks
+allow-direct-routing - networks
+dns - networks
+dns-opt dns-opts networks
+dns-search - networks
+default-address-pool default-address-pools networks
+default-gateway - networks
+default-gateway-v6 - networks
+default-network-opt default-network-opts networks
+fixed-cidr - networks
+fixed-cidr-v6 - networks
+host-gateway-ip - networks
+userland-proxy-path - networks
+http-proxy proxies registries
+https-proxy proxies registries
+no-proxy proxies registries
+storage-opt storage-opts overlayfs
+init-path - gorae-init
+cpu-rt-period - real-time
+cpu-rt-runtime - real-time
+oom-score-adjust - OOMScoreAdjust
+node-generic-resource node-generic-resources swarm
+swarm-default-advertise-addr - swarm
+network-diagnostic-port - swarm
+cdi-spec-dir cdi-spec-dirs CDI
+containerd-namespace - containerd
+containerd-plugins-namespace - containerd
+EOF
+}
+
+@test "what dockerd has and we have not is refused by name and reason, unlike a misspelling" {
+    while read -r flag key why; do
+        [ "$key" != - ] || key=$flag
+        refuses "{\"$key\": \"x\"}" "\"$key\" cannot be set: "
+        [[ $output == *"$why"* ]] || { echo "$key: $output" >&2; return 1; }
+        for form in "--$flag" "--$flag=x" "--$flag x"; do
+            refuses '{}' "--$flag cannot be set: " $form
+            [[ $output == *"$why"* && $output != *unknown* ]] || { echo "$form: $output" >&2; return 1; }
+        done
+    done < <(none_here)
+    refuses '{"bip": "10.0.0.1/8", "mtu": 1400}' '"bip" cannot be set: networks come with a later step'
+    refuses '{"mtuu": 1400}' "don't match any configuration option: mtuu"
+    # what asks for nothing is so anyway
+    config '{"icc": false, "ip-forward-no-drop": false, "dns": [], "bip": "", "storage-opts": []}'
+    validate --icc=false
+    [ "$output" = "configuration OK" ]
+}
+
+@test "the option that is unknown is named, alone or among letters" {
+    refuses '{}' "unknown option: --nosuch" --nosuch
+    refuses '{}' "unknown option: -x" -xD
+    refuses '{}' "unknown option: -x" --debug -Dx
+    refuses '{}' "option -G needs a value" -G
+    for key in data-root exec-root pidfile; do refuses "{\"$key\": \"\"}" "--$key \"\": a path is expected"; done
 }
 
 @test "every option of the issue is in the help, and each of the help is taken from a file by its key" {
@@ -174,6 +252,9 @@ F
     run gorae create --runtime other busybox true
     [[ $output == *"Unknown runtime specified other"* ]]
     gorae rm web >/dev/null
+    config '{"log-opts": {"max-size": 10}}' # once the end of the daemon
+    kill -HUP "$(cat "$T/pid")"
+    logged 'reload: configuration file .*"log-opts.max-size" must be a string; the old settings stay'
     config '{"labels": ["a=3"], "debug": tru'
     kill -HUP "$(cat "$T/pid")"
     logged "reload: configuration file .*line 1 column.*the old settings stay"
