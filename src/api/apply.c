@@ -28,8 +28,7 @@ static char *absolute(const char *path)
 
 static char *path_setting(const json_t *s, const char *key, const char *otherwise)
 {
-    const char *given = json_string_value(json_object_get(s, key));
-    return absolute(str_empty(given) ? otherwise : given);
+    return absolute(json_str(s, key, otherwise));
 }
 
 /* ---- the daemon's own ---- */
@@ -54,18 +53,17 @@ static int apply_hosts(struct options *o, const json_t *s, struct err *e)
 
 static int apply_log(struct options *o, const json_t *s, struct err *e)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL}, *const formats[] = {
-                                                                                               "text", "json", NULL};
+    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal"};
     const char *level = json_str(s, "log-level", "info"), *format = json_str(s, "log-format", "text");
-    if (!str_among(level, levels))
+    size_t n = 0;
+    while (n < 5 && !str_eq(levels[n], level))
+        n++;
+    if (n == 5)
         return err_set(e, ERR_INVALID, "--log-level %s: debug, info, warn, error or fatal is expected", level);
-    if (!str_among(format, formats))
+    if (!str_eq(format, "text") && !str_eq(format, "json"))
         return err_set(e, ERR_INVALID, "--log-format %s: text or json is expected", format);
-    o->debug = json_is(s, "debug") || str_eq(level, "debug");
-    o->log_level = o->debug                ? LOG_DEBUG
-                   : str_eq(level, "info") ? LOG_INFO
-                   : str_eq(level, "warn") ? LOG_WARN
-                                           : LOG_ERROR;
+    o->debug = json_is(s, "debug") || n == 0;
+    o->log_level = o->debug ? LOG_DEBUG : n < 3 ? (enum log_level)(LOG_DEBUG - n) : LOG_ERROR;
     o->log_json = str_eq(format, "json");
     return 0;
 }
@@ -248,7 +246,7 @@ static int apply_fixed(const json_t *s, struct err *e)
 {
     for (size_t i = 0; i < nsettings; i++) {
         const struct setting *x = &settings[i];
-        const json_t *v = x->kind == SETTING_FIXED ? json_object_get(s, x->key) : NULL;
+        const json_t *v = x->kind >= SETTING_FIXED ? json_object_get(s, x->key) : NULL;
         autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
         if (v && !setting_is_fixed(x, v))
             return err_set(e, ERR_INVALID, "--%s %s: it can only be %s: %s", x->flag, text,
@@ -282,7 +280,7 @@ static int apply_tls(struct options *o, const json_t *s, struct err *e)
 
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
-    static const char *const paths[] = {"data-root", "exec-root", "pidfile"};
+    static const char *const paths[] = {"data-root", "exec-root", "pidfile", "tlscacert", "tlscert", "tlskey"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         if (!*json_str(s, paths[i], "/"))
             return err_set(e, ERR_INVALID, "--%s \"\": a path is expected", paths[i]);
@@ -314,20 +312,13 @@ int options_load(struct options *o, const struct command_line *l, struct err *e)
 
 void options_release(struct options *o)
 {
-    json_decref(o->settings);
+    char *texts[] = {o->data_root, o->exec_root, o->pidfile,  o->group,  o->cgroup_parent,
+                     o->metrics,   o->tls.ca,    o->tls.cert, o->tls.key};
+    json_t *values[] = {o->settings, o->labels, o->host_defaults, o->registries, o->runtimes};
     strv_release(&o->hosts);
-    free(o->data_root);
-    free(o->exec_root);
-    free(o->pidfile);
-    free(o->group);
-    free(o->cgroup_parent);
-    free(o->metrics);
-    free(o->tls.ca);
-    free(o->tls.cert);
-    free(o->tls.key);
-    json_decref(o->labels);
-    json_decref(o->host_defaults);
-    json_decref(o->registries);
-    json_decref(o->runtimes);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        json_decref(values[i]);
     *o = (struct options){0};
 }

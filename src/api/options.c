@@ -29,8 +29,7 @@ static const struct {
 /* Switches take a value only after "=", as with docker. */
 static bool takes_none(const struct setting *s)
 {
-    return s->kind == SETTING_BOOL ||
-           (s->kind == SETTING_FIXED && str_eq(s->word, "false") && !str_eq(s->flag, "feature"));
+    return s->kind == SETTING_BOOL || s->kind == SETTING_FIXED;
 }
 
 static struct option *long_options(void)
@@ -103,12 +102,6 @@ int command_line_parse(struct command_line *l, int argc, char **argv, struct err
     return 0;
 }
 
-void command_line_release(struct command_line *l)
-{
-    json_decref(l->flags);
-    l->flags = NULL;
-}
-
 /* ---- help ---- */
 
 #define LEFT  34
@@ -132,7 +125,7 @@ char *options_help(void)
                   "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
                   "Options:\n");
     for (size_t i = 0; i < nsettings; i++) {
-        if (settings[i].kind == SETTING_FIXED && settings[i - 1].kind != SETTING_FIXED)
+        if (settings[i].kind >= SETTING_FIXED && settings[i - 1].kind < SETTING_FIXED)
             str_add(&out, "\nFixed Docker Options:\n");
         add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
     }
@@ -148,19 +141,16 @@ char *options_help(void)
 char *options_table(void)
 {
     static const char *const kinds[] = {
-        [SETTING_BOOL] = "boolean",    [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
-        [SETTING_LIST] = "strings",    [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
-        [SETTING_ULIMITS] = "ulimits", [SETTING_FIXED] = "fixed"};
+        [SETTING_BOOL] = "boolean",   [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
+        [SETTING_LIST] = "strings",   [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
+        [SETTING_ULIMITS] = "ulimits"};
     autostr out = STR_INIT;
     for (const struct setting *s = settings; s < settings + nsettings; s++) {
-        bool fixed = s->kind == SETTING_FIXED && s->word;
+        bool fixed = s->kind >= SETTING_FIXED && s->word;
+        autofree char *only = fixed ? str_printf("Only %s: ", *s->word ? s->word : "empty") : mem_strdup("");
         if (s->key)
-            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s%s%s\n", s->key, s->flag, kinds[s->kind], s->live ? "live" : "start",
-                     fixed ? "Only " : "",
-                     !fixed     ? ""
-                     : *s->word ? s->word
-                                : "empty",
-                     fixed ? ": " : "", s->help);
+            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s\n", s->key, s->flag,
+                     s->kind >= SETTING_FIXED ? "fixed" : kinds[s->kind], s->live ? "live" : "start", only, s->help);
     }
     return str_take(&out);
 }

@@ -71,8 +71,7 @@ const struct setting settings[] = {
      "Seccomp profile of containers that bring none; or builtin, unconfined"},
     {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
      "Wait so long for containers to stop with the daemon, or as long as one of them has for itself (default 15, -1 "
-     "for "
-     "ever)"},
+     "for ever)"},
     {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
     {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
      "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
@@ -83,20 +82,20 @@ const struct setting settings[] = {
      "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
 
     /* What people have in dockerd's file. It is taken where it says what is so, and refused where it asks for more. */
-    {"authorization-plugin", 0, "authorization-plugins", SETTING_FIXED, false, "", "There are no plugins"},
-    {"bridge", 'b', "bridge", SETTING_FIXED, false, "none", "Networks come with a later step"},
-    {"containerd", 0, "containerd", SETTING_FIXED, false, NULL, "Taken and not used: there is no containerd here"},
+    {"authorization-plugin", 0, "authorization-plugins", FIXED_LIST, false, "", "There are no plugins"},
+    {"bridge", 'b', "bridge", FIXED_TEXT, false, "none", "Networks come with a later step"},
+    {"containerd", 0, "containerd", FIXED_TEXT, false, NULL, "Taken and not used: there is no containerd here"},
     {"experimental", 0, "experimental", SETTING_FIXED, false, "false", "Nothing here is experimental"},
-    {"feature", 0, "features", SETTING_FIXED, true, "false", "None of dockerd's is here"},
+    {"feature", 0, "features", FIXED_PAIRS, true, "false", "None of dockerd's is here"},
     {"ip-masq", 0, "ip-masq", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"ip6tables", 0, "ip6tables", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"iptables", 0, "iptables", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"ipv6", 0, "ipv6", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"raw-logs", 0, "raw-logs", SETTING_FIXED, false, "false", "The daemon's log has no colours to leave out"},
     {"selinux-enabled", 0, "selinux-enabled", SETTING_FIXED, false, "false", "SELinux labels are not supported"},
-    {"storage-driver", 's', "storage-driver", SETTING_FIXED, false, "overlay2", "Overlayfs is the one there is"},
+    {"storage-driver", 's', "storage-driver", FIXED_TEXT, false, "overlay2", "Overlayfs is the one there is"},
     {"userland-proxy", 0, "userland-proxy", SETTING_FIXED, false, "false", "Networks come with a later step"},
-    {"userns-remap", 0, "userns-remap", SETTING_FIXED, false, "", "User namespaces are not supported"},
+    {"userns-remap", 0, "userns-remap", FIXED_TEXT, false, "", "User namespaces are not supported"},
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
 
@@ -119,7 +118,6 @@ static const struct {
     {"who starts the daemon sets it, as OOMScoreAdjust= of its service", "oom-score-adjust"},
     {"gorae-init is the one there is", "init-path"},
     {"there are no CDI devices here", "cdi-spec-dir cdi-spec-dirs"},
-    {"building images comes with a later step", "builder"},
 };
 
 const char *setting_refused(const char *name, size_t n)
@@ -206,22 +204,13 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
         json_object_set_new(to, key_of(s), json_integer((json_int_t)n));
         return 0;
     case SETTING_LIST: json_array_append_new(at(to, s, true), json_string(text)); return 0;
-    case SETTING_FIXED: json_object_set_new(to, key_of(s), json_string(text ? text : "true")); return 0;
-    default: return add_pair(to, s, text, e);
+    default:
+        return s->kind >= SETTING_FIXED ? json_object_set_new(to, key_of(s), json_string(text ? text : "true"))
+                                        : add_pair(to, s, text, e);
     }
 }
 
 /* ---- from the file ---- */
-
-/* Of dockerd's options, too: --feature and --authorization-plugin may be given again. */
-static enum setting_kind kind_in_file(const struct setting *s)
-{
-    return s->kind != SETTING_FIXED     ? s->kind
-           : str_eq(s->flag, "feature") ? SETTING_RUNTIMES
-           : !str_eq(s->flag, s->key)   ? SETTING_LIST
-           : str_eq(s->word, "false")   ? SETTING_BOOL
-                                        : SETTING_TEXT;
-}
 
 /* @param where the key that is wrong in an object, or NULL */
 static bool right_type(enum setting_kind kind, const json_t *v, const char **where)
@@ -230,9 +219,12 @@ static bool right_type(enum setting_kind kind, const json_t *v, const char **whe
     const char *name;
     *where = NULL;
     switch (kind) {
+    case SETTING_FIXED:
     case SETTING_BOOL: return json_is_boolean(v);
+    case FIXED_TEXT:
     case SETTING_TEXT: return json_is_string(v);
     case SETTING_NUMBER: return json_is_integer(v);
+    case FIXED_LIST:
     case SETTING_LIST:
         json_each (x, v)
             if (!json_is_string(x))
@@ -268,24 +260,24 @@ bool setting_is_fixed(const struct setting *s, const json_t *v)
 
 static int check_file(const json_t *file, struct err *e)
 {
-    static const char *const words[] = {"true or false", "a string",  "a number", "a list of strings",
-                                        "an object",     "an object", "an object"};
+    static const char *const words[] = {"true or false", "a string",          "a number",  "a list of strings",
+                                        "an object",     "an object",         "an object", "true or false",
+                                        "a string",      "a list of strings", "an object"};
     const char *where;
     autostr unknown = STR_INIT;
     json_each_pair (key, v, file) {
         const struct setting *s = setting_of_key(key), nothing = {.flag = key, .word = json_is_false(v) ? "false" : ""};
         const char *why = setting_refused(key, strlen(key));
-        if (why && !setting_is_fixed(&nothing, v))
-            return err_set(e, ERR_INVALID, "\"%s\" cannot be set: %s", key, why);
-        if (why)
+        if (why ? setting_is_fixed(&nothing, v) : s && right_type(s->kind, v, &where))
             continue;
-        if (!s)
-            str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
-        else if (!right_type(kind_in_file(s), v, &where))
+        if (why)
+            return err_set(e, ERR_INVALID, "\"%s\" cannot be set: %s", key, why);
+        if (s)
             return err_set(e, ERR_INVALID, "\"%s%s%s\" must be %s", key, where ? "." : "", where ? where : "",
-                           !where                   ? words[kind_in_file(s)]
+                           !where                   ? words[s->kind]
                            : s->kind == SETTING_MAP ? "a string"
                                                     : "{\"Soft\": NUMBER, \"Hard\": NUMBER}");
+        str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
     }
     if (unknown.len > 0)
         return err_set(e, ERR_INVALID, "the following directives don't match any configuration option: %s", unknown.s);

@@ -21,6 +21,9 @@ enum setting_kind {
     SETTING_RUNTIMES, /**< NAME=PATH: {"NAME":{"path":"PATH"}} */
     SETTING_ULIMITS,  /**< NAME=SOFT[:HARD]: {"NAME":{"Name","Soft","Hard"}} */
     SETTING_FIXED, /**< dockerd's, and can only have the value in `word`, which is so anyway; NULL: any, for nothing */
+    FIXED_TEXT,    /**< such a one, by what it is in the file; those before are booleans */
+    FIXED_LIST,
+    FIXED_PAIRS,
 };
 
 struct setting {

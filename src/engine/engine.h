@@ -28,8 +28,12 @@ struct engine_options {
     json_t *host_defaults;     /**< HostConfig for what a create leaves unsaid; may be NULL */
     json_t *registries;        /**< {"Mirrors","InsecureRegistries"}, for info; may be NULL */
     const json_t *settings;    /**< what was given, for the event of a reload; borrowed for the call; may be NULL */
+    const json_t *warnings;    /**< of how the daemon is reached, for info; borrowed for good; may be NULL */
     bool debug, live_restore;
 };
+
+/** Let this process open as many files as it may, before its first thread; its containers keep the limit of before. */
+void engine_raise_files(void);
 
 /** Open the data root (one daemon at a time: flock), recover what an earlier daemon left, adopt what still runs.
  * @return owned, or NULL; ERR_CONFLICT names the pid that holds the data root */

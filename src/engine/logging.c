@@ -146,33 +146,28 @@ static int expand_tag(const char *template, const struct tag_facts *f, struct st
 static int check_value(const char *key, const char *value, struct err *e)
 {
     static const struct tag_facts none = {"", "", "sha256:", "", ""};
+    const char *wrong = NULL;
     autostr ignored = STR_INIT;
     regex_t re;
     int64_t n;
-    if (str_eq(key, "max-size") || str_eq(key, "max-buffer-size")) {
-        if (!engine_size(value, &n))
-            return err_set(e, ERR_INVALID, "log option %s: \"%s\" is not a size such as 10m", key, value);
-    } else if (str_eq(key, "max-file")) {
-        if (!str_to_i64(value, &n) || n < 1 || n > LOGSET_MAX)
-            return err_set(e, ERR_INVALID, "log option max-file: \"%s\" is not a number from 1 to %d", value,
-                           LOGSET_MAX);
-    } else if (str_eq(key, "compress")) {
-        if (str_eq(value, "true"))
-            return err_set(e, ERR_INVALID,
-                           "log option compress=true is not supported: rotated logs are kept as they are");
-        if (!str_eq(value, "false"))
-            return err_set(e, ERR_INVALID, "log option compress: \"%s\" is neither true nor false", value);
-    } else if (str_eq(key, "mode")) {
-        if (!str_eq(value, "blocking") && !str_eq(value, "non-blocking"))
-            return err_set(e, ERR_INVALID, "log option mode: \"%s\" is neither blocking nor non-blocking", value);
-    } else if (str_ends(key, "-regex")) {
-        if (regcomp(&re, value, REG_EXTENDED | REG_NOSUB) != 0)
-            return err_set(e, ERR_INVALID, "log option %s: \"%s\" is not a regular expression", key, value);
-        regfree(&re);
-    } else if (str_eq(key, "tag")) {
+    if (str_eq(key, "tag"))
         return expand_tag(value, &none, &ignored, e);
-    }
-    return 0;
+    if (str_eq(key, "max-size") || str_eq(key, "max-buffer-size"))
+        wrong = engine_size(value, &n) ? NULL : "not a size such as 10m";
+    else if (str_eq(key, "max-file"))
+        wrong =
+            str_to_i64(value, &n) && n >= 1 && n <= LOGSET_MAX ? NULL : "not a number from 1 to 100"; /* which it is */
+    else if (str_eq(key, "compress") && str_eq(value, "true"))
+        wrong = "not supported: rotated logs are kept as they are";
+    else if (str_eq(key, "compress"))
+        wrong = str_eq(value, "false") ? NULL : "neither true nor false";
+    else if (str_eq(key, "mode"))
+        wrong = str_eq(value, "blocking") || str_eq(value, "non-blocking") ? NULL : "neither blocking nor non-blocking";
+    else if (str_ends(key, "-regex") && regcomp(&re, value, REG_EXTENDED | REG_NOSUB) != 0)
+        wrong = "not a regular expression";
+    else if (str_ends(key, "-regex"))
+        regfree(&re);
+    return wrong ? err_set(e, ERR_INVALID, "log option %s: \"%s\" is %s", key, value, wrong) : 0;
 }
 
 int logging_check(const json_t *host, struct err *e)

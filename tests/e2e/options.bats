@@ -263,6 +263,35 @@ F
     logged "thread $(cat "$T/pid"): .*system call"
 }
 
+@test "--validate, and so the check before a reload, refuses what could not start, and opens nothing" {
+    local long port
+    long=/tmp/$(printf '%0110d' 0)
+    port=$(free_port)
+    refuses '{"hosts": ["tcp://0.0.0.0:2375"]}' "-H tcp://0.0.0.0:2375: whoever can connect there would be root"
+    refuses '{"hosts": ["tcp://example.org:2375"]}' "-H tcp://example.org:2375"
+    refuses '{"hosts": ["tcp://127.0.0.1:99999"]}' "-H tcp://127.0.0.1:99999"
+    refuses '{"hosts": ["unix:///run/a", "unix:///run/b", "unix:///run/a"]}' "-H unix:///run/a is given twice"
+    refuses "{\"hosts\": [\"unix://$long\"]}" "-H unix://$long: the path of a socket has less than 108 bytes"
+    refuses '{"group": "nosuch"}' "--group nosuch: no such group"
+    refuses '{"metrics-addr": "nowhere"}' "--metrics-addr nowhere: ADDRESS:PORT is expected"
+    refuses '{"metrics-addr": "0.0.0.0:9323"}' "--metrics-addr 0.0.0.0:9323: everybody who can connect could read there"
+    config "{\"hosts\": [\"tcp://0.0.0.0:$port\", \"unix://$T/unopened\", \"fd://\"], \"insecure-tcp\": true, \"metrics-addr\": \"127.0.0.1:$port\"}"
+    validate
+    [ "$output" = "configuration OK" ]
+    [ ! -e "$T/unopened" ]
+    config '{"labels": ["a=1"]}'
+    daemon_start --config-file "$T/daemon.json"
+    config '{"labels": ["a=2"], "metrics-addr": "0.0.0.0:9323"}'
+    kill -HUP "$(cat "$T/pid")"
+    logged "reload: --metrics-addr 0.0.0.0:9323.*the old settings stay"
+    [ "$(gorae info --format '{{json .Labels}}')" = '["a=1"]' ]
+}
+
+@test "what is taken without effect is said to be so" {
+    daemon_start --containerd /run/containerd.sock
+    logged "warn.*--containerd is without effect"
+}
+
 @test "the daemon's log as JSON" {
     daemon_start --log-format json
     daemon_stop
@@ -284,6 +313,10 @@ F
     [ "$(code)" = 200 ]
     [ "$(code -H 'Host: localhost:23751')" = 200 ]
     [ "$(code -H "Host: $(hostname)")" = 200 ]
+    [ "$(code -H "Host: $(hostname | tr a-z A-Z).Example.ORG:23751")" = 200 ]
+    [ "$(code -H "Host: x$(hostname).example.org")" = 403 ]
+    [ "$(code -H "Host: $(hostname)x.example.org")" = 403 ]
+    [ "$(gorae info --format '{{json .Warnings}}')" = '[]' ]
     [ "$(code -H 'Origin: http://127.0.0.1:23751')" = 403 ]
     [ "$(code -H 'Host: rebound.example:23751')" = 403 ]
     grep -q 'is not this machine' "$T/body"
@@ -324,11 +357,56 @@ while True:
     answer += p
 print(answer.decode().split("\r\n")[0], answer.decode()[-2:])
 P
-    python3 "$T/activate.py" "$T/passed" goraed -H fd:// --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" >"$T/first" 2>>"$T/log" 3>&-
+    python3 "$T/activate.py" "$T/passed" goraed -H fd:// --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" --group daemon >"$T/first" 2>>"$T/log" 3>&-
+    logged "$T/passed was passed to us with group 0, and --group daemon does not change that"
     grep -q '^HTTP/1.1 200 OK OK$' "$T/first"
     gorae -H "unix://$T/passed" version >/dev/null
     daemon_stop
     [ -S "$T/passed" ] # not ours to remove
+}
+
+@test "a TCP socket that was opened before keeps the rule of one that we open" {
+    local port
+    port=$(free_port)
+    cat >"$T/pass.py" <<'P'
+import os, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2])))
+s.listen(10)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ["LISTEN_FDS"] = "1"
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execvp(sys.argv[3], sys.argv[3:])
+P
+    passed() { # address, options
+        local address=$1
+        shift
+        exec python3 "$T/pass.py" "$address" "$port" goraed -H fd:// -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" \
+            --pidfile "$T/pid" --cgroup-parent "$CGROUP" "$@" 3>&-
+    }
+    (passed 0.0.0.0 >"$T/refused" 2>&1) &
+    local refused=$!
+    for i in $(seq 50); do kill -0 "$refused" 2>/dev/null || break; sleep 0.1; done
+    kill "$refused" 2>/dev/null && { echo "it listens" >&2; return 1; }
+    grep -qF -- "-H fd:// (0.0.0.0 port $port): whoever can connect there would be root on this machine" "$T/refused"
+    (passed 127.0.0.1 >"$T/log" 2>&1) &
+    eventually 100 gorae -H "tcp://127.0.0.1:$port" version
+    never grep -q "API is accessible" "$T/log"
+    daemon_stop
+    (passed 0.0.0.0 --insecure-tcp >"$T/log" 2>&1) &
+    eventually 100 gorae -H "tcp://127.0.0.1:$port" version
+    logged "API is accessible on fd:// (0.0.0.0 port $port) without encryption: everybody who can connect there is root on this machine"
+}
+
+@test "info warns of an address that makes strangers root" {
+    local port
+    port=$(free_port)
+    daemon_start -H "tcp://0.0.0.0:$port" --insecure-tcp
+    [ "$(gorae info --format '{{index .Warnings 0}}')" = \
+        "WARNING: API is accessible on tcp://0.0.0.0:$port without encryption: everybody who can connect there is root on this machine" ]
+    gorae info 2>&1 | grep -q "WARNING: API is accessible on tcp://0.0.0.0:$port"
 }
 
 @test "a service manager is told when the daemon is ready, that it is well, and that it stops" {
