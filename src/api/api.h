@@ -63,8 +63,9 @@ void router_tallies(void (*visit)(void *arg, const struct route_tally *t), void 
 
 /* ---- metrics.c ---- */
 
-/** Open the socket of --metrics-addr. @return it, or -1 naming it */
-int metrics_open(const struct options *o, struct err *e);
+/** Open the socket of --metrics-addr. @param look open nothing, @return 0 where it may be @return it, or -1 naming it
+ */
+int metrics_open(const struct options *o, bool look, struct err *e);
 /** Serve sv->metrics in a thread of its own, for as long as the process lives; nothing where it is -1. */
 int metrics_serve(struct server *sv, struct err *e);
 

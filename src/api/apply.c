@@ -28,8 +28,7 @@ static char *absolute(const char *path)
 
 static char *path_setting(const json_t *s, const char *key, const char *otherwise)
 {
-    const char *given = json_string_value(json_object_get(s, key));
-    return absolute(str_empty(given) ? otherwise : given);
+    return absolute(json_str(s, key, otherwise));
 }
 
 /* ---- the daemon's own ---- */
@@ -54,18 +53,17 @@ static int apply_hosts(struct options *o, const json_t *s, struct err *e)
 
 static int apply_log(struct options *o, const json_t *s, struct err *e)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL}, *const formats[] = {
-                                                                                               "text", "json", NULL};
+    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal"};
     const char *level = json_str(s, "log-level", "info"), *format = json_str(s, "log-format", "text");
-    if (!str_among(level, levels))
+    size_t n = 0;
+    while (n < 5 && !str_eq(levels[n], level))
+        n++;
+    if (n == 5)
         return err_set(e, ERR_INVALID, "--log-level %s: debug, info, warn, error or fatal is expected", level);
-    if (!str_among(format, formats))
+    if (!str_eq(format, "text") && !str_eq(format, "json"))
         return err_set(e, ERR_INVALID, "--log-format %s: text or json is expected", format);
-    o->debug = json_is(s, "debug") || str_eq(level, "debug");
-    o->log_level = o->debug                ? LOG_DEBUG
-                   : str_eq(level, "info") ? LOG_INFO
-                   : str_eq(level, "warn") ? LOG_WARN
-                                           : LOG_ERROR;
+    o->debug = json_is(s, "debug") || n == 0;
+    o->log_level = o->debug ? LOG_DEBUG : n < 3 ? (enum log_level)(LOG_DEBUG - n) : LOG_ERROR;
     o->log_json = str_eq(format, "json");
     return 0;
 }
@@ -103,12 +101,10 @@ static int check_runtime(const char *name, const json_t *v, struct err *e)
         return err_set(e, ERR_INVALID, "the runtime %s needs an absolute \"path\"", name);
     if (access(path, X_OK) < 0)
         return err_sys(e, "--add-runtime %s=%s: %s", name, path, path);
+    bool fine = !args || json_is_array(args);
     json_each (x, args)
-        if (!json_is_string(x))
-            return err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
-    return args && !json_is_array(args)
-               ? err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name)
-               : 0;
+        fine = fine && json_is_string(x);
+    return fine ? 0 : err_set(e, ERR_INVALID, "the runtime %s: \"runtimeArgs\" must be a list of strings", name);
 }
 
 static int apply_runtimes(struct options *o, const json_t *s, struct err *e)
@@ -176,22 +172,6 @@ static int apply_numbers(struct options *o, const json_t *s, struct err *e)
 
 /* ---- what containers get that do not say otherwise ---- */
 
-/* "64m": bytes, in powers of 1024. */
-static bool parse_bytes(const char *text, int64_t *ret)
-{
-    static const char units[] = "bkmg";
-    size_t digits = strspn(text, "0123456789");
-    autofree char *number = mem_strndup(text, digits);
-    const char *u = text[digits] ? strchr(units, text[digits] | 0x20) : units;
-    if (digits == 0 || !u || (text[digits] && text[digits + 1]) || !str_to_i64(number, ret))
-        return false;
-    int shift = 10 * (int)(u - units);
-    if (*ret <= 0 || *ret > INT64_MAX >> shift)
-        return false;
-    *ret <<= shift;
-    return true;
-}
-
 /* A profile travels to the engine as a client sends one: its text in a security option. */
 static int apply_profile(const json_t *s, json_t *security, struct err *e)
 {
@@ -225,7 +205,7 @@ static int apply_containers(struct options *o, const json_t *s, struct err *e)
         json_object_set_new(host, "Init", json_true());
     if (json_is(s, "no-new-privileges"))
         json_array_append_new(security, json_string("no-new-privileges"));
-    if (size && !parse_bytes(size, &bytes))
+    if (size && (!engine_size(size, &bytes) || bytes <= 0))
         return err_set(e, ERR_INVALID, "--default-shm-size %s: a size such as 64m is expected", size);
     if (size)
         json_object_set_new(host, "ShmSize", json_integer((json_int_t)bytes));
@@ -266,7 +246,7 @@ static int apply_fixed(const json_t *s, struct err *e)
 {
     for (size_t i = 0; i < nsettings; i++) {
         const struct setting *x = &settings[i];
-        const json_t *v = x->kind == SETTING_FIXED ? json_object_get(s, x->key) : NULL;
+        const json_t *v = x->kind >= SETTING_FIXED ? json_object_get(s, x->key) : NULL;
         autofree char *text = json_is_string(v) ? mem_strdup(json_string_value(v)) : json_compact(v);
         if (v && !setting_is_fixed(x, v))
             return err_set(e, ERR_INVALID, "--%s %s: it can only be %s: %s", x->flag, text,
@@ -300,6 +280,10 @@ static int apply_tls(struct options *o, const json_t *s, struct err *e)
 
 static int apply(struct options *o, const json_t *s, struct err *e)
 {
+    static const char *const paths[] = {"data-root", "exec-root", "pidfile", "tlscacert", "tlscert", "tlskey"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (!*json_str(s, paths[i], "/"))
+            return err_set(e, ERR_INVALID, "--%s \"\": a path is expected", paths[i]);
     o->data_root = path_setting(s, "data-root", DEFAULT_DATA_ROOT);
     o->exec_root = path_setting(s, "exec-root", DEFAULT_EXEC_ROOT);
     o->pidfile = path_setting(s, "pidfile", DEFAULT_PIDFILE);
@@ -328,20 +312,13 @@ int options_load(struct options *o, const struct command_line *l, struct err *e)
 
 void options_release(struct options *o)
 {
-    json_decref(o->settings);
+    char *texts[] = {o->data_root, o->exec_root, o->pidfile,  o->group,  o->cgroup_parent,
+                     o->metrics,   o->tls.ca,    o->tls.cert, o->tls.key};
+    json_t *values[] = {o->settings, o->labels, o->host_defaults, o->registries, o->runtimes};
     strv_release(&o->hosts);
-    free(o->data_root);
-    free(o->exec_root);
-    free(o->pidfile);
-    free(o->group);
-    free(o->cgroup_parent);
-    free(o->metrics);
-    free(o->tls.ca);
-    free(o->tls.cert);
-    free(o->tls.key);
-    json_decref(o->labels);
-    json_decref(o->host_defaults);
-    json_decref(o->registries);
-    json_decref(o->runtimes);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        json_decref(values[i]);
     *o = (struct options){0};
 }

@@ -15,7 +15,6 @@
 #include "api/hosts.h"
 #include "api/tls.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sock.h"
@@ -23,14 +22,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define GROUPS_MAX   (1u << 20)
 #define TCP_PORT     "2375"
 #define TLS_PORT     "2376"
 #define BIND_MS      1000 /* for a tlspipe of a daemon that was killed just now to let go of the port */
@@ -45,46 +46,35 @@ static struct host *add(struct hosts *h, int fd, const char *name)
 
 /* ---- unix ---- */
 
-/* The group's number from /etc/group, read by ourselves: NSS would bring its modules into a daemon that must stay
- * small. */
+/* The group's number from /etc/group: NSS would bring its modules into a daemon that must stay small. */
 static int find_group(const char *name, gid_t *ret)
 {
-    struct err ignored;
-    size_t n = strlen(name);
-    autofree char *text = file_read(AT_FDCWD, "/etc/group", GROUPS_MAX, NULL, &ignored);
-    for (char *line = text; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        unsigned id;
-        if (strncmp(line, name, n) != 0 || line[n] != ':')
-            continue;
-        /* the second form has an empty password field */
-        if (sscanf(line + n + 1, "%*[^:]:%u", &id) == 1 || sscanf(line + n, "::%u", &id) == 1) {
-            *ret = id;
-            return 0;
-        }
-    }
-    return -1;
-}
-
-static int give_to_group(const struct options *o, const char *path, struct err *e)
-{
-    gid_t gid;
-    if (find_group(o->group, &gid) < 0) {
-        if (!str_eq(o->group, DEFAULT_GROUP))
-            return err_set(e, ERR_NOT_FOUND, "--group %s: no such group", o->group);
-        log_debug("no group %s: only root may use the socket", o->group);
-        return 0;
-    }
-    return chown(path, (uid_t)-1, gid) < 0 ? err_sys(e, "give %s to group %s", path, o->group) : 0;
+    FILE *f = fopen("/etc/group", "re");
+    int r = -1;
+    for (struct group *g; f && r < 0 && (g = fgetgrent(f));)
+        if (str_eq(g->gr_name, name))
+            *ret = g->gr_gid, r = 0;
+    if (f)
+        fclose(f);
+    return r;
 }
 
 static int open_unix(struct hosts *h, const struct options *o, const char *name, struct err *e)
 {
     const char *path = name + strlen("unix://");
-    int fd = sock_listen_unix(path, SOCK_STREAM, 0660, e);
+    gid_t gid;
+    bool has_group = find_group(o->group, &gid) == 0;
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return err_set(e, ERR_INVALID, "-H %s: the path of a socket has less than 108 bytes", name);
+    if (!has_group && !str_eq(o->group, DEFAULT_GROUP))
+        return err_set(e, ERR_NOT_FOUND, "--group %s: no such group", o->group);
+    int fd = h ? sock_listen_unix(path, SOCK_STREAM, 0660, e) : -1;
     if (fd < 0)
-        return -1;
+        return h ? -1 : 0;
     add(h, fd, name)->path = mem_strdup(path);
-    return give_to_group(o, path, e);
+    if (!has_group)
+        log_debug("no group %s: only root may use the socket", o->group);
+    return has_group && chown(path, (uid_t)-1, gid) < 0 ? err_sys(e, "give %s to group %s", path, o->group) : 0;
 }
 
 /* ---- TCP ---- */
@@ -127,8 +117,10 @@ int tcp_listen(const struct addrinfo *a)
     return take_fd(&fd);
 }
 
-static int guard_with_tls(struct host *x, const struct options *o, struct err *e)
+static int add_tcp(struct hosts *h, const struct options *o, int fd, const char *name, struct err *e)
 {
+    struct host *x = add(h, fd, name);
+    x->tcp = true;
     x->tls = o->tls.on;
     return x->tls ? tls_start(x, o, e) : 0;
 }
@@ -142,6 +134,29 @@ static int listen_in_time(const struct addrinfo *a, bool tls)
     return fd;
 }
 
+/* Whoever can connect there would be root, or has a certificate. Where it may be all the same, that is said, here and
+ * by info. */
+static int check_tcp(struct hosts *h, const struct options *o, const struct sockaddr *a, const char *name,
+                     struct err *e)
+{
+    if (tcp_is_loopback(a) || o->tls.verify)
+        return 0;
+    if (!o->insecure_tcp)
+        return err_set(
+            e, ERR_FORBIDDEN,
+            "-H %s: whoever can connect there would be root on this machine; say --tlsverify, which lets in only who "
+            "has a certificate, or listen on 127.0.0.1 and come by ssh, or say --insecure-tcp",
+            name);
+    autofree char *text =
+        str_printf("API is accessible on %s without %s: everybody who can connect there is root on this machine", name,
+                   o->tls.on ? "client certificates" : "encryption");
+    if (h) {
+        log_warn("%s", text);
+        json_array_append_new(h->warnings, json_sprintf("WARNING: %s", text));
+    }
+    return 0;
+}
+
 static int open_tcp(struct hosts *h, const struct options *o, const char *name, struct err *e)
 {
     autofree char *host = NULL, *port = NULL;
@@ -153,24 +168,11 @@ static int open_tcp(struct hosts *h, const struct options *o, const char *name, 
     int r = getaddrinfo(str_empty(address) ? NULL : address, port, &hints, &found);
     if (r != 0)
         return err_set(e, ERR_INVALID, "-H %s: %s: an address in numbers is expected", name, gai_strerror(r));
-    bool here = tcp_is_loopback(found->ai_addr), may = here || o->tls.verify || o->insecure_tcp;
-    int fd = may ? listen_in_time(found, o->tls.on) : -1;
-    int why = errno;
+    int fd = check_tcp(h, o, found->ai_addr, name, e);
+    if (fd == 0 && h && (fd = listen_in_time(found, o->tls.on)) < 0)
+        err_sys(e, "listen on %s", name);
     freeaddrinfo(found);
-    if (!may)
-        return err_set(
-            e, ERR_FORBIDDEN,
-            "-H %s: whoever can connect there would be root on this machine; say --tlsverify, which lets in only who "
-            "has a certificate, or listen on 127.0.0.1 and come by ssh, or say --insecure-tcp",
-            name);
-    errno = why;
-    if (fd < 0)
-        return err_sys(e, "listen on %s", name);
-    if (!here && !o->tls.verify)
-        log_warn("%s: everybody who can connect there is root on this machine", name);
-    struct host *x = add(h, fd, name);
-    x->tcp = true;
-    return guard_with_tls(x, o, e);
+    return fd < 0 || !h ? fd : add_tcp(h, o, fd, name, e);
 }
 
 /* ---- passed to us ---- */
@@ -179,16 +181,28 @@ static int adopt(struct hosts *h, const struct options *o, int fd, const char *n
 {
     int listens = 0;
     socklen_t size = sizeof(listens);
-    struct sockaddr_storage a;
-    socklen_t length = sizeof(a);
+    struct sockaddr_storage space = {0};
+    struct sockaddr *a = (struct sockaddr *)&space;
+    socklen_t length = sizeof(space);
+    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+    struct stat st;
+    gid_t gid;
     if (h->n == HOSTS_MAX)
         return err_set(e, ERR_INVALID, "more than %d sockets to listen on", HOSTS_MAX);
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
-        getsockname(fd, (struct sockaddr *)&a, &length) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens || getsockname(fd, a, &length) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return err_set(e, ERR_INVALID, "-H %s: descriptor %d is not a socket that listens", name, fd);
-    struct host *x = add(h, fd, name);
-    x->tcp = a.ss_family != AF_UNIX;
-    return x->tcp ? guard_with_tls(x, o, e) : 0;
+    if (a->sa_family == AF_UNIX) {
+        const char *path = ((struct sockaddr_un *)a)->sun_path;
+        add(h, fd, name);
+        if (find_group(o->group, &gid) == 0 && stat(path, &st) == 0 && st.st_gid != gid)
+            log_warn("%s was passed to us with group %u, and --group %s does not change that", path,
+                     (unsigned)st.st_gid, o->group);
+        return 0;
+    }
+    getnameinfo(a, length, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+    autofree char *known = str_printf("%s (%s port %s)", name, host, port);
+    return check_tcp(h, o, a, known, e) < 0 ? -1 : add_tcp(h, o, fd, known, e);
 }
 
 static int open_passed(struct hosts *h, const struct options *o, const char *name, struct err *e)
@@ -217,11 +231,15 @@ int hosts_open(struct hosts *h, const struct options *o, struct err *e)
 {
     for (size_t i = 0; i < o->hosts.n; i++) {
         const char *name = o->hosts.v[i];
-        if (h->n == HOSTS_MAX)
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(name, o->hosts.v[k]))
+                return err_set(e, ERR_INVALID, "-H %s is given twice", name);
+        if ((h ? h->n : i) == HOSTS_MAX)
             return err_set(e, ERR_INVALID, "more than %d sockets to listen on", HOSTS_MAX);
         int r = str_starts(name, "unix://")  ? open_unix(h, o, name, e)
                 : str_starts(name, "tcp://") ? open_tcp(h, o, name, e)
-                                             : open_passed(h, o, name, e);
+                : h                          ? open_passed(h, o, name, e)
+                                             : 0;
         if (r < 0)
             return -1;
     }

@@ -26,10 +26,11 @@ struct host {
 struct hosts {
     struct host v[HOSTS_MAX + HOSTS_OLD];
     size_t n;
+    json_t *warnings; /**< of addresses that make strangers root, for info */
 };
 
-/** Open all that the options name. @return -1 naming the one that could not be; the others are open still:
- * hosts_close() */
+/** Open all that the options name. @param h NULL: open nothing, and tell what is wrong already @return -1 naming the
+ * one that could not be; the others are open still: hosts_close() */
 int hosts_open(struct hosts *h, const struct options *o, struct err *e);
 /** @param leave connections that others hold, a container's stream, go on */
 void hosts_close(struct hosts *h, bool leave);

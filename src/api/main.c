@@ -75,21 +75,15 @@ static int take_pidfile(struct daemon *d, struct err *e)
 
 /* ---- signals ---- */
 
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-
-static void signal_set(sigset_t *set)
-{
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        sigaddset(set, signals[i]);
-}
-
 /* Before the first change to the machine: whoever is told to end while it starts still cleans up. */
 static int signals_open(struct err *e)
 {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
     signal(SIGPIPE, SIG_IGN); /* a client that hangs up is an EPIPE, not the daemon's end */
-    signal_set(&set);
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(&set, signals[i]);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return err_sys(e, "block signals");
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -142,12 +136,21 @@ static void renew_certificates(struct daemon *d, struct options *fresh)
     tls_renew(&d->hosts, &d->opt);
 }
 
+/* What could not start is told by --validate and at a reload, with nothing opened. */
+static int load(struct options *o, const struct daemon *d, struct err *e)
+{
+    if (options_load(o, &d->line, e) < 0 || hosts_open(NULL, o, e) < 0)
+        return -1;
+    return *o->metrics ? metrics_open(o, true, e) : 0;
+}
+
 static void reload(struct daemon *d)
 {
     struct err e;
     struct options fresh;
-    if (options_load(&fresh, &d->line, &e) < 0) {
+    if (load(&fresh, d, &e) < 0) {
         log_error("reload: %s; the old settings stay", e.msg);
+        options_release(&fresh);
         return;
     }
     tell_changes(d->opt.settings, fresh.settings);
@@ -249,7 +252,8 @@ static void stop_containers(struct daemon *d)
 
 static int serve(struct daemon *d, struct err *e)
 {
-    const struct engine_options eo = engine_options_of(&d->opt);
+    struct engine_options eo = engine_options_of(&d->opt);
+    eo.warnings = d->hosts.warnings;
     autodoing what = {0};
     doing_begin(&what, "the daemon's own: start, accept, stop");
     struct engine *en = d->engine = engine_open(&eo, e);
@@ -276,10 +280,12 @@ static int run(struct daemon *d, struct err *e)
     if (geteuid() != 0)
         return err_set(e, ERR_FORBIDDEN, "goraed needs root: it makes namespaces, mounts and cgroups");
     umask(022);
+    engine_raise_files();
     d->signals = signals_open(e);
     if (d->signals < 0 || take_pidfile(d, e) < 0)
         return -1;
-    if (hosts_open(&d->hosts, &d->opt, e) == 0 && (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, e)) >= 0))
+    if (hosts_open(&d->hosts, &d->opt, e) == 0 &&
+        (!*d->opt.metrics || (d->metrics = metrics_open(&d->opt, false, e)) >= 0))
         r = serve(d, e);
     hosts_close(&d->hosts, d->opt.live_restore);
     unlink(d->opt.pidfile);
@@ -307,47 +313,42 @@ static int check(const struct daemon *d, struct err *e)
 
 static int start(struct daemon *d, struct err *e)
 {
+    if (d->line.action == ACTION_VALIDATE)
+        return load(&d->opt, d, e) < 0 ? -1 : (fputs("configuration OK\n", stderr), 0);
     if (options_load(&d->opt, &d->line, e) < 0)
         return -1;
-    if (d->line.action == ACTION_VALIDATE) {
-        fputs("configuration OK\n", stderr);
-        return 0;
-    }
     if (d->line.action == ACTION_CHECK)
         return check(d, e);
     log_level(d->opt.log_level);
     log_as_json(d->opt.log_json);
+    if (json_object_get(d->opt.settings, "containerd"))
+        log_warn("--containerd is without effect: there is no containerd here");
     return run(d, e);
 }
 
 int main(int argc, char **argv)
 {
-    struct daemon d = {0};
+    struct daemon d = {.hosts.warnings = json_array()};
     struct err e = {0};
     mem_setup();
     trace_program("goraed");
     /* glibc would give each of a few threads an arena of its own, of which most stays unused. */
     mallopt(M_ARENA_MAX, 2);
-    int code = 0;
-    if (command_line_parse(&d.line, argc, argv, &e) < 0) {
-        fprintf(stderr, "goraed: %s\nSee 'goraed --help'.\n", e.msg);
-        code = 1;
-    } else if (d.line.action == ACTION_HELP) {
-        autofree char *help = options_help();
-        fputs(help, stdout);
-    } else if (d.line.action == ACTION_VERSION) {
-        printf("gorae daemon version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT);
-    } else if (d.line.action == ACTION_STATE_MACHINE) {
-        autofree char *dot = engine_machine_dot();
-        fputs(dot, stdout);
-    } else if (d.line.action == ACTION_SETTINGS) {
-        autofree char *table = options_table();
-        fputs(table, stdout);
-    } else if (start(&d, &e) < 0) {
-        fprintf(stderr, "goraed: %s\n", e.msg);
-        code = 1;
-    }
+    bool clear = command_line_parse(&d.line, argc, argv, &e) == 0, fine = clear;
+    autofree char *text = !clear                         ? NULL
+                          : d.line.action == ACTION_HELP ? options_help()
+                          : d.line.action == ACTION_VERSION
+                              ? str_printf("gorae daemon version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT)
+                          : d.line.action == ACTION_STATE_MACHINE ? engine_machine_dot()
+                          : d.line.action == ACTION_SETTINGS      ? options_table()
+                                                                  : NULL;
+    if (text)
+        fputs(text, stdout);
+    else if (clear)
+        fine = start(&d, &e) == 0;
+    if (!fine)
+        fprintf(stderr, "goraed: %s\n%s", e.msg, clear ? "" : "See 'goraed --help'.\n");
     /* Threads that answer long requests may still run: end without tearing down what they use. */
     fflush(stdout);
-    _exit(code);
+    _exit(!fine);
 }

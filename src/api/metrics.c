@@ -195,7 +195,7 @@ int metrics_serve(struct server *sv, struct err *e)
     return 0;
 }
 
-int metrics_open(const struct options *o, struct err *e)
+int metrics_open(const struct options *o, bool look, struct err *e)
 {
     struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     const char *text = o->metrics, *colon = strrchr(text, ':');
@@ -206,13 +206,13 @@ int metrics_open(const struct options *o, struct err *e)
     if (!host || !str_to_u64(colon + 1, &port) || port < 1 || port > 65535 ||
         getaddrinfo(str_eq(host, "localhost") ? "127.0.0.1" : host, colon + 1, &hints, &found) != 0)
         return err_set(e, ERR_INVALID, "--metrics-addr %s: ADDRESS:PORT is expected, in numbers", text);
-    int fd = -1;
+    int fd = look ? 0 : -1;
     if (!tcp_is_loopback(found->ai_addr) && !o->insecure_tcp)
-        err_set(
+        fd = err_set(
             e, ERR_FORBIDDEN,
             "--metrics-addr %s: everybody who can connect could read there; listen on 127.0.0.1, or say --insecure-tcp",
             text);
-    else if ((fd = tcp_listen(found)) < 0)
+    else if (!look && (fd = tcp_listen(found)) < 0)
         err_sys(e, "--metrics-addr %s: listen", text);
     freeaddrinfo(found);
     return fd;

@@ -9,29 +9,39 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_FIRST = 256, OPT_STATE_MACHINE = 1000, OPT_HELP, OPT_VALIDATE, OPT_SETTINGS, OPT_CHECK };
+enum { OPT_FIRST = 256, OPT_ACTION = 1000 };
+
+static const struct {
+    const char *name;
+    enum options_action action;
+    char letter;
+    const char *help;
+} actions[] = {
+    {"check", ACTION_CHECK, 0, "Tell what this machine lacks for the daemon with these options, and exit"},
+    {"settings", ACTION_SETTINGS, 0, "Print the keys of the configuration file as a table, and exit"},
+    {"state-machine", ACTION_STATE_MACHINE, 0, "Print the states of a container as a graphviz digraph and exit"},
+    {"validate", ACTION_VALIDATE, 0, "Check options and configuration file, and exit"},
+    {"version", ACTION_VERSION, 'v', "Print the version and exit"},
+    {"help", ACTION_HELP, 0, "Print this and exit"},
+};
+#define NACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 /* Switches take a value only after "=", as with docker. */
 static bool takes_none(const struct setting *s)
 {
-    return s->kind == SETTING_BOOL ||
-           (s->kind == SETTING_FIXED && str_eq(s->word, "false") && !str_eq(s->flag, "feature"));
+    return s->kind == SETTING_BOOL || s->kind == SETTING_FIXED;
 }
 
 static struct option *long_options(void)
 {
-    static const struct option more[] = {{"check", no_argument, NULL, OPT_CHECK},
-                                         {"settings", no_argument, NULL, OPT_SETTINGS},
-                                         {"state-machine", no_argument, NULL, OPT_STATE_MACHINE},
-                                         {"validate", no_argument, NULL, OPT_VALIDATE},
-                                         {"version", no_argument, NULL, 'v'},
-                                         {"help", no_argument, NULL, OPT_HELP},
-                                         {NULL, 0, NULL, 0}};
-    struct option *all = mem_alloc(nsettings * sizeof(*all) + sizeof(more));
+    struct option *all = mem_alloc((nsettings + NACTIONS + 1) * sizeof(*all)), *x = all;
     for (size_t i = 0; i < nsettings; i++)
-        all[i] = (struct option){settings[i].flag, takes_none(&settings[i]) ? optional_argument : required_argument,
-                                 NULL, OPT_FIRST + (int)i};
-    memcpy(all + nsettings, more, sizeof(more));
+        *x++ = (struct option){settings[i].flag, takes_none(&settings[i]) ? optional_argument : required_argument, NULL,
+                               OPT_FIRST + (int)i};
+    for (size_t i = 0; i < NACTIONS; i++)
+        *x++ = (struct option){actions[i].name, no_argument, NULL,
+                               actions[i].letter ? actions[i].letter : OPT_ACTION + (int)actions[i].action};
+    *x = (struct option){0};
     return all;
 }
 
@@ -53,17 +63,19 @@ static const struct setting *setting_of_option(int c)
     return NULL;
 }
 
-static int one(struct command_line *l, int c, struct err *e)
+/* What getopt does not know: a letter among several, or a word, which may be one of dockerd's. */
+static int unknown(const char *word, struct err *e)
 {
-    switch (c) {
-    case 'v': l->action = ACTION_VERSION; return 0;
-    case OPT_HELP: l->action = ACTION_HELP; return 0;
-    case OPT_STATE_MACHINE: l->action = ACTION_STATE_MACHINE; return 0;
-    case OPT_VALIDATE: l->action = ACTION_VALIDATE; return 0;
-    case OPT_SETTINGS: l->action = ACTION_SETTINGS; return 0;
-    case OPT_CHECK: l->action = ACTION_CHECK; return 0;
-    default: return setting_add(l->flags, setting_of_option(c), optarg, e);
-    }
+    const char *name = word + strspn(word, "-");
+    size_t n = strcspn(name, "=");
+    const char *why = setting_refused(name, n);
+    if (optopt && optopt < OPT_FIRST && optopt != 'v') /* --version=x is a word */
+        return err_set(e, ERR_INVALID, "unknown option: -%c", optopt);
+    if (!why)
+        return err_set(e, ERR_INVALID, "unknown option: %s", word);
+    if (str_eq(name + n, "=false") || str_eq(name + n, "="))
+        return 0; /* it asks for nothing */
+    return err_set(e, ERR_INVALID, "--%.*s cannot be set: %s", (int)n, name, why);
 }
 
 int command_line_parse(struct command_line *l, int argc, char **argv, struct err *e)
@@ -76,9 +88,9 @@ int command_line_parse(struct command_line *l, int argc, char **argv, struct err
         const char *word = argv[optind - 1];
         if (c == ':')
             return err_set(e, ERR_INVALID, "option %s needs a value", word);
-        if (c == '?')
-            return err_set(e, ERR_INVALID, "unknown option: %s", word);
-        if (one(l, c, e) < 0)
+        if (c == 'v' || c >= OPT_ACTION)
+            l->action = c == 'v' ? ACTION_VERSION : (enum options_action)(c - OPT_ACTION);
+        else if ((c == '?' ? unknown(word, e) : setting_add(l->flags, setting_of_option(c), optarg, e)) < 0)
             return -1;
     }
     if (optind < argc)
@@ -88,12 +100,6 @@ int command_line_parse(struct command_line *l, int argc, char **argv, struct err
     if (!l->config)
         l->config = DEFAULT_CONFIG;
     return 0;
-}
-
-void command_line_release(struct command_line *l)
-{
-    json_decref(l->flags);
-    l->flags = NULL;
 }
 
 /* ---- help ---- */
@@ -119,17 +125,13 @@ char *options_help(void)
                   "The container daemon: it owns the containers and images, and answers the Docker Engine API.\n\n"
                   "Options:\n");
     for (size_t i = 0; i < nsettings; i++) {
-        if (settings[i].kind == SETTING_FIXED && settings[i - 1].kind != SETTING_FIXED)
+        if (settings[i].kind >= SETTING_FIXED && settings[i - 1].kind < SETTING_FIXED)
             str_add(&out, "\nFixed Docker Options:\n");
         add_option(&out, settings[i].letter, settings[i].flag, settings[i].word, settings[i].help);
     }
     str_add(&out, "\nOther Options:\n");
-    add_option(&out, 0, "check", NULL, "Tell what this machine lacks for the daemon with these options, and exit");
-    add_option(&out, 0, "settings", NULL, "Print the keys of the configuration file as a table, and exit");
-    add_option(&out, 0, "state-machine", NULL, "Print the states of a container as a graphviz digraph and exit");
-    add_option(&out, 0, "validate", NULL, "Check options and configuration file, and exit");
-    add_option(&out, 'v', "version", NULL, "Print the version and exit");
-    add_option(&out, 0, "help", NULL, "Print this and exit");
+    for (size_t i = 0; i < NACTIONS; i++)
+        add_option(&out, actions[i].letter, actions[i].name, NULL, actions[i].help);
     str_add(&out, "\nThe same settings may stand in the configuration file, by dockerd's names for them; goraed reads "
                   "it again on SIGHUP.\n");
     return str_take(&out);
@@ -139,19 +141,16 @@ char *options_help(void)
 char *options_table(void)
 {
     static const char *const kinds[] = {
-        [SETTING_BOOL] = "boolean",    [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
-        [SETTING_LIST] = "strings",    [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
-        [SETTING_ULIMITS] = "ulimits", [SETTING_FIXED] = "fixed"};
+        [SETTING_BOOL] = "boolean",   [SETTING_TEXT] = "string", [SETTING_NUMBER] = "number",
+        [SETTING_LIST] = "strings",   [SETTING_MAP] = "map",     [SETTING_RUNTIMES] = "runtimes",
+        [SETTING_ULIMITS] = "ulimits"};
     autostr out = STR_INIT;
     for (const struct setting *s = settings; s < settings + nsettings; s++) {
-        bool fixed = s->kind == SETTING_FIXED && s->word;
+        bool fixed = s->kind >= SETTING_FIXED && s->word;
+        autofree char *only = fixed ? str_printf("Only %s: ", *s->word ? s->word : "empty") : mem_strdup("");
         if (s->key)
-            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s%s%s\n", s->key, s->flag, kinds[s->kind], s->live ? "live" : "start",
-                     fixed ? "Only " : "",
-                     !fixed     ? ""
-                     : *s->word ? s->word
-                                : "empty",
-                     fixed ? ": " : "", s->help);
+            str_addf(&out, "%s\t%s\t%s\t%s\t%s%s\n", s->key, s->flag,
+                     s->kind >= SETTING_FIXED ? "fixed" : kinds[s->kind], s->live ? "live" : "start", only, s->help);
     }
     return str_take(&out);
 }

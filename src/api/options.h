@@ -58,7 +58,6 @@ struct command_line {
 
 /** Read the command line. @return 0, or -1 with a sentence that names the option */
 int command_line_parse(struct command_line *c, int argc, char **argv, struct err *e);
-void command_line_release(struct command_line *c);
 
 /** Read the file, join it with the flags, check everything (apply.c). Changes nothing on the machine.
  * @return 0, or -1 with a sentence that names the setting; `o` is then empty */

@@ -71,8 +71,7 @@ const struct setting settings[] = {
      "Seccomp profile of containers that bring none; or builtin, unconfined"},
     {"shutdown-timeout", 0, "shutdown-timeout", SETTING_NUMBER, true, "SECS",
      "Wait so long for containers to stop with the daemon, or as long as one of them has for itself (default 15, -1 "
-     "for "
-     "ever)"},
+     "for ever)"},
     {"tls", 0, "tls", SETTING_BOOL, false, NULL, "Speak TLS on TCP sockets; implied by --tlsverify"},
     {"tlscacert", 0, "tlscacert", SETTING_TEXT, true, "PATH",
      "Authority that signed the clients' certificates (default \"/etc/gorae/ca.pem\")"},
@@ -83,22 +82,52 @@ const struct setting settings[] = {
      "Speak TLS on TCP sockets, and let in only who shows a certificate of --tlscacert"},
 
     /* What people have in dockerd's file. It is taken where it says what is so, and refused where it asks for more. */
-    {"authorization-plugin", 0, "authorization-plugins", SETTING_FIXED, false, "", "There are no plugins"},
-    {"bridge", 'b', "bridge", SETTING_FIXED, false, "none", "Networks come with a later step"},
-    {"containerd", 0, "containerd", SETTING_FIXED, false, NULL, "Taken and not used: there is no containerd here"},
+    {"authorization-plugin", 0, "authorization-plugins", FIXED_LIST, false, "", "There are no plugins"},
+    {"bridge", 'b', "bridge", FIXED_TEXT, false, "none", "Networks come with a later step"},
+    {"containerd", 0, "containerd", FIXED_TEXT, false, NULL, "Taken and not used: there is no containerd here"},
     {"experimental", 0, "experimental", SETTING_FIXED, false, "false", "Nothing here is experimental"},
-    {"feature", 0, "features", SETTING_FIXED, true, "false", "None of dockerd's is here"},
+    {"feature", 0, "features", FIXED_PAIRS, true, "false", "None of dockerd's is here"},
     {"ip-masq", 0, "ip-masq", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"ip6tables", 0, "ip6tables", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"iptables", 0, "iptables", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"ipv6", 0, "ipv6", SETTING_FIXED, false, "false", "Networks come with a later step"},
     {"raw-logs", 0, "raw-logs", SETTING_FIXED, false, "false", "The daemon's log has no colours to leave out"},
     {"selinux-enabled", 0, "selinux-enabled", SETTING_FIXED, false, "false", "SELinux labels are not supported"},
-    {"storage-driver", 's', "storage-driver", SETTING_FIXED, false, "overlay2", "Overlayfs is the one there is"},
+    {"storage-driver", 's', "storage-driver", FIXED_TEXT, false, "overlay2", "Overlayfs is the one there is"},
     {"userland-proxy", 0, "userland-proxy", SETTING_FIXED, false, "false", "Networks come with a later step"},
-    {"userns-remap", 0, "userns-remap", SETTING_FIXED, false, "", "User namespaces are not supported"},
+    {"userns-remap", 0, "userns-remap", FIXED_TEXT, false, "", "User namespaces are not supported"},
 };
 const size_t nsettings = sizeof(settings) / sizeof(settings[0]);
+
+/* What dockerd has besides, by flag and by key. */
+static const struct {
+    const char *why, *names;
+} refused[] = {
+    {"networks come with a later step",
+     "allow-direct-routing bip bip6 bridge-accept-fwmark default-address-pool default-address-pools default-gateway "
+     "default-gateway-v6 default-network-opt default-network-opts dns dns-opt dns-opts dns-search firewall-backend "
+     "fixed-cidr fixed-cidr-v6 host-gateway-ip host-gateway-ips icc ip ip-forward ip-forward-no-drop mtu "
+     "network-control-plane-mtu userland-proxy-path"},
+    {"registries come with a later step, and with them what lies on the way",
+     "allow-nondistributable-artifacts http-proxy https-proxy no-proxy proxies"},
+    {"there is no swarm here",
+     "network-diagnostic-port node-generic-resource node-generic-resources swarm-default-advertise-addr"},
+    {"there is no containerd here", "containerd-namespace containerd-plugins-namespace"},
+    {"overlayfs has no options here", "storage-opt storage-opts"},
+    {"real-time scheduling is asked for by each container", "cpu-rt-period cpu-rt-runtime"},
+    {"who starts the daemon sets it, as OOMScoreAdjust= of its service", "oom-score-adjust"},
+    {"gorae-init is the one there is", "init-path"},
+    {"there are no CDI devices here", "cdi-spec-dir cdi-spec-dirs"},
+};
+
+const char *setting_refused(const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        for (const char *p = refused[i].names; *p; p += strcspn(p, " "), p += *p == ' ')
+            if (strcspn(p, " ") == n && strncmp(p, name, n) == 0)
+                return refused[i].why;
+    return NULL;
+}
 
 const struct setting *setting_of_key(const char *key)
 {
@@ -175,26 +204,39 @@ int setting_add(json_t *to, const struct setting *s, const char *text, struct er
         json_object_set_new(to, key_of(s), json_integer((json_int_t)n));
         return 0;
     case SETTING_LIST: json_array_append_new(at(to, s, true), json_string(text)); return 0;
-    case SETTING_FIXED: json_object_set_new(to, key_of(s), json_string(text ? text : "true")); return 0;
-    default: return add_pair(to, s, text, e);
+    default:
+        return s->kind >= SETTING_FIXED ? json_object_set_new(to, key_of(s), json_string(text ? text : "true"))
+                                        : add_pair(to, s, text, e);
     }
 }
 
 /* ---- from the file ---- */
 
-static bool right_type(const struct setting *s, const json_t *v)
+/* @param where the key that is wrong in an object, or NULL */
+static bool right_type(enum setting_kind kind, const json_t *v, const char **where)
 {
-    switch (s->kind) {
+    json_int_t number;
+    const char *name;
+    *where = NULL;
+    switch (kind) {
+    case SETTING_FIXED:
     case SETTING_BOOL: return json_is_boolean(v);
+    case FIXED_TEXT:
     case SETTING_TEXT: return json_is_string(v);
     case SETTING_NUMBER: return json_is_integer(v);
+    case FIXED_LIST:
     case SETTING_LIST:
         json_each (x, v)
             if (!json_is_string(x))
                 return false;
         return json_is_array(v);
-    case SETTING_FIXED: return true;
-    default: return json_is_object(v);
+    default:
+        json_each_pair (key, x, v)
+            if ((kind == SETTING_MAP && !json_is_string(x)) ||
+                (kind == SETTING_ULIMITS &&
+                 json_unpack(x, "{s:I, s:I, s?:s !}", "Soft", &number, "Hard", &number, "Name", &name) < 0))
+                return *where = key, false;
+        return json_is_object(v);
     }
 }
 
@@ -213,20 +255,29 @@ bool setting_is_fixed(const struct setting *s, const json_t *v)
         all = all && setting_is_fixed(s, x);
     return json_is_boolean(v) ? str_eq(s->word, json_is_true(v) ? "true" : "false")
            : text             ? str_eq(s->word, text)
-                              : all;
+                              : all && (json_is_object(v) || json_is_array(v));
 }
 
 static int check_file(const json_t *file, struct err *e)
 {
-    static const char *const words[] = {"true or false", "a string",  "a number", "a list of strings",
-                                        "an object",     "an object", "an object"};
+    static const char *const words[] = {"true or false", "a string",          "a number",  "a list of strings",
+                                        "an object",     "an object",         "an object", "true or false",
+                                        "a string",      "a list of strings", "an object"};
+    const char *where;
     autostr unknown = STR_INIT;
     json_each_pair (key, v, file) {
-        const struct setting *s = setting_of_key(key);
-        if (!s)
-            str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
-        else if (!right_type(s, v))
-            return err_set(e, ERR_INVALID, "\"%s\" must be %s", key, words[s->kind]);
+        const struct setting *s = setting_of_key(key), nothing = {.flag = key, .word = json_is_false(v) ? "false" : ""};
+        const char *why = setting_refused(key, strlen(key));
+        if (why ? setting_is_fixed(&nothing, v) : s && right_type(s->kind, v, &where))
+            continue;
+        if (why)
+            return err_set(e, ERR_INVALID, "\"%s\" cannot be set: %s", key, why);
+        if (s)
+            return err_set(e, ERR_INVALID, "\"%s%s%s\" must be %s", key, where ? "." : "", where ? where : "",
+                           !where                   ? words[s->kind]
+                           : s->kind == SETTING_MAP ? "a string"
+                                                    : "{\"Soft\": NUMBER, \"Hard\": NUMBER}");
+        str_addf(&unknown, "%s%s", unknown.len ? ", " : "", key);
     }
     if (unknown.len > 0)
         return err_set(e, ERR_INVALID, "the following directives don't match any configuration option: %s", unknown.s);

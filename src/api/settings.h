@@ -21,6 +21,9 @@ enum setting_kind {
     SETTING_RUNTIMES, /**< NAME=PATH: {"NAME":{"path":"PATH"}} */
     SETTING_ULIMITS,  /**< NAME=SOFT[:HARD]: {"NAME":{"Name","Soft","Hard"}} */
     SETTING_FIXED, /**< dockerd's, and can only have the value in `word`, which is so anyway; NULL: any, for nothing */
+    FIXED_TEXT,    /**< such a one, by what it is in the file; those before are booleans */
+    FIXED_LIST,
+    FIXED_PAIRS,
 };
 
 struct setting {
@@ -38,6 +41,9 @@ extern const size_t nsettings;
 
 /** The setting of that key, or NULL. */
 const struct setting *setting_of_key(const char *key);
+
+/** Why dockerd's option of that name, whose length is n, is none here; NULL: it is not known to be dockerd's. */
+const char *setting_refused(const char *name, size_t n);
 
 /** Add what a flag says. @param text NULL for a switch without value */
 int setting_add(json_t *to, const struct setting *s, const char *text, struct err *e);

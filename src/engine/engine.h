@@ -28,14 +28,20 @@ struct engine_options {
     json_t *host_defaults;     /**< HostConfig for what a create leaves unsaid; may be NULL */
     json_t *registries;        /**< {"Mirrors","InsecureRegistries"}, for info; may be NULL */
     const json_t *settings;    /**< what was given, for the event of a reload; borrowed for the call; may be NULL */
+    const json_t *warnings;    /**< of how the daemon is reached, for info; borrowed for good; may be NULL */
     bool debug, live_restore;
 };
+
+/** Let this process open as many files as it may, before its first thread; its containers keep the limit of before. */
+void engine_raise_files(void);
 
 /** Open the data root (one daemon at a time: flock), recover what an earlier daemon left, adopt what still runs.
  * @return owned, or NULL; ERR_CONFLICT names the pid that holds the data root */
 struct engine *engine_open(const struct engine_options *opt, struct err *e);
 /** Does the engine accept these defaults? @return -1 naming the one that it does not */
 int engine_check_defaults(const json_t *host, struct err *e);
+/** "10m", "1g", "512", "20kb": bytes, in powers of 1024. "-1" is no limit, 0. */
+bool engine_size(const char *text, int64_t *ret);
 /** A cgroup parent, of the daemon or of a container: a path, or a slice where systemd is the driver. */
 int engine_check_cgroup_parent(const char *parent, bool systemd, struct err *e);
 /** Other labels, defaults, registries, runtimes, from now on; of the rest nothing is read. */

@@ -125,10 +125,10 @@ static void count_states(struct engine *en, json_t *out)
     int n[STATE_COUNT] = {0}, healths[HEALTHS] = {0}, all = count(en, n, healths);
     json_auto_t *events = event_counts(en);
     json_object_set(out, "NEventsListener", json_object_get(events, "Listeners"));
-    json_object_set_new(out, "Containers", json_integer(all));
-    json_object_set_new(out, "ContainersRunning", json_integer(n[STATE_RUNNING]));
-    json_object_set_new(out, "ContainersPaused", json_integer(n[STATE_PAUSED]));
-    json_object_set_new(out, "ContainersStopped", json_integer(all - n[STATE_RUNNING] - n[STATE_PAUSED]));
+    json_auto_t *counts =
+        json_pack("{s:i, s:i, s:i, s:i}", "Containers", all, "ContainersRunning", n[STATE_RUNNING], "ContainersPaused",
+                  n[STATE_PAUSED], "ContainersStopped", all - n[STATE_RUNNING] - n[STATE_PAUSED]);
+    json_object_update(out, counts);
 }
 
 /* Which limits this kernel can enforce, by the controllers that are there. */
@@ -229,12 +229,13 @@ json_t *engine_info(struct engine *en)
                   "Labels", labels ? labels : json_null(), "ExperimentalBuild", 0, "ServerVersion", GORAE_VERSION,
                   "Runtimes", json_object_get(runtimes, "Known"), "DefaultRuntime", json_str(runtimes, "Default", ""));
     json_t *tail = json_pack("{s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, "
-                             "s:s}, s:o, s:[], s:[]}",
+                             "s:s}, s:o, s:[], s:o}",
                              "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive", "ControlAvailable", 0,
                              "Error", "", "RemoteManagers", "LiveRestoreEnabled", en->opt.live_restore, "Isolation", "",
                              "InitBinary", "gorae-init", "ContainerdCommit", "ID", "", "Expected", "", "RuncCommit",
                              "ID", GORAE_COMMIT, "Expected", GORAE_COMMIT, "InitCommit", "ID", GORAE_COMMIT, "Expected",
-                             GORAE_COMMIT, "SecurityOptions", security(defaults, v2), "CDISpecDirs", "Warnings");
+                             GORAE_COMMIT, "SecurityOptions", security(defaults, v2), "CDISpecDirs", "Warnings",
+                             en->opt.warnings ? json_deep_copy(en->opt.warnings) : json_array());
     json_t *registry = json_object_get(more, "RegistryConfig");
     if (json_array_size(json_object_get(registries, "Mirrors")) > 0)
         json_object_set(registry, "Mirrors", json_object_get(registries, "Mirrors"));

@@ -71,8 +71,7 @@ bool logging_readable(const json_t *host)
     return driver_of(json_str(host, "LogConfig.Type", "")) & (JSON_FILE | LOCAL);
 }
 
-/* "10m", "1g", "512", "20kb": bytes, in powers of 1024. "-1" is no limit, 0. */
-static bool parse_size(const char *s, int64_t *ret)
+bool engine_size(const char *s, int64_t *ret)
 {
     static const char units[] = "bkmgt";
     if (str_eq(s, "-1"))
@@ -100,25 +99,23 @@ struct tag_facts {
 /* The value of one field, appended. @return false where there is none of that name */
 static bool add_tag_field(struct str *out, const char *name, const struct tag_facts *f)
 {
-    if (str_eq(name, "ID"))
-        str_addn(out, f->id, strnlen(f->id, 12));
-    else if (str_eq(name, "FullID"))
-        str_add(out, f->id);
-    else if (str_eq(name, "Name"))
-        str_add(out, f->name);
-    else if (str_eq(name, "ImageName"))
-        str_add(out, f->image);
-    else if (str_eq(name, "ImageFullID"))
-        str_add(out, f->image_id);
-    else if (str_eq(name, "ImageID"))
-        str_addn(out, f->image_id + 7, strnlen(f->image_id + 7, 12)); /* after "sha256:" */
-    else if (str_eq(name, "Command"))
-        str_add(out, f->command);
-    else if (str_eq(name, "DaemonName"))
-        str_add(out, "docker"); /* what tools that filter by it expect */
-    else
-        return false;
-    return true;
+    const struct {
+        const char *name, *value;
+        size_t most; /* bytes of it */
+    } fields[] = {
+        {"ID", f->id, 12},
+        {"FullID", f->id, SIZE_MAX},
+        {"Name", f->name, SIZE_MAX},
+        {"ImageName", f->image, SIZE_MAX},
+        {"ImageFullID", f->image_id, SIZE_MAX},
+        {"ImageID", f->image_id + strlen("sha256:"), 12},
+        {"Command", f->command, SIZE_MAX},
+        {"DaemonName", "docker", SIZE_MAX}, /* what tools that filter by it expect */
+    };
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (str_eq(fields[i].name, name))
+            return str_addn(out, fields[i].value, strnlen(fields[i].value, fields[i].most)), true;
+    return false;
 }
 
 static int expand_tag(const char *template, const struct tag_facts *f, struct str *out, struct err *e)
@@ -149,33 +146,28 @@ static int expand_tag(const char *template, const struct tag_facts *f, struct st
 static int check_value(const char *key, const char *value, struct err *e)
 {
     static const struct tag_facts none = {"", "", "sha256:", "", ""};
+    const char *wrong = NULL;
     autostr ignored = STR_INIT;
     regex_t re;
     int64_t n;
-    if (str_eq(key, "max-size") || str_eq(key, "max-buffer-size")) {
-        if (!parse_size(value, &n))
-            return err_set(e, ERR_INVALID, "log option %s: \"%s\" is not a size such as 10m", key, value);
-    } else if (str_eq(key, "max-file")) {
-        if (!str_to_i64(value, &n) || n < 1 || n > LOGSET_MAX)
-            return err_set(e, ERR_INVALID, "log option max-file: \"%s\" is not a number from 1 to %d", value,
-                           LOGSET_MAX);
-    } else if (str_eq(key, "compress")) {
-        if (str_eq(value, "true"))
-            return err_set(e, ERR_INVALID,
-                           "log option compress=true is not supported: rotated logs are kept as they are");
-        if (!str_eq(value, "false"))
-            return err_set(e, ERR_INVALID, "log option compress: \"%s\" is neither true nor false", value);
-    } else if (str_eq(key, "mode")) {
-        if (!str_eq(value, "blocking") && !str_eq(value, "non-blocking"))
-            return err_set(e, ERR_INVALID, "log option mode: \"%s\" is neither blocking nor non-blocking", value);
-    } else if (str_ends(key, "-regex")) {
-        if (regcomp(&re, value, REG_EXTENDED | REG_NOSUB) != 0)
-            return err_set(e, ERR_INVALID, "log option %s: \"%s\" is not a regular expression", key, value);
-        regfree(&re);
-    } else if (str_eq(key, "tag")) {
+    if (str_eq(key, "tag"))
         return expand_tag(value, &none, &ignored, e);
-    }
-    return 0;
+    if (str_eq(key, "max-size") || str_eq(key, "max-buffer-size"))
+        wrong = engine_size(value, &n) ? NULL : "not a size such as 10m";
+    else if (str_eq(key, "max-file"))
+        wrong =
+            str_to_i64(value, &n) && n >= 1 && n <= LOGSET_MAX ? NULL : "not a number from 1 to 100"; /* which it is */
+    else if (str_eq(key, "compress") && str_eq(value, "true"))
+        wrong = "not supported: rotated logs are kept as they are";
+    else if (str_eq(key, "compress"))
+        wrong = str_eq(value, "false") ? NULL : "neither true nor false";
+    else if (str_eq(key, "mode"))
+        wrong = str_eq(value, "blocking") || str_eq(value, "non-blocking") ? NULL : "neither blocking nor non-blocking";
+    else if (str_ends(key, "-regex") && regcomp(&re, value, REG_EXTENDED | REG_NOSUB) != 0)
+        wrong = "not a regular expression";
+    else if (str_ends(key, "-regex"))
+        regfree(&re);
+    return wrong ? err_set(e, ERR_INVALID, "log option %s: \"%s\" is %s", key, value, wrong) : 0;
 }
 
 int logging_check(const json_t *host, struct err *e)
@@ -191,6 +183,8 @@ int logging_check(const json_t *host, struct err *e)
             known = known || (str_eq(options[i].name, key) && (options[i].drivers & driver));
         if (!known)
             return err_set(e, ERR_INVALID, "unknown log opt '%s' for %s log driver", key, type);
+        if (!json_is_string(value))
+            return err_set(e, ERR_INVALID, "log option %s must be a string", key);
         if (check_value(key, json_string_value(value), e) < 0)
             return -1;
     }
@@ -278,7 +272,7 @@ static void files_task(enum driver driver, const char *path, const json_t *given
     const char *max_size = json_string_value(json_object_get(given, "max-size"));
     const char *max_file = json_string_value(json_object_get(given, "max-file"));
     if (max_size)
-        (void)parse_size(max_size, &size); /* checked at create */
+        (void)engine_size(max_size, &size); /* checked at create */
     if (max_file)
         (void)str_to_i64(max_file, &files);
     json_object_set_new(task, "log", json_string(path));

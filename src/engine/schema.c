@@ -22,26 +22,25 @@ enum type {
     T_ARRAY,   /* array, checked by its user */
 };
 
+#define KEY_MAX 64
+
 struct field {
-    const char *key;
+    const char *keys; /* with blanks between them, as inspect shows them; "Mounts.Type" is checked and no more */
     enum type type;
     const char *unset; /* JSON text of the value where none was given; NULL: the key is left out */
 };
 
 static const struct field config_fields[] = {
-    {"Hostname", T_STR, "\"\""},
-    {"Domainname", T_STR, "\"\""},
-    {"User", T_STR, "\"\""},
-    {"AttachStdin", T_BOOL, "false"},
-    {"AttachStdout", T_BOOL, "false"},
-    {"AttachStderr", T_BOOL, "false"},
+    {"Hostname Domainname User", T_STR, "\"\""},
+    {"AttachStdin AttachStdout AttachStderr", T_BOOL, "false"},
     {"ExposedPorts", T_OBJECT, NULL},
-    {"Tty", T_BOOL, "false"},
-    {"OpenStdin", T_BOOL, "false"},
-    {"StdinOnce", T_BOOL, "false"},
+    {"Tty OpenStdin StdinOnce", T_BOOL, "false"},
     {"Env", T_STRS, "[]"},
     {"Cmd", T_COMMAND, "null"},
     {"Healthcheck", T_OBJECT, NULL},
+    {"Healthcheck.Test", T_STRS, NULL},
+    {"Healthcheck.Interval Healthcheck.Timeout Healthcheck.StartPeriod Healthcheck.StartInterval Healthcheck.Retries",
+     T_INT, NULL},
     {"ArgsEscaped", T_BOOL, NULL},
     {"Image", T_STR, "\"\""},
     {"Volumes", T_OBJECT, "null"},
@@ -68,75 +67,58 @@ static const struct field host_fields[] = {
     {"VolumesFrom", T_STRS, "null"},
     {"ConsoleSize", T_ARRAY, "[0,0]"},
     {"Annotations", T_MAP, NULL},
-    {"CapAdd", T_STRS, "null"},
-    {"CapDrop", T_STRS, "null"},
+    {"CapAdd CapDrop", T_STRS, "null"},
     {"CgroupnsMode", T_STR, "\"\""},
-    {"Dns", T_STRS, "[]"},
-    {"DnsOptions", T_STRS, "[]"},
-    {"DnsSearch", T_STRS, "[]"},
-    {"ExtraHosts", T_STRS, "null"},
-    {"GroupAdd", T_STRS, "null"},
-    {"IpcMode", T_STR, "\"\""},
-    {"Cgroup", T_STR, "\"\""},
+    {"Dns DnsOptions DnsSearch", T_STRS, "[]"},
+    {"ExtraHosts GroupAdd", T_STRS, "null"},
+    {"IpcMode Cgroup", T_STR, "\"\""},
     {"Links", T_STRS, "null"},
     {"OomScoreAdj", T_INT, "0"},
     {"PidMode", T_STR, "\"\""},
-    {"Privileged", T_BOOL, "false"},
-    {"PublishAllPorts", T_BOOL, "false"},
-    {"ReadonlyRootfs", T_BOOL, "false"},
+    {"Privileged PublishAllPorts ReadonlyRootfs", T_BOOL, "false"},
     {"SecurityOpt", T_STRS, "null"},
-    {"StorageOpt", T_MAP, NULL},
-    {"Tmpfs", T_MAP, NULL},
-    {"UTSMode", T_STR, "\"\""},
-    {"UsernsMode", T_STR, "\"\""},
+    {"StorageOpt Tmpfs", T_MAP, NULL},
+    {"UTSMode UsernsMode", T_STR, "\"\""},
     {"ShmSize", T_INT, "67108864"},
     {"Sysctls", T_MAP, NULL},
-    {"Runtime", T_STR, "\"\""},
-    {"Isolation", T_STR, "\"\""},
-    {"CpuShares", T_INT, "0"},
-    {"Memory", T_INT, "0"},
-    {"NanoCpus", T_INT, "0"},
+    {"Runtime Isolation", T_STR, "\"\""},
+    {"CpuShares Memory NanoCpus", T_INT, "0"},
     {"CgroupParent", T_STR, "\"\""},
     {"BlkioWeight", T_INT, "0"},
-    {"BlkioWeightDevice", T_ARRAY, "[]"},
-    {"BlkioDeviceReadBps", T_ARRAY, "[]"},
-    {"BlkioDeviceWriteBps", T_ARRAY, "[]"},
-    {"BlkioDeviceReadIOps", T_ARRAY, "[]"},
-    {"BlkioDeviceWriteIOps", T_ARRAY, "[]"},
-    {"CpuPeriod", T_INT, "0"},
-    {"CpuQuota", T_INT, "0"},
-    {"CpuRealtimePeriod", T_INT, "0"},
-    {"CpuRealtimeRuntime", T_INT, "0"},
-    {"CpusetCpus", T_STR, "\"\""},
-    {"CpusetMems", T_STR, "\"\""},
+    {"BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps", T_ARRAY,
+     "[]"},
+    {"CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime", T_INT, "0"},
+    {"CpusetCpus CpusetMems", T_STR, "\"\""},
     {"Devices", T_ARRAY, "[]"},
     {"DeviceCgroupRules", T_STRS, "null"},
     {"DeviceRequests", T_ARRAY, "null"},
-    {"KernelMemory", T_INT, NULL},
-    {"KernelMemoryTCP", T_INT, NULL},
-    {"MemoryReservation", T_INT, "0"},
-    {"MemorySwap", T_INT, "0"},
+    {"KernelMemory KernelMemoryTCP", T_INT, NULL},
+    {"MemoryReservation MemorySwap", T_INT, "0"},
     {"MemorySwappiness", T_INT, "null"},
     {"OomKillDisable", T_BOOL, "null"},
     {"PidsLimit", T_INT, "null"},
     {"Ulimits", T_ARRAY, "[]"},
-    {"CpuCount", T_INT, "0"},
-    {"CpuPercent", T_INT, "0"},
-    {"IOMaximumIOps", T_INT, "0"},
-    {"IOMaximumBandwidth", T_INT, "0"},
+    {"CpuCount CpuPercent IOMaximumIOps IOMaximumBandwidth", T_INT, "0"},
     {"Mounts", T_ARRAY, NULL},
-    {"MaskedPaths", T_STRS, "null"},
-    {"ReadonlyPaths", T_STRS, "null"},
+    {"MaskedPaths ReadonlyPaths", T_STRS, "null"},
     {"Init", T_BOOL, NULL},
+    {"LogConfig.Config", T_OBJECT, NULL},
+    {"LogConfig.Type RestartPolicy.Name Ulimits.Name Mounts.Type Mounts.Source Mounts.Target "
+     "Mounts.BindOptions.Propagation Devices.PathOnHost Devices.PathInContainer Devices.CgroupPermissions",
+     T_STR, NULL},
+    {"RestartPolicy.MaximumRetryCount Ulimits.Soft Ulimits.Hard", T_INT, NULL},
+    {"Mounts.ReadOnly Mounts.BindOptions.ReadOnlyForceRecursive Mounts.BindOptions.NonRecursive", T_BOOL, NULL},
 };
 
 static const struct field exec_fields[] = {
-    {"AttachStdin", T_BOOL, "false"},  {"AttachStdout", T_BOOL, "false"},
-    {"AttachStderr", T_BOOL, "false"}, {"Cmd", T_STRS, "[]"},
-    {"ConsoleSize", T_ARRAY, "null"},  {"Detach", T_BOOL, "false"},
-    {"DetachKeys", T_STR, "\"\""},     {"Env", T_STRS, "[]"},
-    {"Privileged", T_BOOL, "false"},   {"Tty", T_BOOL, "false"},
-    {"User", T_STR, "\"\""},           {"WorkingDir", T_STR, "\"\""},
+    {"AttachStdin AttachStdout AttachStderr", T_BOOL, "false"},
+    {"Cmd", T_STRS, "[]"},
+    {"ConsoleSize", T_ARRAY, "null"},
+    {"Detach", T_BOOL, "false"},
+    {"DetachKeys", T_STR, "\"\""},
+    {"Env", T_STRS, "[]"},
+    {"Privileged Tty", T_BOOL, "false"},
+    {"User WorkingDir", T_STR, "\"\""},
 };
 
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */
@@ -182,26 +164,45 @@ static bool fits(enum type t, const json_t *v)
     return false;
 }
 
+static const char *const words[] = {
+    "true or false",        "a whole number", "a string", "an array of strings", "a string or an array of strings",
+    "an object of strings", "an object",      "an array"};
+
+/* "Mounts.Type": in the object, or in each object of the array, that was taken as "Mounts". */
+static bool fits_inside(enum type t, const json_t *taken, const char *key)
+{
+    char outer[KEY_MAX];
+    size_t n = strcspn(key, ".");
+    snprintf(outer, sizeof(outer), "%.*s", (int)n, key);
+    json_t *in = json_object_get(taken, outer);
+    json_auto_t *list = json_is_array(in) ? json_incref(in) : json_pack("[O?]", in);
+    json_each (one, list) {
+        const json_t *v = json_at(one, key + n + 1);
+        if (v && !json_is_null(v) && !fits(t, v))
+            return false;
+    }
+    return true;
+}
+
 static json_t *complete(const char *object, const json_t *in, const struct field *f, size_t n, struct err *e)
 {
-    static const char *const words[] = {
-        "true or false",        "a whole number", "a string", "an array of strings", "a string or an array of strings",
-        "an object of strings", "an object",      "an array"};
     json_auto_t *out = json_object();
-    for (; n > 0; n--, f++) {
-        const json_t *v = body_get(in, f->key);
-        if (!v || json_is_null(v)) {
-            if (f->unset)
-                json_object_set_new(out, f->key, json_loads(f->unset, JSON_DECODE_ANY, NULL));
-            continue;
+    for (; n > 0; n--, f++)
+        for (const char *p = f->keys; *p; p += strcspn(p, " "), p += *p == ' ') {
+            char key[KEY_MAX];
+            snprintf(key, sizeof(key), "%.*s", (int)strcspn(p, " "), p);
+            const json_t *v = strchr(key, '.') ? NULL : body_get(in, key);
+            if (json_is_null(v))
+                v = NULL;
+            if (strchr(key, '.') ? !fits_inside(f->type, out, key) : v && !fits(f->type, v))
+                return err_null(err_set(e, ERR_INVALID, "%s.%s must be %s", object, key, words[f->type]));
+            if (v && f->type == T_COMMAND && json_is_string(v))
+                json_object_set_new(out, key, json_pack("[O]", v));
+            else if (v)
+                json_object_set(out, key, (json_t *)v);
+            else if (f->unset)
+                json_object_set_new(out, key, json_loads(f->unset, JSON_DECODE_ANY, NULL));
         }
-        if (!fits(f->type, v))
-            return err_null(err_set(e, ERR_INVALID, "%s.%s must be %s", object, f->key, words[f->type]));
-        if (f->type == T_COMMAND && json_is_string(v))
-            json_object_set_new(out, f->key, json_pack("[O]", v));
-        else
-            json_object_set(out, f->key, (json_t *)v);
-    }
     return json_incref(out);
 }
 
@@ -234,8 +235,7 @@ static void merge_union(json_t *config, const json_t *image, const char *key)
     if (!json_is_object(base) || json_object_size(base) == 0)
         return;
     json_t *out = json_copy(base);
-    if (json_is_object(own))
-        json_object_update(out, own);
+    json_object_update(out, own);
     json_object_set_new(config, key, out);
 }
 

@@ -6,6 +6,7 @@
  * Source: OCI runtime-spec config-linux.md "Control groups"; Engine API "Resources"; getrlimit(2). */
 #include "engine/spec.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #include <ctype.h>
 #include <sys/resource.h>
@@ -91,16 +92,16 @@ static json_t *block_io(const json_t *host)
 
 json_t *spec_resources(const json_t *host)
 {
-    json_t *r = json_object(), *m = memory(host), *c = cpu(host), *b = block_io(host);
-    if (json_object_size(m) > 0)
-        json_object_set(r, "memory", m);
-    if (json_object_size(c) > 0)
-        json_object_set(r, "cpu", c);
-    if (json_object_size(b) > 0)
-        json_object_set(r, "blockIO", b);
-    json_decref(m);
-    json_decref(c);
-    json_decref(b);
+    const struct {
+        const char *key;
+        json_t *value;
+    } parts[] = {{"memory", memory(host)}, {"cpu", cpu(host)}, {"blockIO", block_io(host)}};
+    json_t *r = json_object();
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (json_object_size(parts[i].value) > 0)
+            json_object_set(r, parts[i].key, parts[i].value);
+        json_decref(parts[i].value);
+    }
     if (json_int(host, "PidsLimit", 0) > 0)
         json_object_set_new(r, "pids", json_pack("{s:I}", "limit", (json_int_t)json_int(host, "PidsLimit", 0)));
     return r;
@@ -125,25 +126,37 @@ int ulimit_resource(const char *name)
     return -1;
 }
 
+/* The daemon's own, as it was before it was raised. */
+static struct rlimit files;
+
+void engine_raise_files(void)
+{
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){files.rlim_max, files.rlim_max});
+}
+
 json_t *spec_rlimits(const json_t *host, struct err *e)
 {
     json_auto_t *out = json_array();
+    bool keep_files = files.rlim_max > 0;
     json_each (u, json_object_get(host, "Ulimits")) {
         const char *name = json_str(u, "Name", "");
         int64_t soft = json_int(u, "Soft", 0), hard = json_int(u, "Hard", 0);
-        char type[32] = "RLIMIT_";
+        autofree char *type = str_printf("RLIMIT_%s", name);
+        keep_files = keep_files && !str_eq(name, "nofile");
         if (ulimit_resource(name) < 0)
             return err_null(err_set(e, ERR_INVALID, "invalid ulimit type: %.32s", name));
         if (hard >= 0 && (soft > hard || soft == -1))
             return err_null(err_set(e, ERR_INVALID,
                                     "ulimit soft limit must be less than or equal to hard limit: %s: %lld > %lld", name,
                                     (long long)soft, (long long)hard));
-        for (size_t k = 0; name[k] && k + 8 < sizeof(type); k++) {
-            type[7 + k] = (char)toupper((unsigned char)name[k]);
-            type[8 + k] = '\0';
-        }
+        for (char *p = type; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
         json_array_append_new(
             out, json_pack("{s:s, s:I, s:I}", "type", type, "soft", (json_int_t)soft, "hard", (json_int_t)hard));
     }
+    if (keep_files)
+        json_array_append_new(out, json_pack("{s:s, s:I, s:I}", "type", "RLIMIT_NOFILE", "soft",
+                                             (json_int_t)files.rlim_cur, "hard", (json_int_t)files.rlim_max));
     return json_incref(out);
 }

@@ -222,6 +222,35 @@ EOF
     eventually 20 sh -c "[ -z \"\$(ls $T/data/containers)\" ]"
 }
 
+# Once a number among the options of the log ended the daemon, and "ReadOnly": "true" was a mount that can be written.
+@test "create: what is no string among strings, or of another wrong kind, is 400 by name, and the daemon goes on" {
+    local pid
+    pid=$(cat "$T/pid")
+    for v in 10 true null 1.5 '[]' '["x"]' '{}' '{"a":1}'; do
+        for key in max-size max-file max-buffer-size tag labels labels-regex env env-regex mode compress; do
+            create_refused 400 "log option $key must be a string" "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"$key\":$v}}}"
+        done
+        for map in Sysctls Tmpfs StorageOpt Annotations; do
+            create_refused 400 "HostConfig.$map must be an object of strings" "{\"$map\":{\"/a.b\":$v}}"
+        done
+        create_refused 400 "Config.Labels must be an object of strings" '{}' "\"Labels\":{\"a\":$v}"
+    done
+    create_refused 400 "HostConfig.LogConfig.Config must be an object" '{"LogConfig":{"Config":["max-size"]}}'
+    create_refused 400 "HostConfig.LogConfig.Type must be a string" '{"LogConfig":{"Type":5}}'
+    create_refused 400 "HostConfig.RestartPolicy.Name must be a string" '{"RestartPolicy":{"Name":true}}'
+    create_refused 400 "HostConfig.RestartPolicy.MaximumRetryCount must be a whole number" '{"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":"3"}}'
+    create_refused 400 "HostConfig.Ulimits.Soft must be a whole number" '{"Ulimits":[{"Name":"core","Soft":1,"Hard":1},{"Name":"nofile","Soft":"10","Hard":20}]}'
+    create_refused 400 "HostConfig.Mounts.ReadOnly must be true or false" '{"Mounts":[{"Type":"bind","Source":"/tmp","Target":"/x","ReadOnly":"true"}]}'
+    create_refused 400 "HostConfig.Devices.CgroupPermissions must be a string" '{"Devices":[{"PathOnHost":"/dev/null","PathInContainer":"/dev/x","CgroupPermissions":7}]}'
+    create_refused 400 "Config.Healthcheck.Test must be an array of strings" '{}' '"Healthcheck":{"Test":["CMD",5]}'
+    create_refused 400 "Config.Healthcheck.Interval must be a whole number" '{}' '"Healthcheck":{"Test":["CMD","true"],"Interval":"1s"}'
+    # null is unset, inside as well
+    create nulls '"Healthcheck":{"Test":null,"Interval":null},"HostConfig":{"LogConfig":{"Type":null,"Config":null},"RestartPolicy":{"Name":null}}'
+    [ "$(cat "$T/pid")" = "$pid" ]
+    kill -0 "$pid"
+    answers 200 api GET /_ping
+}
+
 @test "create: keys in any letter case, Cmd as a string, null as unset" {
     answers 201 json POST '/containers/create?name=cased' '{"image":"busybox","cmd":"true","ENV":null,"hostconfig":{"autoremove":false}}'
     api GET /containers/cased/json

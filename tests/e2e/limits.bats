@@ -91,6 +91,23 @@ warned() { # TEXT HOSTCONFIG
     [ "$(jq -c .Warnings <<<"$BODY")" = '[]' ]
 }
 
+@test "open files: the daemon takes what it may, a container has what the daemon was started with" {
+    local hard
+    hard=$(ulimit -Hn)
+    daemon_stop
+    (ulimit -Sn 900 && daemon_start)
+    [ "$(awk '/^Max open files/ { print $4, $5 }' "/proc/$(cat "$T/pid")/limits")" = "$hard $hard" ]
+    [ "$(run_in busybox sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "900 $hard " ]
+    [ "$(run_in --ulimit core=0 busybox sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "900 $hard " ]
+    [ "$(run_in --ulimit nofile=64:128 busybox sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "64 128 " ]
+    sleeper --name files
+    [ "$(gorae exec files sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "900 $hard " ]
+    gorae inspect files | jq -e '.[0].HostConfig.Ulimits == []'
+    gorae rm -f files >/dev/null
+    daemon_stop
+    daemon_start
+}
+
 @test "ulimits, OOM score, shared memory, sysctls" {
     [ "$(run_in --ulimit nofile=64:128 busybox sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "64 128 " ]
     [ "$(run_in --ulimit core=0 busybox sh -c 'ulimit -c')" = 0 ]

@@ -48,7 +48,15 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     refuses '{"default-ipc-mode": "host"}' "--default-ipc-mode host"
     refuses '{"log-driver": "syslog"}' "no log driver named 'syslog'"
     refuses '{"log-opts": {"max-size": "big"}}' '"big" is not a size'
+    refuses '{"log-opts": {"max-size": 10}}' '"log-opts.max-size" must be a string'
+    refuses '{"log-opts": {"tag": true}}' '"log-opts.tag" must be a string'
     refuses '{"default-ulimits": {"nosuch": {"Soft": 1, "Hard": 1}}}' "nosuch"
+    for bad in 5 null '{}' '{"Soft": "10", "Hard": "x"}' '{"Soft": 1}' '{"Soft": 1, "Hard": 2, "soft": 1}' '{"Soft": 1, "Hard": 2, "Name": 5}'; do
+        refuses '{"default-ulimits": {"nofile": '"$bad"'}}' '"default-ulimits.nofile" must be {"Soft": NUMBER, "Hard": NUMBER}'
+    done
+    config '{"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}}}'
+    validate
+    [ "$output" = "configuration OK" ]
     refuses '{"seccomp-profile": "/nosuch/profile"}' "/nosuch/profile"
     refuses '{"exec-opts": ["native.cgroupdriver=openrc"]}' "native.cgroupdriver=cgroupfs or systemd is expected"
     refuses '{"runtimes": {"x": {"path": "relative"}}}' 'the runtime x needs an absolute "path"'
@@ -78,7 +86,77 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     refuses '{"max-download-attempts": 0}' "--max-download-attempts 0"
     refuses '{}' "--experimental true: it can only be false" --experimental
     refuses '{}' '--feature x=true: it can only be false' --feature x=true
-    refuses '{"bip": "10.0.0.1/8", "mtu": 1400}' "don't match any configuration option: bip, mtu"
+    refuses '{"bridge": 5}' '"bridge" must be a string'
+    refuses '{"iptables": 0}' '"iptables" must be true or false'
+    refuses '{"ipv6": null}' '"ipv6" must be true or false'
+    refuses '{"containerd": true}' '"containerd" must be a string'
+    refuses '{"authorization-plugins": ""}' '"authorization-plugins" must be a list of strings'
+    refuses '{"features": {"x": 5}}' '--feature {"x":5}: it can only be false'
+}
+
+# flag, key (- for the same), the sentence: of each kind that dockerd has and we have not
+none_here() {
+    cat <<'EOF'
+bip - networks
+bip6 - networks
+mtu - networks
+icc - networks
+ip - networks
+ip-forward - networks
+ip-forward-no-drop - networks
+allow-direct-routing - networks
+dns - networks
+dns-opt dns-opts networks
+dns-search - networks
+default-address-pool default-address-pools networks
+default-gateway - networks
+default-gateway-v6 - networks
+default-network-opt default-network-opts networks
+fixed-cidr - networks
+fixed-cidr-v6 - networks
+host-gateway-ip - networks
+userland-proxy-path - networks
+http-proxy proxies registries
+https-proxy proxies registries
+no-proxy proxies registries
+storage-opt storage-opts overlayfs
+init-path - gorae-init
+cpu-rt-period - real-time
+cpu-rt-runtime - real-time
+oom-score-adjust - OOMScoreAdjust
+node-generic-resource node-generic-resources swarm
+swarm-default-advertise-addr - swarm
+network-diagnostic-port - swarm
+cdi-spec-dir cdi-spec-dirs CDI
+containerd-namespace - containerd
+containerd-plugins-namespace - containerd
+EOF
+}
+
+@test "what dockerd has and we have not is refused by name and reason, unlike a misspelling" {
+    while read -r flag key why; do
+        [ "$key" != - ] || key=$flag
+        refuses "{\"$key\": \"x\"}" "\"$key\" cannot be set: "
+        [[ $output == *"$why"* ]] || { echo "$key: $output" >&2; return 1; }
+        for form in "--$flag" "--$flag=x" "--$flag x"; do
+            refuses '{}' "--$flag cannot be set: " $form
+            [[ $output == *"$why"* && $output != *unknown* ]] || { echo "$form: $output" >&2; return 1; }
+        done
+    done < <(none_here)
+    refuses '{"bip": "10.0.0.1/8", "mtu": 1400}' '"bip" cannot be set: networks come with a later step'
+    refuses '{"mtuu": 1400}' "don't match any configuration option: mtuu"
+    # what asks for nothing is so anyway
+    config '{"icc": false, "ip-forward-no-drop": false, "dns": [], "bip": "", "storage-opts": []}'
+    validate --icc=false
+    [ "$output" = "configuration OK" ]
+}
+
+@test "the option that is unknown is named, alone or among letters" {
+    refuses '{}' "unknown option: --nosuch" --nosuch
+    refuses '{}' "unknown option: -x" -xD
+    refuses '{}' "unknown option: -x" --debug -Dx
+    refuses '{}' "option -G needs a value" -G
+    for key in data-root exec-root pidfile; do refuses "{\"$key\": \"\"}" "--$key \"\": a path is expected"; done
 }
 
 @test "every option of the issue is in the help, and each of the help is taken from a file by its key" {
@@ -174,12 +252,44 @@ F
     run gorae create --runtime other busybox true
     [[ $output == *"Unknown runtime specified other"* ]]
     gorae rm web >/dev/null
+    config '{"log-opts": {"max-size": 10}}' # once the end of the daemon
+    kill -HUP "$(cat "$T/pid")"
+    logged 'reload: configuration file .*"log-opts.max-size" must be a string; the old settings stay'
     config '{"labels": ["a=3"], "debug": tru'
     kill -HUP "$(cat "$T/pid")"
     logged "reload: configuration file .*line 1 column.*the old settings stay"
     [ "$(gorae info --format '{{json .Labels}}')" = '["a=2"]' ]
     kill -USR1 "$(cat "$T/pid")"
     logged "thread $(cat "$T/pid"): .*system call"
+}
+
+@test "--validate, and so the check before a reload, refuses what could not start, and opens nothing" {
+    local long port
+    long=/tmp/$(printf '%0110d' 0)
+    port=$(free_port)
+    refuses '{"hosts": ["tcp://0.0.0.0:2375"]}' "-H tcp://0.0.0.0:2375: whoever can connect there would be root"
+    refuses '{"hosts": ["tcp://example.org:2375"]}' "-H tcp://example.org:2375"
+    refuses '{"hosts": ["tcp://127.0.0.1:99999"]}' "-H tcp://127.0.0.1:99999"
+    refuses '{"hosts": ["unix:///run/a", "unix:///run/b", "unix:///run/a"]}' "-H unix:///run/a is given twice"
+    refuses "{\"hosts\": [\"unix://$long\"]}" "-H unix://$long: the path of a socket has less than 108 bytes"
+    refuses '{"group": "nosuch"}' "--group nosuch: no such group"
+    refuses '{"metrics-addr": "nowhere"}' "--metrics-addr nowhere: ADDRESS:PORT is expected"
+    refuses '{"metrics-addr": "0.0.0.0:9323"}' "--metrics-addr 0.0.0.0:9323: everybody who can connect could read there"
+    config "{\"hosts\": [\"tcp://0.0.0.0:$port\", \"unix://$T/unopened\", \"fd://\"], \"insecure-tcp\": true, \"metrics-addr\": \"127.0.0.1:$port\"}"
+    validate
+    [ "$output" = "configuration OK" ]
+    [ ! -e "$T/unopened" ]
+    config '{"labels": ["a=1"]}'
+    daemon_start --config-file "$T/daemon.json"
+    config '{"labels": ["a=2"], "metrics-addr": "0.0.0.0:9323"}'
+    kill -HUP "$(cat "$T/pid")"
+    logged "reload: --metrics-addr 0.0.0.0:9323.*the old settings stay"
+    [ "$(gorae info --format '{{json .Labels}}')" = '["a=1"]' ]
+}
+
+@test "what is taken without effect is said to be so" {
+    daemon_start --containerd /run/containerd.sock
+    logged "warn.*--containerd is without effect"
 }
 
 @test "the daemon's log as JSON" {
@@ -203,6 +313,10 @@ F
     [ "$(code)" = 200 ]
     [ "$(code -H 'Host: localhost:23751')" = 200 ]
     [ "$(code -H "Host: $(hostname)")" = 200 ]
+    [ "$(code -H "Host: $(hostname | tr a-z A-Z).Example.ORG:23751")" = 200 ]
+    [ "$(code -H "Host: x$(hostname).example.org")" = 403 ]
+    [ "$(code -H "Host: $(hostname)x.example.org")" = 403 ]
+    [ "$(gorae info --format '{{json .Warnings}}')" = '[]' ]
     [ "$(code -H 'Origin: http://127.0.0.1:23751')" = 403 ]
     [ "$(code -H 'Host: rebound.example:23751')" = 403 ]
     grep -q 'is not this machine' "$T/body"
@@ -243,11 +357,54 @@ while True:
     answer += p
 print(answer.decode().split("\r\n")[0], answer.decode()[-2:])
 P
-    python3 "$T/activate.py" "$T/passed" goraed -H fd:// --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" >"$T/first" 2>>"$T/log" 3>&-
+    python3 "$T/activate.py" "$T/passed" goraed -H fd:// --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" --group daemon >"$T/first" 2>>"$T/log" 3>&-
+    logged "$T/passed was passed to us with group 0, and --group daemon does not change that"
     grep -q '^HTTP/1.1 200 OK OK$' "$T/first"
     gorae -H "unix://$T/passed" version >/dev/null
     daemon_stop
     [ -S "$T/passed" ] # not ours to remove
+}
+
+@test "a TCP socket that was opened before keeps the rule of one that we open" {
+    local port
+    port=$(free_port)
+    cat >"$T/pass.py" <<'P'
+import os, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2])))
+s.listen(10)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ["LISTEN_FDS"] = "1"
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execvp(sys.argv[3], sys.argv[3:])
+P
+    passed() { # address, options
+        local address=$1
+        shift
+        timeout 60 python3 "$T/pass.py" "$address" "$port" goraed -H fd:// -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" \
+            --pidfile "$T/pid" --cgroup-parent "$CGROUP" "$@" 3>&-
+    }
+    run passed 0.0.0.0
+    [ "$status" = 1 ]
+    [[ $output == *"-H fd:// (0.0.0.0 port $port): whoever can connect there would be root on this machine"* ]]
+    passed 127.0.0.1 >"$T/log" 2>&1 &
+    eventually 100 gorae -H "tcp://127.0.0.1:$port" version
+    never grep -q "API is accessible" "$T/log"
+    daemon_stop
+    passed 0.0.0.0 --insecure-tcp >"$T/log" 2>&1 &
+    eventually 100 gorae -H "tcp://127.0.0.1:$port" version
+    logged "API is accessible on fd:// (0.0.0.0 port $port) without encryption: everybody who can connect there is root on this machine"
+}
+
+@test "info warns of an address that makes strangers root" {
+    local port
+    port=$(free_port)
+    daemon_start -H "tcp://0.0.0.0:$port" --insecure-tcp
+    [ "$(gorae info --format '{{index .Warnings 0}}')" = \
+        "WARNING: API is accessible on tcp://0.0.0.0:$port without encryption: everybody who can connect there is root on this machine" ]
+    gorae info 2>&1 | grep -q "WARNING: API is accessible on tcp://0.0.0.0:$port"
 }
 
 @test "a service manager is told when the daemon is ready, that it is well, and that it stops" {

@@ -473,6 +473,33 @@ refused() {
     end_check
 }
 
+@test "a TCP socket that was passed to us may be anywhere with --tlsverify, and not with --tls alone" {
+    local port
+    port=$(free_port)
+    passed() { # options
+        timeout 60 python3 -c 'import os, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+s.listen(10)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])' "$port" goraed -H fd:// -H "unix://$T/s2" --data-root "$T/d2" --exec-root "$T/e2" --pidfile "$T/p2" \
+            --cgroup-parent "$CGROUP" --tlscacert "$T/daemon/ca.pem" --tlscert "$T/daemon/cert.pem" --tlskey "$T/daemon/key.pem" "$@" 3>&-
+    }
+    run -1 passed --tls
+    [[ $output == *"-H fd:// (0.0.0.0 port $port): whoever can connect there would be root on this machine"* ]]
+    passed --tlsverify >"$T/log2" 2>&1 &
+    eventually 50 gorae -H "tcp://localhost:$port" --tlsverify version
+    end_check
+    never grep -q "API is accessible" "$T/log2"
+    passed --tls --insecure-tcp >"$T/log2" 2>&1 &
+    eventually 50 gorae -H "tcp://localhost:$port" --tlsverify version
+    end_check
+    grep -q "API is accessible on fd:// (0.0.0.0 port $port) without client certificates" "$T/log2"
+}
+
 @test "make-certs: modes, a second host under the same authority, and no overwriting" {
     local make=$GORAE_REPO/src/service/make-certs c=$T/lab
     run "$make" vm1.lab,10.0.0.5,fd00::5 "$c"
