@@ -9,11 +9,18 @@
  * And so nothing would end it when we are killed; it is therefore started through ourselves (`gorae __tie`,
  * cli/dial_stdio.c), which asks the kernel to end it when its parent dies.
  *
+ * A machine that has vanished is noticed by ssh alone, which has the TCP connection. So it is told to ask, and to give
+ * up when we would (SOCK_LOST_S). The command line beats ~/.ssh/config, on purpose: how long a lost daemon holds a
+ * command is the client's promise, the same for every kind of address. What it does not reach is the connection of a
+ * ControlMaster that somebody else has made.
+ *
  * How it fails: late. The socket is there at once; a refused login shows as an end of file, and ssh_explain() turns it
  * into a sentence. Read next: relay.c, the other end. */
 #include "wire/ssh.h"
 #include "base/mem.h"
+#include "base/sock.h"
 #include "base/spawn.h"
+#include "wire/dial.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -23,9 +30,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT "ConnectTimeout=30" /* seconds, docker's */
-#define END_WAIT_MS     1000                /* for an ssh that was asked to end */
-#define SAID_MAX        4096                /* bytes of what ssh said, its last */
+#define END_WAIT_MS 1000 /* for an ssh that was asked to end */
+#define SAID_MAX    4096 /* bytes of what ssh said, its last */
+
+/* After so many seconds of silence it asks, and again; it ends where it would ask once more than ServerAliveCountMax
+ * allows (clientloop.c, OpenSSH 8.9 and 9.2): hence the - 1. */
+#define ALIVE_S   5
+#define ALIVE_MAX (SOCK_LOST_S / ALIVE_S - 1)
 
 struct ssh_link {
     pid_t pid; /* 0: it has ended, and `status` is how */
@@ -121,9 +132,11 @@ int ssh_command(const char *host, struct strv *ret, struct err *e)
         strv_add(ret, "-p");
         strv_addf(ret, "%u", (unsigned)a.port);
     }
-    static const char *const fixed[] = {"-o", CONNECT_TIMEOUT, "-T", "--"};
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
-        strv_add(ret, fixed[i]);
+    strv_addf(ret, "-oConnectTimeout=%d", DIAL_TIMEOUT_MS / 1000);
+    strv_addf(ret, "-oServerAliveInterval=%d", ALIVE_S);
+    strv_addf(ret, "-oServerAliveCountMax=%d", ALIVE_MAX);
+    strv_add(ret, "-T");
+    strv_add(ret, "--");
     strv_add(ret, a.host);
     strv_add(ret, "gorae");
     if (a.path) {
