@@ -160,9 +160,14 @@ install-service: install ## also as a service: systemd units, init script, its s
 	test -e $(DESTDIR)$(CONFDIR)/daemon.json || install -m 644 src/service/daemon.json $(DESTDIR)$(CONFDIR)
 	install -m 644 src/service/goraed.logrotate $(DESTDIR)$(LOGROTATEDIR)/goraed
 
+# Of what an administrator may have changed only that goes which is still as it came.
+unless_changed = if cmp -s $(1) $(DESTDIR)$(2); then rm -f $(DESTDIR)$(2); fi
 uninstall-service: uninstall ## remove these, too; settings that were changed stay
 	rm -f $(DESTDIR)$(UNITDIR)/goraed.service $(DESTDIR)$(UNITDIR)/goraed.socket $(DESTDIR)$(INITDIR)/goraed
-	-cmp -s src/service/goraed.default $(DESTDIR)$(DEFAULTDIR)/goraed && rm -f $(DESTDIR)$(DEFAULTDIR)/goraed
+	$(call unless_changed,src/service/goraed.default,$(DEFAULTDIR)/goraed)
+	$(call unless_changed,src/service/daemon.json,$(CONFDIR)/daemon.json)
+	$(call unless_changed,src/service/goraed.logrotate,$(LOGROTATEDIR)/goraed)
+	rmdir $(DESTDIR)$(CONFDIR) 2>/dev/null || true
 
 .PHONY: deb
 deb: deps-deb all ## build/gorae_VERSION_ARCH.deb, the same bytes from the same commit wherever it is made

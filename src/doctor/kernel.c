@@ -197,11 +197,11 @@ enum verdict check_nftables(const struct machine *m, struct finding *f)
         program = program || machine_has(m, places[i]);
     autofree char *modules = machine_read(m, "/proc/modules");
     bool kernel = (modules && strstr(modules, "nf_tables ")) || has_module(m, "net/netfilter/nf_tables");
+    static const char later[] = "nothing uses it yet: networks and published ports come with a later step";
     if (!program)
-        return finding(f, DOCTOR_WARNING, "apt install nftables, for networks and published ports",
-                       "the program nft is not there");
+        return finding(f, DOCTOR_OK, NULL, "the program nft is not there (apt install nftables); %s", later);
     if (!kernel)
-        return finding(f, DOCTOR_WARNING, "modprobe nf_tables, for networks and published ports",
-                       "the program is there, the kernel's half is not to be seen");
-    return finding(f, DOCTOR_OK, NULL, "program and kernel");
+        return finding(f, DOCTOR_OK, NULL,
+                       "the program is there, the kernel's half is not to be seen (modprobe nf_tables); %s", later);
+    return finding(f, DOCTOR_OK, NULL, "program and kernel; %s", later);
 }

@@ -40,61 +40,66 @@ enum verdict check_privileges(const struct machine *m, struct finding *f)
     return finding(f, DOCTOR_OK, NULL, "all that the daemon uses");
 }
 
-/* The hard limit of that name. @return false where it cannot be read; UINT64_MAX stands for none */
-static bool hard_limit(const struct machine *m, const char *name, uint64_t *ret)
+/* The limits of that name. @return false where they cannot be read; UINT64_MAX stands for none */
+static bool limits(const struct machine *m, const char *name, uint64_t *ret_soft, uint64_t *ret_hard)
 {
     char soft[32], hard[32];
     autofree char *text = machine_read(m, "/proc/self/limits");
     autofree char *line = text ? line_after(text, name) : NULL;
     if (!line || sscanf(line, "%31s %31s", soft, hard) != 2)
         return false;
-    *ret = UINT64_MAX;
-    return str_eq(hard, "unlimited") || str_to_u64(hard, ret);
+    *ret_soft = *ret_hard = UINT64_MAX;
+    return (str_eq(soft, "unlimited") || str_to_u64(soft, ret_soft)) &&
+           (str_eq(hard, "unlimited") || str_to_u64(hard, ret_hard));
 }
 
 #define FILES_LEAST     65536 /* a container takes the daemon half a dozen, and hands its own limit on to the container */
 #define PROCESSES_LEAST 4096
 
-static enum verdict judge_limit(const struct machine *m, struct finding *f, const char *name, uint64_t least,
-                                const char *mend)
+/* @param why which of the two limits it is */
+static enum verdict judge_limit(struct finding *f, uint64_t n, const char *why, uint64_t least, const char *mend)
 {
-    uint64_t n;
-    if (!hard_limit(m, name, &n))
-        return finding(f, DOCTOR_WARNING, "see ulimit -a", "cannot tell the limit");
     if (n == UINT64_MAX)
         return finding(f, DOCTOR_OK, NULL, "no limit");
-    return finding(f, n < least ? DOCTOR_WARNING : DOCTOR_OK, n < least ? mend : NULL, "at most %llu",
-                   (unsigned long long)n);
+    return finding(f, n < least ? DOCTOR_WARNING : DOCTOR_OK, n < least ? mend : NULL, "at most %llu, %s",
+                   (unsigned long long)n, why);
 }
 
+/* The daemon raises its soft limit to the hard one when it starts, so the hard one is what it will have. */
 enum verdict check_files(const struct machine *m, struct finding *f)
 {
-    return judge_limit(m, f, "Max open files", FILES_LEAST,
+    uint64_t soft, hard;
+    if (!limits(m, "Max open files", &soft, &hard))
+        return finding(f, DOCTOR_WARNING, "see ulimit -a", "cannot tell the limit");
+    return judge_limit(f, hard, "the hard limit, to which goraed raises its own", FILES_LEAST,
                        "for some hundred containers: ulimit -Hn 524288, or LimitNOFILE= in the unit");
 }
 
+/* This one it leaves as it is, and containers inherit it. Root's own processes are not held to it (setrlimit(2)). */
 enum verdict check_processes(const struct machine *m, struct finding *f)
 {
-    return judge_limit(m, f, "Max processes", PROCESSES_LEAST,
+    uint64_t soft, hard;
+    if (!limits(m, "Max processes", &soft, &hard))
+        return finding(f, DOCTOR_WARNING, "see ulimit -a", "cannot tell the limit");
+    return judge_limit(f, soft, "for each user of containers but root", PROCESSES_LEAST,
                        "for some hundred containers: ulimit -u unlimited, or LimitNPROC= in the unit");
 }
 
+/* A look at what others may do: goraed is root, and its containers have none of their own. So nothing here is poorer
+ * where they are forbidden, and to allow them would only weaken the machine. */
 enum verdict check_user_namespaces(const struct machine *m, struct finding *f)
 {
     int64_t n;
+    const char *who = "everybody may make one";
     if (machine_number(m, "/proc/sys/user/max_user_namespaces", &n) && n == 0)
-        return finding(f, DOCTOR_WARNING, "sysctl -w user.max_user_namespaces=15000", "nobody may make one");
-    if (machine_number(m, "/proc/sys/kernel/unprivileged_userns_clone", &n) && n == 0)
-        return finding(f, DOCTOR_WARNING,
-                       "the daemon is root and does without; for programs of others: sysctl -w "
-                       "kernel.unprivileged_userns_clone=1",
-                       "only root may make one");
-    if (machine_number(m, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", &n) && n != 0)
-        return finding(f, DOCTOR_WARNING,
-                       "the daemon is root and does without; for programs of others: sysctl -w "
-                       "kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile that has \"userns,\"",
-                       "AppArmor lets only root make one");
-    return finding(f, DOCTOR_OK, NULL, "everybody may make one");
+        who = "nobody may make one";
+    else if (machine_number(m, "/proc/sys/kernel/unprivileged_userns_clone", &n) && n == 0)
+        who = "only root may make one";
+    else if (machine_number(m, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", &n) && n != 0)
+        who = "AppArmor lets only root make one";
+    else
+        return finding(f, DOCTOR_OK, NULL, "%s", who);
+    return finding(f, DOCTOR_OK, NULL, "%s, which is no harm: goraed is root, and its containers have none", who);
 }
 
 enum verdict check_group(const struct machine *m, struct finding *f)

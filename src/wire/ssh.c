@@ -9,12 +9,20 @@
  * And so nothing would end it when we are killed; it is therefore started through ourselves (`gorae __tie`,
  * cli/dial_stdio.c), which asks the kernel to end it when its parent dies.
  *
+ * A machine that has vanished is noticed by ssh alone, which has the TCP connection. So it is told to ask, and to give
+ * up when we would (SOCK_LOST_S). The command line beats ~/.ssh/config, on purpose: how long a lost daemon holds a
+ * command is the client's promise, the same for every kind of address. What it does not reach is the connection of a
+ * ControlMaster that somebody else has made.
+ *
  * How it fails: late. The socket is there at once; a refused login shows as an end of file, and ssh_explain() turns it
  * into a sentence. Read next: relay.c, the other end. */
 #include "wire/ssh.h"
 #include "base/mem.h"
+#include "base/sock.h"
 #include "base/spawn.h"
+#include "wire/dial.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,15 +31,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT "ConnectTimeout=30" /* seconds, docker's */
-#define END_WAIT_MS     1000                /* for an ssh that was asked to end */
-#define SAID_MAX        4096                /* bytes of what ssh said, its last */
+#define END_WAIT_MS 1000 /* for an ssh that was asked to end */
+#define LAST_MS     20   /* between the end of its socket and its own */
+#define SAID_MAX    4096 /* bytes of what ssh said, its last */
+
+/* After so many seconds of silence it asks, and again; it ends where it would ask once more than ServerAliveCountMax
+ * allows (clientloop.c, OpenSSH 8.9 and 9.2): hence the - 1. */
+#define ALIVE_S   5
+#define ALIVE_MAX (SOCK_LOST_S / ALIVE_S - 1)
 
 struct ssh_link {
     pid_t pid; /* 0: it has ended, and `status` is how */
     int fd;    /* the number of our end; the descriptor is somebody else's */
     int said;  /* its standard error */
     int status;
+    bool refused; /* nobody has answered through it, and that has been said */
     struct ssh_link *next;
 };
 
@@ -121,9 +135,11 @@ int ssh_command(const char *host, struct strv *ret, struct err *e)
         strv_add(ret, "-p");
         strv_addf(ret, "%u", (unsigned)a.port);
     }
-    static const char *const fixed[] = {"-o", CONNECT_TIMEOUT, "-T", "--"};
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
-        strv_add(ret, fixed[i]);
+    strv_addf(ret, "-oConnectTimeout=%d", DIAL_TIMEOUT_MS / 1000);
+    strv_addf(ret, "-oServerAliveInterval=%d", ALIVE_S);
+    strv_addf(ret, "-oServerAliveCountMax=%d", ALIVE_MAX);
+    strv_add(ret, "-T");
+    strv_add(ret, "--");
     strv_add(ret, a.host);
     strv_add(ret, "gorae");
     if (a.path) {
@@ -173,53 +189,22 @@ static pid_t start(const char *host, int stream, int said, struct err *e)
     return spawn_start(&s, e);
 }
 
-int ssh_dial(struct ssh_link **links, const char *host, struct err *e)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_sys(e, "cannot make a connection for ssh");
-    autoclose int ours = pair[0], theirs = pair[1], said = memfd_create("gorae-ssh", MFD_CLOEXEC);
-    if (said < 0)
-        return err_sys(e, "cannot make a place for what ssh says");
-    pid_t pid = start(host, theirs, said, e);
-    if (pid < 0)
-        return -1;
-    struct ssh_link *l = mem_alloc(sizeof(*l));
-    *l = (struct ssh_link){.pid = pid, .fd = ours, .said = take_fd(&said), .next = *links};
-    *links = l;
-    return take_fd(&ours);
-}
+/* ---- why one ended ---- */
 
-/* @return whether it has ended, after at most END_WAIT_MS */
-static bool has_ended(struct ssh_link *l)
+/* @return whether it has ended, after at most `ms` */
+static bool has_ended(struct ssh_link *l, int ms)
 {
     const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
-    for (int i = 0; l->pid && i < END_WAIT_MS / 2; i++) {
+    for (; l->pid; ms -= 2) {
         if (waitpid(l->pid, &l->status, WNOHANG) != 0)
             l->pid = 0;
+        else if (ms <= 0)
+            return false;
         else
             nanosleep(&pause, NULL);
     }
-    return l->pid == 0;
+    return true;
 }
-
-void ssh_end(struct ssh_link **links)
-{
-    for (struct ssh_link *l = *links, *next; l; l = next) {
-        next = l->next;
-        if (l->pid)
-            kill(l->pid, SIGTERM);
-        if (!has_ended(l)) {
-            kill(l->pid, SIGKILL);
-            waitpid(l->pid, NULL, 0);
-        }
-        fd_close(l->said);
-        free(l);
-    }
-    *links = NULL;
-}
-
-/* ---- why it ended ---- */
 
 /* The last that ssh said, and of it the last line, made harmless for a terminal. */
 static char *last_words(int said, char **ret_line)
@@ -252,15 +237,11 @@ static const char *meaning(const char *text)
     return "ssh could not connect";
 }
 
-void ssh_explain(struct ssh_link *links, int fd, const char *host, bool answered, struct err *e)
+static void tell(const struct ssh_link *l, const char *host, bool answered, struct err *e)
 {
     char *line;
-    while (links && links->fd != fd)
-        links = links->next;
-    if (!links || !has_ended(links))
-        return;
-    autofree char *text = last_words(links->said, &line);
-    int code = WIFEXITED(links->status) ? WEXITSTATUS(links->status) : -1;
+    autofree char *text = last_words(l->said, &line);
+    int code = WIFEXITED(l->status) ? WEXITSTATUS(l->status) : -1;
     const char *what = answered ? "lost the connection to" : "cannot connect to";
     const char *why = answered || code <= 0 ? "ssh has ended"
                       : code == 255         ? meaning(text)
@@ -269,4 +250,68 @@ void ssh_explain(struct ssh_link *links, int fd, const char *host, bool answered
                           : "there, gorae could not reach its daemon";
     err_set(e, ERR_SYSTEM, *line ? "%s the daemon at %s: %s (%.500s)" : "%s the daemon at %s: %s", what, host, why,
             line);
+}
+
+/* A stream without an end of its own (exec, attach) merely ends when its ssh does, and the client, who cannot know,
+ * goes on to ask for the exit code: of a machine that has vanished, for another ten seconds. A connection that broke
+ * before, as the 255 of its ssh says, is the better answer. Its socket is looked at first, so that nobody waits for one
+ * that lives. */
+static bool broke_before(struct ssh_link *l, const char *host, struct err *e)
+{
+    for (; l; l = l->next) {
+        struct pollfd p = {.fd = l->fd};
+        bool open = poll(&p, 1, 0) == 0;
+        if (l->refused || !has_ended(l, open ? 0 : LAST_MS) || !WIFEXITED(l->status) || WEXITSTATUS(l->status) != 255)
+            continue;
+        tell(l, host, true, e);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the list ---- */
+
+int ssh_dial(struct ssh_link **links, const char *host, struct err *e)
+{
+    int pair[2];
+    if (broke_before(*links, host, e))
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "cannot make a connection for ssh");
+    autoclose int ours = pair[0], theirs = pair[1], said = memfd_create("gorae-ssh", MFD_CLOEXEC);
+    if (said < 0)
+        return err_sys(e, "cannot make a place for what ssh says");
+    pid_t pid = start(host, theirs, said, e);
+    if (pid < 0)
+        return -1;
+    struct ssh_link *l = mem_alloc(sizeof(*l));
+    *l = (struct ssh_link){.pid = pid, .fd = ours, .said = take_fd(&said), .next = *links};
+    *links = l;
+    return take_fd(&ours);
+}
+
+void ssh_end(struct ssh_link **links)
+{
+    for (struct ssh_link *l = *links, *next; l; l = next) {
+        next = l->next;
+        if (l->pid)
+            kill(l->pid, SIGTERM);
+        if (!has_ended(l, END_WAIT_MS)) {
+            kill(l->pid, SIGKILL);
+            waitpid(l->pid, NULL, 0);
+        }
+        fd_close(l->said);
+        free(l);
+    }
+    *links = NULL;
+}
+
+void ssh_explain(struct ssh_link *links, int fd, const char *host, bool answered, struct err *e)
+{
+    while (links && links->fd != fd)
+        links = links->next;
+    if (!links || !has_ended(links, END_WAIT_MS))
+        return;
+    links->refused = !answered;
+    tell(links, host, answered, e);
 }

@@ -2,6 +2,7 @@
 # ssh:// through a real sshd on loopback, private in all it has: key, port, authorized_keys. Both clients, ours and the
 # stock one; each way in which a login can fail.
 load lib
+load ../e2e/fleet
 
 setup_file() {
     here sshd || return 0
@@ -32,16 +33,18 @@ SSH
 }
 teardown_file() {
     [ -n "$T" ] || return 0
+    BASE=$T
+    for name in lab1 desk; do ip netns del "$(ns "$name")" 2>/dev/null || true; done # a failed test's
     sshd_stop
     [ -z "$made_run" ] || rmdir /run/sshd
     daemon_end
 }
 setup() { need sshd; }
 
-sshd_start() { # the PATH of a login
+sshd_start() { # the PATH of a login, [address, command that it is started by]
     cat >"$T/ssh/sshd" <<CONF
 Port $PORT
-ListenAddress 127.0.0.1
+ListenAddress ${2:-127.0.0.1}
 HostKey $T/ssh/host
 PidFile $T/ssh/pid
 AuthorizedKeysFile $T/ssh/authorized
@@ -54,7 +57,7 @@ PrintMotd no
 PrintLastLog no
 SetEnv PATH=$1
 CONF
-    /usr/sbin/sshd -f "$T/ssh/sshd" -E "$T/ssh/log" 3>&-
+    "${@:3}" /usr/sbin/sshd -f "$T/ssh/sshd" -E "$T/ssh/log" 3>&-
     eventually 50 test -s "$T/ssh/pid"
 }
 sshd_stop() {
@@ -135,6 +138,61 @@ no_ssh_left() { never pgrep -f "$T/ssh/client"; }
     [ "$code" = 1 ]
     grep -qF "lost the connection to the daemon at $FAR: ssh has ended (" "$T/err"
     no_ssh_left
+}
+
+# The machine has no power any more: no packet says so.
+@test "the machine vanishes in mid-stream: said within the time that TCP has, and so for a new command" {
+    local far=ssh://root@$(address 1):$PORT$SOCK code p c=() session
+    export BASE=$T
+    desk_lay
+    lab_lay 1
+    sshd_stop
+    sshd_start "$GORAE_BUILD/bin:$T/bin:/usr/bin:/bin" "$(address 1)" in_ns lab1
+    cp "$T/ssh/known" "$T/ssh/known.loopback"
+    echo "[$(address 1)]:$PORT $(cat "$T/ssh/host.pub")" >>"$T/ssh/known"
+    gorae -H "unix://$SOCK" run -d --name loud busybox sh -c 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.2; done'
+    at_desk gorae -H "$far" logs -f loud >"$T/out" 2>"$T/err.logs" 3>&- &
+    c+=($!)
+    at_desk gorae -H "$far" logs -f far >"$T/quiet" 2>"$T/err.quiet" 3>&- &
+    c+=($!)
+    mkfifo "$T/typed"
+    at_desk gorae -H "$far" exec -i loud cat <"$T/typed" >"$T/echoed" 2>"$T/err.exec" 3>&- &
+    c+=($!)
+    exec 8>"$T/typed"
+    echo before >&8
+    eventually 100 grep -q before "$T/echoed"
+    eventually 100 grep -q 3 "$T/out"
+    eventually 100 grep -q one "$T/quiet"
+    cable 1 down
+    local began=$SECONDS
+    echo after >&8 # data in flight, which nobody will acknowledge
+    fails_with "cannot connect to the daemon at $far: ssh could not connect" at_desk gorae -H "$far" ps
+    [ $((SECONDS - began)) -le 12 ]
+    for p in "${c[@]}"; do
+        eventually 250 never kill -0 "$p"
+        code=0
+        wait "$p" || code=$?
+        [ "$code" = 1 ]
+    done
+    [ $((SECONDS - began)) -le 30 ]
+    [ $((SECONDS - began)) -ge 15 ] # it did wait for a switch to be restarted
+    exec 8>&-
+    head "$T"/err.*
+    for p in logs quiet exec; do
+        grep -qF "lost the connection to the daemon at $far: ssh has ended (Timeout, server $(address 1) not responding.)" "$T/err.$p"
+    done
+    eventually 50 no_ssh_left
+    # the daemon answered all the time, and the container ran on
+    [ "$(gorae -H "unix://$SOCK" ps --format '{{.Names}}' | sort | xargs)" = "far loud" ]
+    gorae -H "unix://$SOCK" rm -f loud
+    # what the far end's sshd has not noticed yet (its ClientAliveInterval), and then all as before
+    for session in $(pgrep -P "$(cat "$T/ssh/pid")"); do kill -KILL "$session"; done
+    eventually 100 never pgrep -f "$SOCK system dial-stdio"
+    sshd_stop
+    ip netns del "$(ns lab1)"
+    ip netns del "$(ns desk)"
+    mv "$T/ssh/known.loopback" "$T/ssh/known"
+    sshd_start "$GORAE_BUILD/bin:$T/bin:/usr/bin:/bin"
 }
 
 @test "no gorae at the far end" {

@@ -48,3 +48,22 @@ teardown() {
     [ -z "$(find "$root" -type d -name '*gorae*' ! -path "$root/opt/gorae")" ]
     judge_empty
 }
+
+@test "make uninstall-service takes away what install-service brought, but no setting that was changed" {
+    local root=$T/root file
+    mkdir "$T/b"
+    cp -a "$GORAE_BUILD"/{obj,lib,bin,told} "$T/b/"
+    at_root() { make -s -C "$GORAE_REPO" -o all BUILD="$T/b" DESTDIR="$root" "$@" >/dev/null; }
+    at_root install-service
+    [ "$(cat "$root/etc/gorae/daemon.json")" = "{}" ]
+    at_root uninstall-service
+    [ -z "$(find "$root" ! -type d)" ]
+    [ -z "$(find "$root" -type d -name '*gorae*')" ]
+    at_root install-service
+    for file in gorae/daemon.json default/goraed logrotate.d/goraed; do echo "# mine" >>"$root/etc/$file"; done
+    at_root install-service # an upgrade keeps the settings, too
+    tail -n1 "$root/etc/gorae/daemon.json" | grep -qx "# mine"
+    for file in default/goraed logrotate.d/goraed; do echo "# mine" >>"$root/etc/$file"; done
+    at_root uninstall-service
+    [ "$(cd "$root" && find . ! -type d | sort | xargs)" = "./etc/default/goraed ./etc/gorae/daemon.json ./etc/logrotate.d/goraed" ]
+}

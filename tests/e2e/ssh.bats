@@ -17,9 +17,15 @@ echo "banner of the machine" >&2
 while [ "$1" != -- ]; do shift; done
 shift 2
 echo $$ >>"$T/pids"
-exec sh -c "exec $*"
+[ -e "$T/vanishing" ] || exec sh -c "exec $*"
+trap 'kill "$far"; echo "Timeout, server far not responding." >&2; exit 255' USR1
+sh -c "exec $*" <&0 &
+far=$!
+wait "$far"
 SSH
     chmod +x "$T/bin/ssh"
+    # how long a machine may be silent is the client's to say, as over TCP
+    export FIXED='<-oConnectTimeout=10><-oServerAliveInterval=5><-oServerAliveCountMax=3>'
     export PATH=$T/bin:$PATH FAR=ssh://root@far:2222$SOCK
     unset GORAE_HOST
 }
@@ -28,7 +34,7 @@ teardown_file() {
     daemon_end
 }
 setup() {
-    rm -f "$T/asked" "$T/pids" "$T/refuse" "$T/deaf"
+    rm -f "$T/asked" "$T/pids" "$T/refuse" "$T/deaf" "$T/vanishing"
     touch "$T/pids"
 }
 
@@ -49,13 +55,13 @@ refuse() {
     run gorae -H "$FAR" ps --format '{{.Names}}'
     [ "$status" = 0 ]
     [ "$output" = runs ]
-    [ "$(cat "$T/asked")" = "<-l><root><-p><2222><-o><ConnectTimeout=30><-T><--><far><gorae><--host><unix://$SOCK><system><dial-stdio>" ]
+    [ "$(cat "$T/asked")" = "<-l><root><-p><2222>$FIXED<-T><--><far><gorae><--host><unix://$SOCK><system><dial-stdio>" ]
     none_left
 }
 
 @test "without user, port and path" {
     run gorae -H ssh://far ps
-    [ "$(cat "$T/asked")" = "<-o><ConnectTimeout=30><-T><--><far><gorae><system><dial-stdio>" ]
+    [ "$(cat "$T/asked")" = "$FIXED<-T><--><far><gorae><system><dial-stdio>" ]
 }
 
 @test "run -i: input, its end, output, exit code" {
@@ -105,6 +111,22 @@ refuse() {
     wait "$client" || code=$?
     [ "$code" = 1 ]
     grep -qF "lost the connection to the daemon at $FAR: ssh has ended" "$T/err"
+}
+
+@test "a stream without an end of its own: the code of an exec is not asked for through a line that broke" {
+    touch "$T/vanishing" # USR1 is the end of an ssh that nobody has answered for long
+    mkfifo "$T/typed"
+    gorae -H "$FAR" exec -i runs cat <"$T/typed" >"$T/out" 2>"$T/err" 3>&- &
+    local client=$! code=0
+    exec 8>"$T/typed"
+    echo before >&8
+    eventually 50 grep -q before "$T/out"
+    refuse 255 'nobody asks again'
+    xargs kill -USR1 <"$T/pids" 2>/dev/null || true
+    wait "$client" || code=$?
+    exec 8>&-
+    [ "$code" = 1 ]
+    [ "$(cat "$T/err")" = "lost the connection to the daemon at $FAR: ssh has ended (Timeout, server far not responding.)" ]
 }
 
 @test "each way in which a login fails has its sentence" {

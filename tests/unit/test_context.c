@@ -274,18 +274,20 @@ END_TEST
 
 /* ---- ssh:// ---- */
 
+#define FIXED "-oConnectTimeout=10 -oServerAliveInterval=5 -oServerAliveCountMax=3"
+
 START_TEST(ssh_addresses)
 {
     static const struct {
         const char *host, *line; /* NULL: refused */
     } t[] = {
-        {"ssh://h", "ssh -o ConnectTimeout=30 -T -- h gorae system dial-stdio"},
-        {"ssh://h/", "ssh -o ConnectTimeout=30 -T -- h gorae system dial-stdio"},
-        {"ssh://u@h:22", "ssh -l u -p 22 -o ConnectTimeout=30 -T -- h gorae system dial-stdio"},
-        {"ssh://u@corp@h_1.x", "ssh -l u@corp -o ConnectTimeout=30 -T -- h_1.x gorae system dial-stdio"},
+        {"ssh://h", "ssh " FIXED " -T -- h gorae system dial-stdio"},
+        {"ssh://h/", "ssh " FIXED " -T -- h gorae system dial-stdio"},
+        {"ssh://u@h:22", "ssh -l u -p 22 " FIXED " -T -- h gorae system dial-stdio"},
+        {"ssh://u@corp@h_1.x", "ssh -l u@corp " FIXED " -T -- h_1.x gorae system dial-stdio"},
         {"ssh://[::1]:2222/run/x.sock",
-         "ssh -p 2222 -o ConnectTimeout=30 -T -- ::1 gorae --host unix:///run/x.sock system dial-stdio"},
-        {"ssh://[fe80::1%eth0]", "ssh -o ConnectTimeout=30 -T -- fe80::1%eth0 gorae system dial-stdio"},
+         "ssh -p 2222 " FIXED " -T -- ::1 gorae --host unix:///run/x.sock system dial-stdio"},
+        {"ssh://[fe80::1%eth0]", "ssh " FIXED " -T -- fe80::1%eth0 gorae system dial-stdio"},
         {"ssh://", NULL},
         {"ssh://@h", NULL},
         {"ssh://-h", NULL},
