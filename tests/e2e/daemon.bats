@@ -22,10 +22,11 @@ teardown() {
     run goraed stray
     [ "$status" = 1 ]
     [[ $output == *"unexpected argument: stray"* ]]
-    run goraed -H tcp://0.0.0.0:1
+    # with a pid file of its own, since a goraed may serve this machine
+    run goraed --pidfile "$T/pid" -H tcp://0.0.0.0:1
     [ "$status" = 1 ]
     [[ $output == *"-H tcp://0.0.0.0:1"* ]]
-    run goraed --add-runtime x=relative/path
+    run goraed --pidfile "$T/pid" --add-runtime x=relative/path
     [ "$status" = 1 ]
     [[ $output == *"--add-runtime x=relative/path"* ]]
 }
