@@ -1,13 +1,12 @@
 #!/usr/bin/env bats
 # The stock clients at the desk of a fleet: docker with contexts that gorae made, and docker-compose against a machine that
-# is not this one.
+# is not this one, through TLS as the README has it.
 load lib
 load ../e2e/fleet
 
 setup_file() {
     fleet_start
-    local i
-    for i in 1 2 3; do gorae context create "lab$i" --docker "host=tcp://$(address $i):$FLEET_PORT"; done
+    fleet_contexts
 }
 teardown_file() { fleet_stop; }
 
@@ -41,8 +40,13 @@ services:
     depends_on: [one]
 YAML
     cd "$BASE/project"
-    DOCKER_HOST=tcp://$(address 2):$FLEET_PORT
-    export DOCKER_HOST
+    DOCKER_HOST=$(endpoint 3)
+    export DOCKER_HOST DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$BASE/certs/client
+    # python's requests believes these before the authority that compose hands it
+    unset REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
+    # without the certificate it is kept out: what follows does go through TLS
+    DOCKER_CERT_PATH='' DOCKER_TLS_VERIFY='' run at_desk docker-compose --no-ansi ps
+    [ "$status" != 0 ]
     at_desk docker-compose --no-ansi up -d
     [ "$(at_desk gorae -H "$DOCKER_HOST" ps --format '{{.Names}}' | sort | xargs)" = "project_one_1 project_two_1" ]
     [ -z "$(at_desk gorae -c lab1 ps -q)" ]

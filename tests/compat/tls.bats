@@ -59,9 +59,42 @@ stock() { timeout 60 docker -H "tcp://localhost:$PORT" --tlsverify "$@"; }
     [ "$status" = 1 ]
     [[ $output == *"unknown certificate authority"* ]]
     grep -q "its certificate (client) is signed by an unknown authority" "$T/log"
+}
+
+# Go sends one alert, "bad certificate", for all that a daemon's certificate can lack: the log can say no more than that, and
+# the client, who knows, says it.
+@test "stock client: what it finds wrong with the daemon's certificate, and what the daemon hears of it" {
+    local cert=$T/certs/localhost/cert.pem told="it refused our certificate ($T/certs/localhost/cert.pem): it is bad there" before
+    n() { grep -cF "$told" "$T/log" || true; }
+    heard() { [ "$(n)" -gt "$1" ]; }
+    before=$(n)
     run docker -H "tcp://localhost:$PORT" --tlsverify --tlscacert "$T/other/ca.pem" ps
     [ "$status" = 1 ]
-    grep -q "it refused our certificate" "$T/log"
+    [[ $output == *"signed by unknown authority"* ]]
+    eventually 30 heard "$before"
+
+    before=$(n)
+    echo "127.0.0.1 elsewhere.example" >"$T/hosts"
+    run unshare -m sh -c "mount --bind $T/hosts /etc/hosts && docker -H tcp://elsewhere.example:$PORT --tlsverify ps"
+    [ "$status" = 1 ]
+    [[ $output == *"not elsewhere.example"* ]]
+    eventually 30 heard "$before"
+
+    before=$(n)
+    cp "$cert" "$T/good.pem"
+    openssl req -new -subj /CN=localhost -key "$T/certs/localhost/key.pem" -out "$T/late.csr"
+    openssl x509 -req -in "$T/late.csr" -CA "$T/certs/ca.pem" -CAkey "$T/certs/ca-key.pem" -set_serial 9 -days 0 \
+        -extfile <(printf 'extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost') -out "$T/late.pem"
+    cp "$T/late.pem" "$cert"
+    kill -HUP "$(cat "$T/pid")"
+    eventually 50 grep -q "certificate $cert has expired" "$T/log"
+    run stock ps
+    cp "$T/good.pem" "$cert"
+    kill -HUP "$(cat "$T/pid")"
+    [ "$status" = 1 ]
+    [[ $output == *"certificate has expired"* ]]
+    eventually 30 heard "$before"
+    eventually 50 stock version
 }
 
 @test "gorae against a stock dockerd with TLS, and what each says of a wrong certificate" {

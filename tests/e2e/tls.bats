@@ -155,13 +155,15 @@ logged() { tail -n "+$((MARK + 1))" "$T/log" | grep -qF -- "$1"; }
     run tls --tlscacert "$T/other/ca.pem" ps
     [ "$status" = 1 ]
     [[ $output == *"the daemon's certificate (localhost) is signed by an unknown authority"*"not the one in $T/other/ca.pem"* ]]
-    eventually 30 logged "it refused our certificate"
+    eventually 30 logged "it refused our certificate ($T/daemon/cert.pem): it is signed by an authority that is unknown there"
     run gorae -H "tcp://127.0.0.1:$PORT" --tlsverify version
     [ "$status" = 0 ]
     echo "127.0.0.1 elsewhere.example" >"$T/hosts"
     run unshare -m sh -c "mount --bind $T/hosts /etc/hosts && gorae -H tcp://elsewhere.example:$PORT --tlsverify ps"
     [ "$status" = 1 ]
     [[ $output == *"the daemon's certificate is for localhost, 127.0.0.1, not for \"elsewhere.example\""* ]]
+    # TLS has no alert for a wrong name: RFC 8446 leaves "bad certificate" for it
+    eventually 30 logged "it refused our certificate ($T/daemon/cert.pem): it is bad there (made out to another name?)"
 
     local port
     port=$(free_port)
@@ -456,6 +458,7 @@ refused() {
     eventually 50 grep -q "certificate $T/late.pem has expired" "$T/log2"
     run gorae -H "tcp://localhost:$port" --tlsverify --tlscacert "$T/certs/ca.pem" ps
     [[ $output == *"the daemon's certificate (late) expired"* ]]
+    eventually 30 grep -qF "it refused our certificate ($T/late.pem): it has expired, or is not valid yet" "$T/log2"
     end_check
     chmod 600 "$T/daemon/key.pem"
     never grep -q "everybody who can connect" "$T/log2"
