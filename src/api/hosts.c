@@ -65,7 +65,7 @@ static int open_unix(struct hosts *h, const struct options *o, const char *name,
     gid_t gid;
     bool has_group = find_group(o->group, &gid) == 0;
     if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        return err_set(e, ERR_INVALID, "-H %s: the path of a socket has less than 108 bytes", name);
+        return err_set(e, ERR_INVALID, "-H %s is too long: the path of a socket has at most 107 bytes", name);
     if (!has_group && !str_eq(o->group, DEFAULT_GROUP))
         return err_set(e, ERR_NOT_FOUND, "--group %s: no such group", o->group);
     int fd = h ? sock_listen_unix(path, SOCK_STREAM, 0660, e) : -1;

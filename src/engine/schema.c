@@ -196,7 +196,7 @@ static json_t *complete(const char *object, const json_t *in, const struct field
                 v = NULL;
             if (strchr(key, '.') ? !fits_inside(f->type, out, key) : v && !fits(f->type, v))
                 return err_null(err_set(e, ERR_INVALID, "%s.%s must be %s", object, key, words[f->type]));
-            if (v && f->type == T_COMMAND && json_is_string(v))
+            if (f->type == T_COMMAND && json_is_string(v))
                 json_object_set_new(out, key, json_pack("[O]", v));
             else if (v)
                 json_object_set(out, key, (json_t *)v);

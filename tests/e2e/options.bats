@@ -271,7 +271,7 @@ F
     refuses '{"hosts": ["tcp://example.org:2375"]}' "-H tcp://example.org:2375"
     refuses '{"hosts": ["tcp://127.0.0.1:99999"]}' "-H tcp://127.0.0.1:99999"
     refuses '{"hosts": ["unix:///run/a", "unix:///run/b", "unix:///run/a"]}' "-H unix:///run/a is given twice"
-    refuses "{\"hosts\": [\"unix://$long\"]}" "-H unix://$long: the path of a socket has less than 108 bytes"
+    refuses "{\"hosts\": [\"unix://$long\"]}" "-H unix://$long is too long: the path of a socket has at most 107 bytes"
     refuses '{"group": "nosuch"}' "--group nosuch: no such group"
     refuses '{"metrics-addr": "nowhere"}' "--metrics-addr nowhere: ADDRESS:PORT is expected"
     refuses '{"metrics-addr": "0.0.0.0:9323"}' "--metrics-addr 0.0.0.0:9323: everybody who can connect could read there"
