@@ -3,8 +3,8 @@
  * Any page that a browser shows can have it send requests to 127.0.0.1, and by a name whose address changes (DNS
  * rebinding) even read the answers. The unix socket has permissions; a port has none. So of what comes over TCP two
  * things are asked: that it has no Origin, which browsers add where a page asks, and that its Host is one that only
- * somebody who means this machine would write: an address in numbers, localhost, or this machine's own name, in
- * whatever domain. No answer ever carries a CORS header.
+ * somebody who means this machine would write: an address in numbers, localhost, or this machine's own name. No answer
+ * ever carries a CORS header.
  *
  * With TLS and a client's certificate the Host no longer matters: the trick needs a browser that has such a certificate
  * and shows it to an address that answers with ours, for a name that ours does not carry. An Origin is refused still.
@@ -33,10 +33,8 @@ static bool means_us(const char *host)
     char own[256] = "", address[sizeof(struct in6_addr)];
     autofree char *name = name_of(host);
     gethostname(own, sizeof(own) - 1);
-    size_t n = strlen(own); /* by itself, or in a domain */
     return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1 ||
-           strcasecmp(name, "localhost") == 0 ||
-           (n > 0 && strncasecmp(name, own, n) == 0 && (!name[n] || name[n] == '.'));
+           strcasecmp(name, "localhost") == 0 || (*own && strcasecmp(name, own) == 0);
 }
 
 int guard_check(const struct request *r, struct err *e)

@@ -96,6 +96,8 @@ void session_close(struct session *s)
 {
     term_restore(&s->term);
     hang_up(s);
+    fd_close(s->hijack.why);
+    s->hijack.why = -1;
     free(s->hijack.rest);
     s->hijack.rest = NULL;
     fd_close(s->signals);
@@ -268,7 +270,8 @@ static int from_container(struct session *s, struct err *e)
     if (n < 0 && errno != ECONNRESET)
         return broken(s, "read from", e);
     hang_up(s);
-    return 0;
+    /* Behind TLS an end may be a break, which only gorae-tlspipe has seen; it ends now, and has said so if it was. */
+    return dial_why(s->hijack.why, e) ? err_wrap(e, "lost the connection to the daemon at %s", s->cli->client.host) : 0;
 }
 
 /* ---- input ---- */

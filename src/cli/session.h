@@ -71,9 +71,9 @@ int session_exit_code(struct session *s, struct err *e);
 /** Write frames or raw bytes to standard output and error: for `logs`. @return 0 or -1 */
 int session_print(struct session *s, const void *p, size_t n, struct err *e);
 
-#define SESSION_INIT                                                       \
-    {                                                                      \
-        .in = -1, .hijack = {.fd = -1}, .signals = -1, .term = {.fd = -1 } \
+#define SESSION_INIT                                                                  \
+    {                                                                                 \
+        .in = -1, .hijack = {.fd = -1, .why = -1}, .signals = -1, .term = {.fd = -1 } \
     }
 
 #endif

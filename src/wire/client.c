@@ -444,6 +444,7 @@ int client_hijack(struct client *c, const char *path, const json_t *body, struct
     if (raw) {
         const char *type = http_header(&r.head, "Content-Type");
         ret->multiplexed = str_eq(type, "application/vnd.docker.multiplexed-stream");
+        ret->why = take_fd(&r.http->why);
         ret->fd = http_take(r.http, &ret->rest, &ret->rest_len);
     } else if (r.head.status >= 400) {
         reply_fail(&r, e);

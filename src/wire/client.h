@@ -128,6 +128,7 @@ void reply_release(struct reply *r);
 /** A connection that stopped being HTTP (attach, exec). */
 struct hijack {
     int fd;     /**< the caller's; writing is ended by shutdown(2) */
+    int why;    /**< the caller's, too: asked by dial_why() after the end, once fd is closed; -1 without TLS */
     char *rest; /**< stream bytes that arrived with the head; the caller's; NULL where rest_len is 0 */
     size_t rest_len;
     bool multiplexed; /**< the answer's type says frames (wire/frame.h). Daemons below 1.42 never say so: trust

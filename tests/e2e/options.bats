@@ -313,9 +313,9 @@ F
     [ "$(code)" = 200 ]
     [ "$(code -H 'Host: localhost:23751')" = 200 ]
     [ "$(code -H "Host: $(hostname)")" = 200 ]
-    [ "$(code -H "Host: $(hostname | tr a-z A-Z).Example.ORG:23751")" = 200 ]
-    [ "$(code -H "Host: x$(hostname).example.org")" = 403 ]
-    [ "$(code -H "Host: $(hostname)x.example.org")" = 403 ]
+    [ "$(code -H "Host: $(hostname | tr a-z A-Z):23751")" = 200 ]
+    # anybody may have a name in a domain of his own lead here
+    [ "$(code -H "Host: $(hostname).example.org")" = 403 ]
     [ "$(gorae info --format '{{json .Warnings}}')" = '[]' ]
     [ "$(code -H 'Origin: http://127.0.0.1:23751')" = 403 ]
     [ "$(code -H 'Host: rebound.example:23751')" = 403 ]
