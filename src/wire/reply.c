@@ -165,9 +165,11 @@ int reply_next(struct reply *r, json_t **ret, struct err *e)
 static int next_sign(struct reply *r, struct err *e)
 {
     for (;;) {
-        for (; r->line_pos < r->line_len; r->line_pos++)
-            if (!memchr(" \t\r\n", r->line[r->line_pos], 4))
-                return (unsigned char)r->line[r->line_pos];
+        for (; r->line_pos < r->line_len; r->line_pos++) {
+            char c = r->line[r->line_pos];
+            if (!c || !strchr(" \t\r\n", c))
+                return c ? (unsigned char)c : '?'; /* a NUL is no sign of JSON, and not the end */
+        }
         ssize_t k = read_more(r, e);
         if (k <= 0)
             return (int)k;
