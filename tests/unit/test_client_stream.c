@@ -81,6 +81,24 @@ START_TEST(lists_are_read_element_by_element)
 }
 END_TEST
 
+START_TEST(a_list_has_a_limit)
+{
+    struct client c;
+    struct reply r;
+    struct err e = {0};
+    json_t *j;
+    int more;
+    client_init(&c, host, NULL);
+    ck_assert_int_eq(client_request(&c, "GET", "/long-list", NULL, NULL, &r, &e), 0);
+    while ((more = reply_element(&r, &j, &e)) > 0)
+        json_decref(j);
+    reply_release(&r);
+    ck_assert_int_eq(more, -1);
+    ck_assert_msg(e.kind == ERR_TOO_LARGE, "%s", e.msg);
+    client_release(&c);
+}
+END_TEST
+
 START_TEST(requests_beside_a_stream)
 {
     struct client c;
@@ -250,6 +268,7 @@ int main(void)
     TCase *t = client_case(s, "streams");
     tcase_add_test(t, streams_are_read_object_by_object);
     tcase_add_test(t, lists_are_read_element_by_element);
+    tcase_add_test(t, a_list_has_a_limit);
     tcase_add_test(t, requests_beside_a_stream);
     t = client_case(s, "uploads");
     tcase_add_test(t, uploads_arrive_whole);
