@@ -52,8 +52,10 @@ static int find_group(const char *name, gid_t *ret)
     FILE *f = fopen("/etc/group", "re");
     int r = -1;
     for (struct group *g; f && r < 0 && (g = fgetgrent(f));)
-        if (str_eq(g->gr_name, name))
-            *ret = g->gr_gid, r = 0;
+        if (str_eq(g->gr_name, name)) {
+            *ret = g->gr_gid;
+            r = 0;
+        }
     if (f)
         fclose(f);
     return r;

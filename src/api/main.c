@@ -313,10 +313,13 @@ static int check(const struct daemon *d, struct err *e)
 
 static int start(struct daemon *d, struct err *e)
 {
-    if (d->line.action == ACTION_VALIDATE)
-        return load(&d->opt, d, e) < 0 ? -1 : (fputs("configuration OK\n", stderr), 0);
-    if (options_load(&d->opt, &d->line, e) < 0)
+    bool validate = d->line.action == ACTION_VALIDATE;
+    if ((validate ? load(&d->opt, d, e) : options_load(&d->opt, &d->line, e)) < 0)
         return -1;
+    if (validate) {
+        fputs("configuration OK\n", stderr);
+        return 0;
+    }
     if (d->line.action == ACTION_CHECK)
         return check(d, e);
     log_level(d->opt.log_level);
@@ -324,6 +327,18 @@ static int start(struct daemon *d, struct err *e)
     if (json_object_get(d->opt.settings, "containerd"))
         log_warn("--containerd is without effect: there is no containerd here");
     return run(d, e);
+}
+
+/* What is only printed. @return the caller's, or NULL: there is something to do */
+static char *asked_text(enum options_action action)
+{
+    switch (action) {
+    case ACTION_HELP: return options_help();
+    case ACTION_VERSION: return str_printf("gorae daemon version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT);
+    case ACTION_STATE_MACHINE: return engine_machine_dot();
+    case ACTION_SETTINGS: return options_table();
+    default: return NULL;
+    }
 }
 
 int main(int argc, char **argv)
@@ -334,18 +349,11 @@ int main(int argc, char **argv)
     trace_program("goraed");
     /* glibc would give each of a few threads an arena of its own, of which most stays unused. */
     mallopt(M_ARENA_MAX, 2);
-    bool clear = command_line_parse(&d.line, argc, argv, &e) == 0, fine = clear;
-    autofree char *text = !clear                         ? NULL
-                          : d.line.action == ACTION_HELP ? options_help()
-                          : d.line.action == ACTION_VERSION
-                              ? str_printf("gorae daemon version %s, build %s\n", GORAE_VERSION, GORAE_COMMIT)
-                          : d.line.action == ACTION_STATE_MACHINE ? engine_machine_dot()
-                          : d.line.action == ACTION_SETTINGS      ? options_table()
-                                                                  : NULL;
+    bool clear = command_line_parse(&d.line, argc, argv, &e) == 0;
+    autofree char *text = clear ? asked_text(d.line.action) : NULL;
+    bool fine = text || (clear && start(&d, &e) == 0);
     if (text)
         fputs(text, stdout);
-    else if (clear)
-        fine = start(&d, &e) == 0;
     if (!fine)
         fprintf(stderr, "goraed: %s\n%s", e.msg, clear ? "" : "See 'goraed --help'.\n");
     /* Threads that answer long requests may still run: end without tearing down what they use. */

@@ -231,11 +231,14 @@ static bool right_type(enum setting_kind kind, const json_t *v, const char **whe
                 return false;
         return json_is_array(v);
     default:
-        json_each_pair (key, x, v)
+        json_each_pair (key, x, v) {
+            *where = key;
             if ((kind == SETTING_MAP && !json_is_string(x)) ||
                 (kind == SETTING_ULIMITS &&
                  json_unpack(x, "{s:I, s:I, s?:s !}", "Soft", &number, "Hard", &number, "Name", &name) < 0))
-                return *where = key, false;
+                return false;
+        }
+        *where = NULL;
         return json_is_object(v);
     }
 }

@@ -52,8 +52,7 @@ int object_print(const struct cli *cli, const char *format, const json_t *object
 /** What a list's --format flag says in --help. */
 #define LIST_FORMAT_HELP                                                                                              \
     "How to print: 'table', 'table TEMPLATE' (columns divided by \\t, with headings), 'json' (an object a line), or " \
-    "a "                                                                                                              \
-    "Go template for each row, e.g. '{{.ID}} {{.Names}}'"
+    "a Go template for each row, e.g. '{{.ID}} {{.Names}}'"
 /** And that of commands which print one object. */
 #define IMAGE_ONE_PLATFORM "an image has one platform here"
 #define OBJECT_FORMAT_HELP "How to print: 'json', or a Go template, e.g. '{{.State.Pid}}'"
