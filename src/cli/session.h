@@ -16,7 +16,7 @@
 #include "base/keys.h"
 #include "cli/cli.h"
 #include "cli/term.h"
-#include "wire/frame.h"
+#include "wire/unframe.h"
 
 struct session {
     struct cli *cli;

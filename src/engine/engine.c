@@ -304,7 +304,9 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     json_incref(en->opt.registries);
     json_incref(en->opt.runtimes);
     en->lock_fd[0] = en->lock_fd[1] = -1;
+    en->nursery = NURSERY_UNTRIED;
     pthread_mutex_init(&en->lock, NULL);
+    pthread_mutex_init(&en->nursery_lock, NULL);
     pthread_condattr_t at;
     pthread_condattr_init(&at);
     pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
@@ -357,6 +359,7 @@ void engine_close(struct engine *en)
     json_decref(en->opt.host_defaults);
     json_decref(en->opt.registries);
     json_decref(en->opt.runtimes);
+    fd_close(en->nursery);
     fd_close(en->lock_fd[0]);
     fd_close(en->lock_fd[1]);
     free(en->containers_dir);
@@ -368,6 +371,7 @@ void engine_close(struct engine *en)
     pthread_cond_destroy(&en->exec_ended);
     pthread_cond_destroy(&en->policy);
     pthread_mutex_destroy(&en->lock);
+    pthread_mutex_destroy(&en->nursery_lock);
     free(en);
 }
 

@@ -95,6 +95,7 @@ struct container {
     bool run_mounted;      /**< [mount] a run needs it */
 };
 
+#define NURSERY_UNTRIED (-2)
 struct engine {
     struct engine_options opt;
     pthread_mutex_t lock;
@@ -110,7 +111,9 @@ struct engine {
     pthread_cond_t policy; /**< [lock] something that waits for its restart, or for all to stop, may look again */
     unsigned stoppers;     /**< [lock] containers that engine_stop_all() waits for */
     bool pruning;          /**< [lock] one at a time */
-    int lock_fd[2];        /**< flock on <data-root>/lock and <exec-root>/lock */
+    pthread_mutex_t nursery_lock;
+    int nursery;    /**< [nursery_lock] a mount namespace where containers begin; -1: none (runtime.c) */
+    int lock_fd[2]; /**< flock on <data-root>/lock and <exec-root>/lock */
     char *containers_dir, *run_dir, *quarantine, *trace_dir;
     char *hostname, *daemon_id;
 };

@@ -8,11 +8,14 @@
 #include "engine/model.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/sock.h"
 #include "base/spawn.h"
 #include "base/trace.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define RUNTIME_LOG_MAX (256u << 10)
@@ -39,16 +42,66 @@ int runtime_check(struct engine *en, const char *name, struct err *e)
     return r ? 0 : err_set(e, ERR_INVALID, "Unknown runtime specified %s", name);
 }
 
+/* @return an empty mount namespace (runtime/nursery.c), or -1 */
+static int make_nursery(const char *runtime, struct err *e)
+{
+    int pair[2], ns = -1;
+    char byte, *const argv[] = {"gorae-runtime", "nursery", NULL};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "socketpair");
+    autoclose int ours = pair[0];
+    struct spawn sp = SPAWN_INIT;
+    sp.path = runtime;
+    sp.argv = argv;
+    sp.out = pair[1];
+    pid_t pid = spawn_start(&sp, e);
+    fd_close(pair[1]); /* so that the end of the runtime is the end of file */
+    if (pid < 0)
+        return -1;
+    ssize_t n = sock_recv(ours, &byte, 1, &ns);
+    int code = spawn_wait(pid, e);
+    return n == 1 && ns >= 0 ? ns : err_set(e, ERR_SYSTEM, "the runtime's nursery ended with code %d", code);
+}
+
+/* Made when the first container starts. Without one, containers begin in a copy of our mounts. */
+static int nursery(struct engine *en, const char *runtime)
+{
+    pthread_mutex_lock(&en->nursery_lock);
+    if (en->nursery == NURSERY_UNTRIED) {
+        struct err e;
+        struct span s = trace_begin(3, "make an empty mount namespace");
+        en->nursery = make_nursery(runtime, &e);
+        if (en->nursery < 0)
+            log_warn("containers start more slowly: %s", e.msg);
+        trace_end(&s, "unshare, pivot_root");
+    }
+    int ns = en->nursery;
+    pthread_mutex_unlock(&en->nursery_lock);
+    return ns;
+}
+
+/* A shim has none of our descriptors, so it is named through this process; where that is gone, they do without. */
+static void add_nursery(struct engine *en, const char *runtime, json_t *args)
+{
+    int ns = nursery(en, runtime);
+    if (ns < 0)
+        return;
+    json_array_append_new(args, json_string("--nursery"));
+    json_array_append_new(args, json_sprintf("/proc/%d/fd/%d", (int)getpid(), ns));
+}
+
 int runtime_task(struct engine *en, const struct container *c, json_t *task, struct err *e)
 {
-    const char *name = json_str(c->host, "Runtime", "");
-    json_auto_t *r = known(en, *name ? name : "gorae");
+    const char *asked = json_str(c->host, "Runtime", ""), *name = *asked ? asked : "gorae";
+    json_auto_t *r = known(en, name);
     autofree char *root = str_printf("%s/runtime", en->opt.exec_root);
     if (!r)
         return err_set(e, ERR_SYSTEM, "runtime %s of container %.12s is not known to this daemon", name, c->id);
     json_t *args = json_object_get(r, "runtimeArgs") ? json_copy(json_object_get(r, "runtimeArgs")) : json_array();
     if (en->opt.systemd_cgroup)
         json_array_append_new(args, json_string("--systemd-cgroup"));
+    if (str_eq(name, "gorae")) /* always ours: other runtimes have other names (api/apply.c) */
+        add_nursery(en, json_str(r, "path", ""), args);
     json_object_set_new(task, "runtime", json_string(json_str(r, "path", "")));
     json_object_set_new(task, "runtime_args", args);
     json_object_set_new(task, "runtime_root", json_string(root));

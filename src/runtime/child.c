@@ -1,6 +1,7 @@
 /* The child, its order of work. Every step stands where it does for a reason; most pairs cannot be swapped:
  *
  *   session      before any program: no terminal of the caller's is ours, and no keyring either
+ *   nursery      an empty mount namespace in place of a copy of the host's, before anything is mounted (nursery.c)
  *   network      while we still have all capabilities
  *   rootfs       attaches the root; everything later resolves paths below this descriptor
  *   proc         a procfs that nobody else made, to ask the kernel about ourselves
@@ -33,6 +34,7 @@
  * engine/recover.c. */
 #include "runtime/child.h"
 #include "runtime/hooks.h"
+#include "runtime/nursery.h"
 #include "runtime/sync.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -106,13 +108,13 @@ static int step_become_root(struct child *c, struct err *e)
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_sys(e, "stay undumpable") : 0;
 }
 
-/* @return the parent's word, GO or GROUP, or -1 */
-static int hear(struct child *c, int *ret_door, struct err *e)
+/* @return the parent's word, GO, GROUP or TREE, or -1 */
+static int hear(struct child *c, int *ret_fd, struct err *e)
 {
-    int kind = sync_recv(c->sync, NULL, ret_door, e);
+    int kind = sync_recv(c->sync, NULL, ret_fd, e);
     if (kind == SYNC_END)
         _exit(EXIT_EXHAUSTED); /* the parent was killed: nobody wants this container */
-    if (kind < 0 || kind == SYNC_GO || (kind == SYNC_GROUP && ret_door && *ret_door >= 0))
+    if (kind < 0 || kind == SYNC_GO || ((kind == SYNC_GROUP || kind == SYNC_TREE) && ret_fd && *ret_fd >= 0))
         return kind;
     return err_set(e, ERR_SYSTEM, "expected GO from the parent");
 }
@@ -120,16 +122,20 @@ static int hear(struct child *c, int *ret_door, struct err *e)
 int child_wait_placed(struct child *c, struct err *e)
 {
     struct span s = {0};
-    for (size_t n = 0; !c->placed; n++) {
-        autoclose int door = -1;
-        int kind = hear(c, &door, e);
-        if (n == 0)
+    size_t entered = 0;
+    for (bool first = true; !c->placed; first = false) {
+        autoclose int fd = -1;
+        int kind = hear(c, &fd, e);
+        if (first)
             s = trace_begin(3, "enter the control groups");
-        if (kind < 0 || (kind == SYNC_GROUP && cgroup_enter(door, e) < 0))
+        if (kind < 0 || (kind == SYNC_GROUP && cgroup_enter(fd, e) < 0))
             return -1;
+        entered += kind == SYNC_GROUP;
+        if (kind == SYNC_TREE && c->ntrees < CGROUP_TREES_MAX)
+            c->tree[c->ntrees++] = take_fd(&fd);
         c->placed = kind == SYNC_GO;
-        if (c->placed && n > 0) /* on version 2 it was born in its group */
-            trace_end(&s, "write(\"0\") x %zu", n);
+        if (c->placed && entered > 0) /* on version 2 it was born in its group */
+            trace_end(&s, "write(\"0\") x %zu", entered);
     }
     return 0;
 }
@@ -148,6 +154,11 @@ static int step_cgroup_namespace(struct child *c, struct err *e)
     if (c->cgroup->version == 1 && child_wait_placed(c, e) < 0)
         return -1;
     return unshare(CLONE_NEWCGROUP) < 0 ? err_sys(e, "make a cgroup namespace") : 0;
+}
+
+static int step_mount_namespace(struct child *c, struct err *e)
+{
+    return c->nursery >= 0 ? nursery_enter(c->nursery, e) : 0;
 }
 
 static int step_meet_parent(struct child *c, struct err *e)
@@ -193,6 +204,7 @@ static const struct step create_steps[] = {
     {"wait for the id maps", step_wait_for_maps, "recvmsg"},
     {"start a session", step_session, "setsid, keyctl(JOIN_SESSION_KEYRING)"},
     {"become root of the user namespace", step_become_root, "setresgid, setresuid"},
+    {"leave the host's mounts", step_mount_namespace, "setns, unshare(CLONE_NEWNS)"},
     {"make the cgroup namespace", step_cgroup_namespace, "unshare(CLONE_NEWCGROUP)"},
     {"bring up the loopback interface", child_network, "ioctl(SIOCSIFFLAGS)"},
     {"attach the container's root", child_rootfs, "mount_setattr(MS_PRIVATE), move_mount"},

@@ -21,19 +21,24 @@ struct child {
     const struct plan_process *process;
     const struct filter *filter;
     const struct cgroup *cgroup;
-    json_t *hooks; /**< "hooks" of config.json, or NULL */
-    json_t *state; /**< what hooks read */
-    int sync;      /**< to the parent */
-    int barrier;   /**< listening socket where `start` will knock; -1 for `exec`, whose barrier is `sync` */
-    int console;   /**< connected --console-socket, or -1 */
-    int preserve;  /**< descriptors 3 … 2+preserve are the container's */
-    int rootfs;    /**< detached copy of the root file system's mount */
-    int null_tree; /**< in a user namespace: the host's /dev/null, detached; else -1 */
-    int pidfd;     /**< exec: the container's first process */
-    int ns_flags;  /**< exec: the namespaces to join */
-    bool user_ns;  /**< a user namespace of its own */
+    json_t *hooks;     /**< "hooks" of config.json, or NULL */
+    json_t *state;     /**< what hooks read */
+    int sync;          /**< to the parent */
+    int barrier;       /**< listening socket where `start` will knock; -1 for `exec`, whose barrier is `sync` */
+    int console;       /**< connected --console-socket, or -1 */
+    int preserve;      /**< descriptors 3 … 2+preserve are the container's */
+    int rootfs;        /**< detached copy of the root file system's mount */
+    int null_tree;     /**< in a user namespace: the host's /dev/null, detached; else -1 */
+    int nursery;       /**< the mount namespace to begin in, or -1: we were born in our own */
+    int pidfd;         /**< exec: the container's first process */
+    int ns_flags;      /**< exec: the namespaces to join */
+    bool user_ns;      /**< a user namespace of its own */
+    bool shows_groups; /**< version 1, no cgroup namespace: the parent sends the groups that are to be mounted */
     /* Found on the way. */
-    bool placed;      /**< we are in our control groups */
+    bool placed;                /**< we are in our control groups */
+    int tree[CGROUP_TREES_MAX]; /**< the groups' folders, detached mounts, as many as came */
+    size_t ntrees;
+    bool trees_attached;
     int root;         /**< O_PATH of the container's root */
     int proc;         /**< a mount of procfs that we made ourselves */
     int pts;          /**< the container's devpts, or -1 */

@@ -123,7 +123,7 @@ static int mount_cgroup(struct child *c, const struct plan_mount *m, struct err 
 
 static int mount_one(struct child *c, struct plan_mount *m, bool *used_proc, struct err *e)
 {
-    if (!m->bind && (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2")))
+    if (plan_is_cgroup(m))
         return mount_cgroup(c, m, e);
     bool first_proc = !m->bind && str_eq(m->type, "proc") && !*used_proc;
     if (first_proc) {

@@ -18,6 +18,7 @@
 #include "runtime/args.h"
 #include "runtime/hooks.h"
 #include "runtime/mnt.h"
+#include "runtime/nursery.h"
 #include "runtime/seal.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -102,11 +103,12 @@ static int join_namespaces(const struct plan *p, int *ret_net, struct err *e)
     return make_time_namespace(p, e);
 }
 
-static int clone_flags(const struct plan *p)
+/* Not those that the child makes: child.c, nursery.c and make_time_namespace() say why. */
+static int clone_flags(const struct plan *p, bool nursery)
 {
     int flags = 0;
     for (int k = 0; k < NS_COUNT; k++)
-        if (k != NS_CGROUP && k != NS_TIME && plan_new(p, k)) /* child.c and make_time_namespace() say why */
+        if (k != NS_CGROUP && k != NS_TIME && plan_new(p, k) && !(k == NS_MOUNT && nursery))
             flags |= plan_ns_flag[k];
     return flags;
 }
@@ -159,7 +161,7 @@ static int settle(const struct runtime *rt, const struct child *c, const struct 
     if ((c->cgroup->version == 1 && make_groups(c->cgroup, json_object_get(lin, "resources"), e) < 0) ||
         limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
-    return launch_place(c->cgroup, sock, e);
+    return launch_place(c, sock, e);
 }
 
 /* Step 8. */
@@ -203,7 +205,7 @@ static int bear(const struct runtime *rt, struct child *c, struct plan *p, struc
         return -1;
     if (join_namespaces(p, &host_net, e) < 0)
         return -1;
-    pid_t pid = launch_clone(c, clone_flags(p), group, child_run_create, &sock, &pidfd, e);
+    pid_t pid = launch_clone(c, clone_flags(p, c->nursery >= 0), group, child_run_create, &sock, &pidfd, e);
     if (pid < 0)
         return -1;
     FAULT("runtime.cloned");
@@ -224,10 +226,19 @@ static int bear(const struct runtime *rt, struct child *c, struct plan *p, struc
 
 static void close_all(struct child *c)
 {
-    const int fds[] = {c->barrier, c->console, c->rootfs, c->null_tree};
+    const int fds[] = {c->barrier, c->console, c->rootfs, c->null_tree, c->nursery};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         fd_close(fds[i]);
     json_decref(c->state);
+}
+
+/* Version 2, and version 1 with a cgroup namespace, are mounted as file systems (child_cgroup.c). */
+static bool shows_groups(const struct plan *p, const struct cgroup *cg)
+{
+    for (size_t i = 0; cg->version == 1 && !p->ns[NS_CGROUP].own && i < p->nmounts; i++)
+        if (plan_is_cgroup(&p->mounts[i]))
+            return true;
+    return false;
 }
 
 static void begin_child(struct child *c, const struct plan *p, const struct state *s, const struct filter *f)
@@ -240,11 +251,13 @@ static void begin_child(struct child *c, const struct plan *p, const struct stat
                         .hooks = json_object_get(p->config, "hooks"),
                         .state = state_oci(s, STATUS_CREATING),
                         .user_ns = p->ns[NS_USER].own,
+                        .shows_groups = shows_groups(p, &s->cgroup),
                         .sync = -1,
                         .barrier = -1,
                         .console = -1,
                         .rootfs = -1,
                         .null_tree = -1,
+                        .nursery = -1,
                         .pidfd = -1,
                         .root = -1,
                         .proc = -1,
@@ -261,6 +274,8 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
     int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, json_at(p->config, "linux.resources"), e) : 0;
     if (r == 0)
         r = open_for_child(c, p, e);
+    if (r == 0)
+        r = nursery_open(rt, p, &c->nursery, e);
     if (r == 0)
         r = c->barrier = sock_listen_unix(barrier, SOCK_SEQPACKET, 0600, e);
     if (r >= 0)

@@ -1,5 +1,6 @@
 /* The parent's side of a child: see launch.h. */
 #include "runtime/launch.h"
+#include "runtime/mnt.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sock.h"
@@ -102,7 +103,7 @@ pid_t launch_inside(struct child *c, int cgroup, int *ret_sock, int *ret_pidfd, 
         _exit(0);
     }
     fd_close(pidfd);
-    int placed = between > 0 ? launch_place(c->cgroup, *ret_sock, e) : -1;
+    int placed = between > 0 ? launch_place(c, *ret_sock, e) : -1;
     if (between > 0 && placed < 0)
         launch_blame(*ret_sock, e); /* which also ends who waits for us */
     if (between > 0)
@@ -136,11 +137,19 @@ int launch_await(const struct runtime *rt, int sock, enum sync_kind kind, struct
     }
 }
 
-int launch_place(const struct cgroup *cg, int sock, struct err *e)
+static int send_tree(const struct cgroup_dir *d, int sock, struct err *e)
 {
+    autoclose int tree = mnt_clone(AT_FDCWD, d->path, false);
+    return tree < 0 ? err_sys(e, "clone the mount of %s", d->path) : sync_send(sock, SYNC_TREE, NULL, tree, e);
+}
+
+int launch_place(const struct child *c, int sock, struct err *e)
+{
+    const struct cgroup *cg = c->cgroup;
     for (size_t i = 0; cg->version == 1 && i < cg->n; i++) {
         autoclose int door = cgroup_door(cg, i, e);
-        if (door < 0 || sync_send(sock, SYNC_GROUP, NULL, door, e) < 0)
+        if (door < 0 || sync_send(sock, SYNC_GROUP, NULL, door, e) < 0 ||
+            (c->shows_groups && send_tree(&cg->dir[i], sock, e) < 0))
             return -1;
     }
     return sync_send(sock, SYNC_GO, NULL, -1, e);

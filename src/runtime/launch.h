@@ -25,8 +25,8 @@ int launch_prepare(struct child *c, const struct launch_options *o, struct err *
 pid_t launch_clone(struct child *c, int flags, int cgroup, void (*body)(struct child *), int *ret_sock, int *ret_pidfd,
                    struct err *e);
 
-/** Let a child into its control groups, which are there, and say GO. */
-int launch_place(const struct cgroup *cg, int sock, struct err *e);
+/** Let a child into its control groups, which are there, give it those that it is to show, and say GO. */
+int launch_place(const struct child *c, int sock, struct err *e);
 /** A further process in the container whose first process is c->pidfd, through a go-between (child.h).
  * Parameters and result as launch_clone(). */
 pid_t launch_inside(struct child *c, int cgroup, int *ret_sock, int *ret_pidfd, struct err *e);

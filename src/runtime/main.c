@@ -35,14 +35,16 @@ static const struct {
     {"update", verb_update, "change a container's limits"},
     {"features", verb_features, "print what this runtime supports"},
     {"spec", verb_spec, "write an example config.json"},
+    {"nursery", verb_nursery, "make an empty mount namespace, and send it to standard output"},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static int help(void)
 {
-    printf("gorae-runtime: an OCI runtime\n\n"
-           "usage: gorae-runtime [--root DIR] [--log FILE] [--log-format text|json] [--systemd-cgroup] VERB [options] "
-           "[ID …]\n\n");
+    printf(
+        "gorae-runtime: an OCI runtime\n\n"
+        "usage: gorae-runtime [--root DIR] [--log FILE] [--log-format text|json] [--systemd-cgroup] [--nursery FILE] "
+        "VERB [options] [ID …]\n\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-10s%s\n", verbs[i].name, verbs[i].about);
     printf("\ndefault --root: " DEFAULT_ROOT "\n");
@@ -91,6 +93,7 @@ static int dispatch(struct runtime *rt, int argc, char **argv, const char **ret_
     const char *log = NULL, *format = "text", *rootless = NULL;
     bool want_help = false, want_version = false;
     const struct arg table[] = {{"root", 0, ARG_STRING, &rt->root, NULL},
+                                {"nursery", 0, ARG_STRING, &rt->nursery, NULL},
                                 {"log", 0, ARG_STRING, &log, NULL},
                                 {"log-format", 0, ARG_STRING, &format, NULL},
                                 {"debug", 0, ARG_FLAG, &rt->debug, NULL},

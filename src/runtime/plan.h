@@ -12,6 +12,7 @@
 #define GORAE_RUNTIME_PLAN_H
 
 #include "base/err.h"
+#include "base/str.h"
 #include "runtime/runtime.h"
 
 #include <jansson.h>
@@ -123,6 +124,11 @@ json_t *plan_mount_options(void);
 
 /** A list of strings as a NULL-terminated vector; a missing list is empty. @return the caller's to free, or NULL */
 const char **plan_strings(const json_t *list, const char *name, struct err *e);
+/** True for the mount that shows control groups, whatever version the bundle thinks of: the machine decides. */
+static inline bool plan_is_cgroup(const struct plan_mount *m)
+{
+    return !m->bind && (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"));
+}
 /** True where `p` makes a new namespace of this kind. */
 static inline bool plan_new(const struct plan *p, enum plan_ns kind)
 {

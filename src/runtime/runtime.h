@@ -17,9 +17,10 @@
 
 /** One invocation. All strings are borrowed from argv. */
 struct runtime {
-    const char *root; /**< --root: one folder a container */
-    int log;          /**< fd of --log, or -1 */
-    bool log_json;    /**< --log-format json */
+    const char *root;    /**< --root: one folder a container */
+    const char *nursery; /**< --nursery: a mount namespace to begin in (nursery.h), or NULL */
+    int log;             /**< fd of --log, or -1 */
+    bool log_json;       /**< --log-format json */
     bool debug;
     bool systemd;      /**< --systemd-cgroup */
     char *const *argv; /**< as main() got it, to start again from a sealed file (seal.h) */
@@ -33,6 +34,6 @@ void runtime_error(const struct runtime *rt, const char *verb, const struct err 
 /** A verb: argv[0] is its name. @return the exit code of the program, or -1 with an error */
 typedef int runtime_verb(struct runtime *rt, int argc, char **argv, struct err *e);
 runtime_verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_state, verb_list, verb_pause,
-    verb_resume, verb_update, verb_ps, verb_features, verb_spec;
+    verb_resume, verb_update, verb_ps, verb_features, verb_spec, verb_nursery;
 
 #endif

@@ -6,6 +6,7 @@
  *
  *     placing, version 1 only, once for each tree:
  *              parent → GROUP     beside it the file through which the child enters a control group (cgroup.c)
+ *              parent → TREE      where the container is to see it: beside it the group's folder, as a detached mount
  *     create:  parent → GO        ids are mapped, the groups are made and limited, and entered
  *              child → PREPARED   its mounts are made; the parent runs hooks
  *              parent → GO
@@ -21,7 +22,7 @@
 
 #include "base/err.h"
 
-enum sync_kind { SYNC_END, SYNC_GO, SYNC_GROUP, SYNC_PREPARED, SYNC_READY, SYNC_WARNING, SYNC_ERROR };
+enum sync_kind { SYNC_END, SYNC_GO, SYNC_GROUP, SYNC_TREE, SYNC_PREPARED, SYNC_READY, SYNC_WARNING, SYNC_ERROR };
 
 /** Send a message. @param what the text of WARNING and ERROR, else NULL @param fd goes beside it, or -1 */
 int sync_send(int sock, enum sync_kind kind, const struct err *what, int fd, struct err *e);

@@ -5,7 +5,7 @@
  * same verdict.
  *   2. Payload is never more than the bytes that were fed. */
 #include "fuzz.h"
-#include "wire/frame.h"
+#include "wire/unframe.h"
 
 #include <string.h>
 

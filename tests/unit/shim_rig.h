@@ -12,7 +12,7 @@
 #include "base/sock.h"
 #include "base/spawn.h"
 #include "base/str.h"
-#include "wire/frame.h"
+#include "wire/unframe.h"
 #include "fake_runtime.h"
 #include "unit.h"
 

@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "unit.h"
-#include "wire/frame.h"
+#include "wire/unframe.h"
 
 struct seen {
     struct str text; /* "1:abc" pieces are joined as long as the stream stays the same */
