@@ -49,6 +49,7 @@ struct daemon {
     struct options opt;
     struct hosts hosts;
     struct engine *engine;
+    struct server server; /* here and not in serve(): connections outlast it */
     int pid_fd, signals, metrics;
 };
 
@@ -259,14 +260,14 @@ static int serve(struct daemon *d, struct err *e)
     struct engine *en = d->engine = engine_open(&eo, e);
     if (!en)
         return -1;
-    struct server sv = {.engine = en, .opt = &d->opt, .hosts = &d->hosts, .metrics = d->metrics};
+    d->server = (struct server){.engine = en, .opt = &d->opt, .hosts = &d->hosts, .metrics = d->metrics};
     for (size_t i = 0; i < d->hosts.n; i++)
         log_info("goraed " GORAE_VERSION " listens on %s", d->hosts.v[i].name);
     engine_autostart(en);
-    if (metrics_serve(&sv, e) < 0)
+    if (metrics_serve(&d->server, e) < 0)
         log_error("%s", e->msg);
     notify("READY=1");
-    int r = listen_serve(&sv, d->signals, notify_watchdog_ms(), on_event, d, e);
+    int r = listen_serve(&d->server, d->signals, notify_watchdog_ms(), on_event, d, e);
     notify("STOPPING=1");
     stop_containers(d);
     engine_tidy_cgroups(en);
