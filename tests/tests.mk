@@ -69,7 +69,7 @@ $(BUILD)/payload/%: tests/payload/%.c
 .PHONY: test test-build test-unit test-e2e test-compat test-fault test-package test-sanitize test-vm
 test: deps-test ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory test-build
-	@tests/run.sh $(BUILD) laws unit fuzz-corpus figures e2e,compat+fault book exercises
+	@tests/run.sh $(BUILD) laws unit fuzz-corpus figures e2e+book,compat+fault+exercises
 
 test-build: all $(UNIT_TESTS) $(PAYLOADS) $(FUZZ_REPLAYS)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault EXTRA=-DGORAE_FAULTS all

@@ -24,7 +24,7 @@
 
 #include "base/err.h"
 #include "wire/dial.h"
-#include "wire/http.h"
+#include "wire/ask.h"
 
 #include <jansson.h>
 #include <stdbool.h>

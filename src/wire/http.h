@@ -118,9 +118,6 @@ void http_release(struct http *h);
  * is last or broken); -1 on error: ERR_INVALID, ERR_HEAD_TOO_LARGE, ERR_TIMEOUT, ERR_HTTP_VERSION, ERR_NOT_IMPLEMENTED
  * (an unknown transfer coding), ERR_SYSTEM. *ret_head must be released on 1 only. */
 int http_read_request(struct http *h, struct http_head *ret_head, struct err *e);
-/** Read a response head; 1xx heads other than 101 are skipped. @param method of the request it answers (a HEAD has no
- * body) @return 0 or -1; where h->bytes_in did not grow, the peer closed without a word */
-int http_read_response(struct http *h, const char *method, struct http_head *ret_head, struct err *e);
 /** Read up to `n` body bytes. @return bytes, 0 at the end of the body (after its last chunk and trailers), -1 on error
  * (a body cut short is ERR_INVALID, a peer silent for idle_timeout_ms is ERR_TIMEOUT) */
 ssize_t http_read_body(struct http *h, void *p, size_t n, struct err *e);
@@ -145,13 +142,6 @@ struct http_field {
     const char *value;
 };
 
-/** Write a request head. @param length of the body that follows; -1 means chunked, 0 no body (and then no length header
- * unless the method is POST or PUT) */
-int http_write_request(struct http *h, const char *method, const char *target, const struct http_field *fields,
-                       int64_t length, struct err *e);
-/** A whole request with a small body, in one segment; n = 0: no body. */
-int http_write_request_whole(struct http *h, const char *method, const char *target, const struct http_field *fields,
-                             const void *body, size_t n, struct err *e);
 /** Write a response head, as a segment of its own. Fields come first and in their order, then the framing headers.
  * @param length of the body; -1 chunked, -2 neither (body until close)
  * @param req the request it answers: HEAD and HTTP/1.0 change framing; NULL where it could not be parsed, which ends
@@ -184,7 +174,5 @@ void http_target_release(struct http_target *t);
 const char *http_query(const struct http_target *t, const char *key, const char *def);
 /** Docker's boolean: absent, "", 0, no, false, none (any case) are false, everything else is true. */
 bool http_query_bool(const struct http_target *t, const char *key, bool absent);
-/** Percent-encode a query value or a path segment. @return the caller's */
-char *http_encode(const char *s);
 
 #endif

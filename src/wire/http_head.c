@@ -77,7 +77,7 @@ static ssize_t more(struct http *h, struct err *e)
 }
 
 /* Wait for the first byte of a head. @return 1, 0 where none will come */
-static int await_head(struct http *h, struct err *e)
+int http_await_head(struct http *h, struct err *e)
 {
     h->deadline = 0;
     http_trim(h);
@@ -140,7 +140,7 @@ static char *next_line(char **p)
     return line;
 }
 
-static int parse_version(const char *s, int *ret_minor, struct err *e)
+int http_parse_version(const char *s, int *ret_minor, struct err *e)
 {
     if (strlen(s) != 8 || !str_starts(s, "HTTP/") || !isdigit((unsigned char)s[5]) || s[6] != '.' ||
         !isdigit((unsigned char)s[7]))
@@ -170,23 +170,7 @@ static int parse_request_line(struct http_head *r, char *line, struct err *e)
         return err_set(e, ERR_INVALID, "malformed request line: it needs a method, a target and a version");
     r->method = line;
     r->target = target;
-    return parse_version(version, &r->minor, e);
-}
-
-/* version SP three digits [SP reason] */
-static int parse_status_line(struct http_head *r, char *line, struct err *e)
-{
-    char *code = strchr(line, ' ');
-    if (!code)
-        return err_set(e, ERR_INVALID, "malformed status line \"%.64s\": this is not HTTP", line);
-    *code++ = '\0';
-    if (parse_version(line, &r->minor, e) < 0)
-        return -1;
-    if (strspn(code, "0123456789") != 3 || (code[3] != ' ' && code[3] != '\0') || code[0] < '1' || code[0] > '5')
-        return err_set(e, ERR_INVALID, "malformed status line: status \"%.16s\"", code);
-    r->status = (code[0] - '0') * 100 + (code[1] - '0') * 10 + code[2] - '0';
-    r->reason = code[3] ? code + 4 : code + 3;
-    return 0;
+    return http_parse_version(version, &r->minor, e);
 }
 
 static int parse_field(struct http_head *r, char *line, struct err *e)
@@ -280,10 +264,8 @@ static int check_host(const struct http_head *r, struct err *e)
     return 0;
 }
 
-typedef int start_line(struct http_head *r, char *line, struct err *e);
-
 /* Move the head out of the buffer into *ret and parse it. On failure nothing is left to release. */
-static int parse(struct http *h, size_t size, start_line *start, struct http_head *ret, struct err *e)
+static int parse(struct http *h, size_t size, http_start_line *start, struct http_head *ret, struct err *e)
 {
     memset(ret, 0, sizeof(*ret));
     ret->storage = mem_strndup(h->buf + h->pos, size);
@@ -307,12 +289,15 @@ static int parse(struct http *h, size_t size, start_line *start, struct http_hea
     return 0;
 }
 
+int http_read_head(struct http *h, http_start_line *start, struct http_head *ret, struct err *e)
+{
+    ssize_t size = collect(h, e);
+    return size < 0 ? -1 : parse(h, (size_t)size, start, ret, e);
+}
+
 static int read_request(struct http *h, struct http_head *ret, struct err *e)
 {
-    if (skip_empty_line(h, e) < 0)
-        return -1;
-    ssize_t size = collect(h, e);
-    if (size < 0 || parse(h, (size_t)size, parse_request_line, ret, e) < 0)
+    if (skip_empty_line(h, e) < 0 || http_read_head(h, parse_request_line, ret, e) < 0)
         return -1;
     if (check_host(ret, e) < 0) {
         http_head_release(ret);
@@ -324,8 +309,7 @@ static int read_request(struct http *h, struct http_head *ret, struct err *e)
     return 1;
 }
 
-/* Where a head failed, nobody knows where the next would begin. */
-static int fail(struct http *h, const struct err *mine, struct err *e)
+int http_fail(struct http *h, const struct err *mine, struct err *e)
 {
     h->broken = true;
     if (e)
@@ -340,51 +324,15 @@ int http_read_request(struct http *h, struct http_head *ret_head, struct err *e)
         h->last = true;
     if (h->broken || h->last)
         return 0;
-    int r = await_head(h, &mine);
+    int r = http_await_head(h, &mine);
     if (r > 0)
         r = read_request(h, ret_head, &mine);
     h->deadline = 0;
     if (r < 0)
-        return fail(h, &mine, e);
+        return http_fail(h, &mine, e);
     if (r == 0)
         return 0;
     h->last = !ret_head->keep_alive;
     http_begin_body(h, ret_head, true);
     return 1;
-}
-
-/* Heads of interim answers (1xx) announce the real one; 101 is final, the connection is another protocol's after it. */
-static int read_final(struct http *h, struct http_head *ret, struct err *e)
-{
-    for (int i = 0; i < HTTP_INTERIM_MAX; i++) {
-        int r = await_head(h, e);
-        if (r <= 0)
-            return r < 0 ? -1 : err_set(e, ERR_SYSTEM, "the connection was closed without an answer");
-        ssize_t size = collect(h, e);
-        if (size < 0 || parse(h, (size_t)size, parse_status_line, ret, e) < 0)
-            return -1;
-        if (ret->status >= 200 || ret->status == 101)
-            return 0;
-        http_head_release(ret);
-    }
-    return err_set(e, ERR_INVALID, "more than %d interim answers", HTTP_INTERIM_MAX);
-}
-
-int http_read_response(struct http *h, const char *method, struct http_head *ret_head, struct err *e)
-{
-    struct err mine = {0};
-    int r = read_final(h, ret_head, &mine);
-    h->deadline = 0;
-    if (r < 0)
-        return fail(h, &mine, e);
-    int status = ret_head->status;
-    if (str_eq(method, "HEAD") || status < 200 || status == 204 || status == 304)
-        ret_head->body = HTTP_BODY_NONE;
-    else if (ret_head->body == HTTP_BODY_NONE)
-        ret_head->body = HTTP_BODY_CLOSE;
-    if (ret_head->body == HTTP_BODY_CLOSE || status == 101)
-        ret_head->keep_alive = false;
-    h->last = !ret_head->keep_alive;
-    http_begin_body(h, ret_head, false);
-    return 0;
 }

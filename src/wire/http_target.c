@@ -159,16 +159,3 @@ bool http_query_bool(const struct http_target *t, const char *key, bool absent)
             return false;
     return true;
 }
-
-char *http_encode(const char *s)
-{
-    autostr out = STR_INIT;
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
-            str_addc(&out, (char)c);
-        else
-            str_addf(&out, "%%%02X", c);
-    }
-    return str_take(&out);
-}

@@ -61,7 +61,7 @@ const char *http_reason(int status)
     return "Unknown";
 }
 
-static int add_fields(struct str *out, const struct http_field *f, struct err *e)
+int http_add_fields(struct str *out, const struct http_field *f, struct err *e)
 {
     for (; f && f->name; f++) {
         for (const char *c = f->name; *c; c++)
@@ -84,8 +84,7 @@ static const char *given(const struct http_field *f, const char *name)
     return NULL;
 }
 
-/* Note what the head promises about the body. */
-static void begin_out(struct http *h, int64_t length, bool chunked, bool head_only)
+void http_begin_out(struct http *h, int64_t length, bool chunked, bool head_only)
 {
     h->chunked_out = chunked && !head_only;
     h->counted_out = length >= 0 && !head_only;
@@ -93,58 +92,11 @@ static void begin_out(struct http *h, int64_t length, bool chunked, bool head_on
     h->head_only = head_only;
 }
 
-static int send_two(struct http *h, const struct str *head, const void *body, size_t n, struct err *e)
+int http_send_two(struct http *h, const struct str *head, const void *body, size_t n, struct err *e)
 {
     struct iovec part[2] = {{head->s, head->len}, {(void *)body, n}};
     return http_send(h, part, 2, e);
 }
-
-/* ---- requests ---- */
-
-static int compose_request(struct http *h, const char *method, const char *target, const struct http_field *fields,
-                           int64_t length, struct str *out, struct err *e)
-{
-    for (const char *c = method; *c; c++)
-        if (!http_is_token((unsigned char)*c))
-            return err_set(e, ERR_INVALID, "\"%.32s\" cannot be a method", method);
-    for (const char *c = target; *c; c++)
-        if (*c <= ' ' || (unsigned char)*c >= 0x7f)
-            return err_set(e, ERR_INVALID, "byte 0x%02x cannot be sent in a path; it needs %%-encoding",
-                           (unsigned char)*c);
-    if (!*method || !*target)
-        return err_set(e, ERR_INVALID, "a request needs a method and a path");
-    str_addf(out, "%s %s HTTP/1.1\r\n", method, target);
-    if (add_fields(out, fields, e) < 0)
-        return -1;
-    if (length < 0)
-        str_add(out, "Transfer-Encoding: chunked\r\n");
-    else if (length > 0 || str_eq(method, "POST") || str_eq(method, "PUT"))
-        str_addf(out, "Content-Length: %lld\r\n", (long long)length);
-    str_add(out, "\r\n");
-    begin_out(h, length, length < 0, false);
-    return 0;
-}
-
-int http_write_request(struct http *h, const char *method, const char *target, const struct http_field *fields,
-                       int64_t length, struct err *e)
-{
-    autostr out = STR_INIT;
-    if (compose_request(h, method, target, fields, length, &out, e) < 0)
-        return -1;
-    return send_two(h, &out, NULL, 0, e);
-}
-
-int http_write_request_whole(struct http *h, const char *method, const char *target, const struct http_field *fields,
-                             const void *body, size_t n, struct err *e)
-{
-    autostr out = STR_INIT;
-    if (compose_request(h, method, target, fields, (int64_t)n, &out, e) < 0)
-        return -1;
-    h->left_out = 0;
-    return send_two(h, &out, body, n, e);
-}
-
-/* ---- responses ---- */
 
 /* May another request follow this answer? */
 static bool will_keep(const struct http *h, const struct http_head *req, const struct http_field *fields,
@@ -169,7 +121,7 @@ static int compose_response(struct http *h, const struct http_head *req, int sta
     bool old = req && req->minor == 0;
     bool keep = will_keep(h, req, fields, bodiless ? 0 : length);
     str_addf(out, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
-    if (add_fields(out, fields, e) < 0)
+    if (http_add_fields(out, fields, e) < 0)
         return -1;
     if (!bodiless && length >= 0)
         str_addf(out, "Content-Length: %lld\r\n", (long long)length);
@@ -179,7 +131,7 @@ static int compose_response(struct http *h, const struct http_head *req, int sta
         str_addf(out, "Connection: %s\r\n", keep ? "keep-alive" : "close");
     str_add(out, "\r\n");
     h->last = !keep || status == 101;
-    begin_out(h, length, length == -1 && !old, head_only);
+    http_begin_out(h, length, length == -1 && !old, head_only);
     return 0;
 }
 
@@ -189,7 +141,7 @@ int http_write_response(struct http *h, const struct http_head *req, int status,
     autostr out = STR_INIT;
     if (compose_response(h, req, status, fields, length, &out, e) < 0)
         return -1;
-    return send_two(h, &out, NULL, 0, e);
+    return http_send_two(h, &out, NULL, 0, e);
 }
 
 int http_write_whole(struct http *h, const struct http_head *req, int status, const struct http_field *fields,
@@ -199,7 +151,7 @@ int http_write_whole(struct http *h, const struct http_head *req, int status, co
     if (compose_response(h, req, status, fields, (int64_t)n, &out, e) < 0)
         return -1;
     h->left_out = 0;
-    return send_two(h, &out, body, h->head_only ? 0 : n, e);
+    return http_send_two(h, &out, body, h->head_only ? 0 : n, e);
 }
 
 /* ---- bodies ---- */

@@ -9,6 +9,7 @@
  * An input that begins with "HTTP/" is read as answers, any other as requests. */
 #include "base/mem.h"
 #include "fake_io.h"
+#include "wire/ask.h"
 #include "wire/http_parts.h"
 
 #include <string.h>

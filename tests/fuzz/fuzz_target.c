@@ -6,7 +6,7 @@
  *   3. Queries survive: encoded by http_encode() and parsed again, keys and values are the same. */
 #include "base/mem.h"
 #include "fuzz.h"
-#include "wire/http.h"
+#include "wire/ask.h"
 
 #include <string.h>
 #include <strings.h>

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "wire/http.h"
+#include "wire/ask.h"
 #include "unit.h"
 
 #include <pthread.h>
