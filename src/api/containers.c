@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/signame.h"
 #include "base/trace.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ int containers_start(struct request *r, struct err *e)
 static int input_signal(struct request *r, int *ret, struct err *e)
 {
     const char *text = http_query(&r->target, "signal", "");
-    *ret = *text ? engine_signal(text) : 0;
+    *ret = *text ? signal_number(text) : 0;
     if (*text && *ret == 0)
         return err_set(e, ERR_INVALID, "Invalid signal: %.32s", text);
     return 0;

@@ -90,8 +90,9 @@ static int import(struct request *r, struct err *e)
     autofree char *ref = *tag ? str_printf("%s%s%s", repo, strchr(tag, ':') ? "@" : ":", tag) : mem_strdup(repo);
     autostrv changes = {NULL, 0};
     input_list(r, "changes", &changes);
-    autofree char *id = image_import(engine_images(r->engine), input_body, r, ref,
-                                     http_query(&r->target, "message", ""), &changes, to_progress, r, e);
+    const struct image_import what = {ref, http_query(&r->target, "message", ""),
+                                      http_query(&r->target, "platform", ""), &changes};
+    autofree char *id = image_import(engine_images(r->engine), input_body, r, &what, to_progress, r, e);
     return end_stream(r, id ? 0 : -1, e);
 }
 

@@ -26,6 +26,7 @@
 #define IDLE_TIMEOUT_MS  60000
 #define BODY_TIMEOUT_MS  60000       /* for a whole JSON body; an archive may take as long as it moves */
 #define WRITE_TIMEOUT_MS 120000      /* for a peer that does not read */
+#define LINGER_MS        2000        /* for a peer that sends what nobody wants, to read why */
 #define LEFTOVER_MAX     (64u << 10) /* of a body that the handler did not want: more closes the connection */
 
 struct conn {
@@ -75,6 +76,8 @@ static void *conn_main(void *arg)
     h.write_timeout_ms = WRITE_TIMEOUT_MS;
     while (serve_one(c, &h))
         ;
+    if (!h.body_done || h.broken)
+        http_linger(&h, LINGER_MS);
     http_release(&h);
     atomic_fetch_sub(&c->sv->connections, 1);
     free(c->tls);

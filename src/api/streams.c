@@ -80,8 +80,9 @@ static void let_go(struct log_stream *s)
     str_release(&s->held);
 }
 
-/* attach with logs=1 and without stream=1: what was said until now, and the end. */
-static int attach_past(struct request *r, const struct attach_options *o, const char *type, struct err *e)
+/* attach with logs=1 where nothing runs, or without stream=1: what was said until now. @param stay and then whatever
+ * the next run says, for which `o` no longer asks for logs */
+static int attach_past(struct request *r, struct attach_options *o, const char *type, bool stay, struct err *e)
 {
     __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
     const struct logs_options past = {.out = o->out, .err = o->err, .tail = -1};
@@ -100,12 +101,15 @@ static int attach_past(struct request *r, const struct attach_options *o, const 
     if (engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
         return -1;
     send_held(&s);
-    return 0;
+    o->logs = false;
+    const struct attach_client client = {fd, "", rest, nrest};
+    return stay ? (take_fd(&fd), engine_attach(r->engine, r->name, o, &client, e)) : 0;
 }
 
 int streams_attach(struct request *r, struct err *e)
 {
-    bool tty, stream = http_query_bool(&r->target, "stream", false), logs = http_query_bool(&r->target, "logs", false);
+    bool tty, alive, stream = http_query_bool(&r->target, "stream", false),
+                     logs = http_query_bool(&r->target, "logs", false);
     struct attach_options o = {
         .in = stream && http_query_bool(&r->target, "stdin", false),
         .out = http_query_bool(&r->target, "stdout", false),
@@ -116,7 +120,7 @@ int streams_attach(struct request *r, struct err *e)
     if (!stream && !logs)
         return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
     struct keys keys;
-    if (engine_attach_check(r->engine, r->name, &tty, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
+    if (engine_attach_check(r->engine, r->name, &tty, &alive, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
         return -1;
     if (o.in && !r->head->upgrade && r->head->body == HTTP_BODY_CHUNKED)
         return attach_within_http(r, &o, stream_type(r, tty), e);
@@ -124,8 +128,8 @@ int streams_attach(struct request *r, struct err *e)
      * stdin. */
     if (http_drain_body(r->http, ATTACH_BODY_MAX, e) < 0)
         return -1;
-    if (!stream)
-        return attach_past(r, &o, stream_type(r, tty), e);
+    if (!stream || (logs && !alive))
+        return attach_past(r, &o, stream_type(r, tty), stream, e);
     size_t nrest;
     autofree char *rest = NULL;
     autofree char *head = reply_hijack(r->head->upgrade, stream_type(r, tty), false);

@@ -1,9 +1,8 @@
-/* The json-file log, both directions: see jsonlog.h.
+/* The json-file log, reading it: see jsonlog.h.
  *
  * Speed comes from two things. Text is handled in runs: most bytes of a log are printable ASCII, which is copied as it
  * stands, and a table of 256 tells where a run ends. And time is remembered: neighbouring records were mostly written
- * at the same instant (encoding) or in the same second (decoding), so the calendar is consulted rarely. Both memories
- * belong to the thread.
+ * in the same second, so the calendar is consulted rarely. The memory belongs to the thread.
  *
  * Decoding fails on anything that is not exactly a record. A damaged line is no reason to stop reading a log, so there
  * is no error text; callers count or skip.
@@ -12,23 +11,18 @@
  * power cut may leave anything. It never reads behind the line, needs no terminator, keeps no more state than its
  * position, and its only allocation is bounded by the length of the line.
  *
- * Read next: shim/log.c, which writes the file, and the engine's logs, which reads it. */
+ * Read next: shim/jsonlog_write.c, the other direction; shim/log.c, which writes the file; and the engine's logs, which
+ * reads it. */
 #include "base/jsonlog.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 
-enum { PLAIN = 0, ESCAPE = 1, HIGH = 2 };
+const unsigned char jsonlog_kind[256] = {
+    [0x00 ... 0x1f] = JSONLOG_ESCAPE, ['"'] = JSONLOG_ESCAPE, ['\\'] = JSONLOG_ESCAPE, [0x80 ... 0xff] = JSONLOG_HIGH};
 
-/* What a byte is inside a JSON string: itself, in need of an escape, or part of a UTF-8 sequence. */
-static const unsigned char kind_of[256] = {
-    [0x00 ... 0x1f] = ESCAPE, ['"'] = ESCAPE, ['\\'] = ESCAPE, [0x80 ... 0xff] = HIGH};
-
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD in UTF-8 */
-
-/* Length of the well-formed UTF-8 sequence at p, or 0 (RFC 3629: no over-long forms, no surrogates, ≤ U+10FFFF). */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
+size_t jsonlog_utf8(const unsigned char *p, size_t n)
 {
     size_t k = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
     if (p[0] < 0xc2 || p[0] > 0xf4 || k > n)
@@ -42,90 +36,6 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     return k;
-}
-
-size_t jsonlog_cut(const void *p, size_t n)
-{
-    const unsigned char *s = p;
-    size_t k = n < JSONLOG_TEXT_MAX ? n : JSONLOG_TEXT_MAX;
-    const unsigned char *newline = k > 0 ? memchr(s, '\n', k) : NULL;
-    if (newline)
-        return (size_t)(newline - s) + 1;
-    if (n < JSONLOG_TEXT_MAX)
-        return 0;
-    /* Step back to the start of the last sequence; keep it where the cut does not go through it. */
-    size_t start = k - 1;
-    while (start > k - 4 && (s[start] & 0xc0) == 0x80)
-        start--;
-    size_t want = s[start] >= 0xf0 ? 4 : s[start] >= 0xe0 ? 3 : s[start] >= 0xc2 ? 2 : 1;
-    return start + want > k ? start : k;
-}
-
-/* ---- encoding ---- */
-
-static void add_escape(struct str *out, unsigned char c)
-{
-    static const char hex[] = "0123456789abcdef";
-    char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-    switch (c) {
-    case '"': str_addn(out, "\\\"", 2); break;
-    case '\\': str_addn(out, "\\\\", 2); break;
-    case '\n': str_addn(out, "\\n", 2); break;
-    case '\r': str_addn(out, "\\r", 2); break;
-    case '\t': str_addn(out, "\\t", 2); break;
-    default: str_addn(out, text, sizeof(text)); break;
-    }
-}
-
-/* Copy in runs: [from, i) holds bytes that need no change and are not copied yet. */
-static void add_text(struct str *out, const unsigned char *p, size_t n)
-{
-    size_t from = 0, i = 0;
-    while (i < n) {
-        if (kind_of[p[i]] == PLAIN) {
-            i++;
-            continue;
-        }
-        size_t k = kind_of[p[i]] == HIGH ? utf8_sequence(p + i, n - i) : 0;
-        if (k > 0) {
-            i += k;
-            continue;
-        }
-        str_addn(out, p + from, i - from);
-        if (kind_of[p[i]] == HIGH)
-            str_add(out, REPLACEMENT);
-        else
-            add_escape(out, p[i]);
-        from = ++i;
-    }
-    str_addn(out, p + from, n - from);
-}
-
-/* All records of a batch carry the same time, and making its text costs more than the rest of a short record. */
-static const char *time_text(int64_t t)
-{
-    static _Thread_local int64_t known;
-    static _Thread_local char text[CLOCK_TEXT];
-    if (text[0] == '\0' || t != known) {
-        clock_format(t, text);
-        known = t;
-    }
-    return text;
-}
-
-void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, const char *attrs, int64_t time_ns)
-{
-    str_add(out, "{\"log\":\"");
-    add_text(out, p, n);
-    str_add(out, stream == JSONLOG_STDERR ? "\",\"stream\":\"stderr\"," : "\",\"stream\":\"stdout\",");
-    if (attrs) {
-        str_add(out, "\"attrs\":");
-        str_add(out, attrs);
-        str_addc(out, ',');
-    }
-    str_add(out, "\"time\":\"");
-    str_add(out, time_text(time_ns));
-    str_add(out, "\"}\n");
 }
 
 /* ---- decoding ----
@@ -260,7 +170,7 @@ static bool text_string(struct scan *s, struct jsonlog_record *r)
     char *o = r->text;
     while (s->p < s->end) {
         const char *from = s->p;
-        while (s->p < s->end && kind_of[(unsigned char)*s->p] == PLAIN)
+        while (s->p < s->end && jsonlog_kind[(unsigned char)*s->p] == JSONLOG_PLAIN)
             s->p++;
         memcpy(o, from, (size_t)(s->p - from));
         o += s->p - from;
@@ -271,8 +181,8 @@ static bool text_string(struct scan *s, struct jsonlog_record *r)
             r->len = (size_t)(o - r->text);
             return true;
         }
-        if (kind_of[(unsigned char)*s->p] == HIGH) {
-            size_t k = utf8_sequence((const unsigned char *)s->p, (size_t)(s->end - s->p));
+        if (jsonlog_kind[(unsigned char)*s->p] == JSONLOG_HIGH) {
+            size_t k = jsonlog_utf8((const unsigned char *)s->p, (size_t)(s->end - s->p));
             if (k == 0)
                 return false;
             memcpy(o, s->p, k);

@@ -5,8 +5,8 @@
  *
  * A record is one line of a container's output with its newline, or a piece of one: a line longer than
  * JSONLOG_TEXT_MAX bytes takes several records, and only the last ends in a newline; output that ends without a newline
- * makes a record without one. The shim encodes and the engine decodes, both here, by hand and without building a JSON
- * tree, because a log of hundreds of megabytes passes through.
+ * makes a record without one. The shim encodes (shim/jsonlog_write.h) and the engine decodes (here), by hand and
+ * without building a JSON tree, because a log of hundreds of megabytes passes through.
  *
  * The text is what the container wrote, except that JSON knows only Unicode: each byte that is not part of valid UTF-8
  * becomes U+FFFD.
@@ -40,13 +40,12 @@ struct jsonlog_record {
 
 void jsonlog_release(struct jsonlog_record *r);
 
-/** Where does the first record of this output end? A line with its newline, or JSONLOG_TEXT_MAX bytes of a longer one,
- * less up to three so that no UTF-8 sequence is cut. @return its size; 0 where the line is not finished yet */
-size_t jsonlog_cut(const void *p, size_t n);
-
-/** Append one record, newline included, to `out`. @param attrs the "attrs" object as JSON without newlines, or NULL
- * @param time_ns real time in ns since 1970 */
-void jsonlog_encode(struct str *out, int stream, const void *p, size_t n, const char *attrs, int64_t time_ns);
+/** What a byte is inside a JSON string: itself, in need of an escape, or part of a UTF-8 sequence. */
+enum { JSONLOG_PLAIN = 0, JSONLOG_ESCAPE = 1, JSONLOG_HIGH = 2 };
+extern const unsigned char jsonlog_kind[256];
+/** Length of the well-formed UTF-8 sequence at p, or 0 (RFC 3629: no over-long forms, no surrogates, up to U+10FFFF).
+ */
+size_t jsonlog_utf8(const unsigned char *p, size_t n);
 
 /** Read one line, with or without its final newline. Strict: what is not a whole record is refused, so a line torn by a
  * crash or a full disk cannot pass for one; the reader skips it. Members may stand in any order, unknown ones are

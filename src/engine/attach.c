@@ -13,7 +13,7 @@
 
 #define PARKED_MAX 64
 
-int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e)
+int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, bool *ret_alive, struct err *e)
 {
     autocontainer *c = container_get(en, name, e);
     if (!c)
@@ -21,6 +21,7 @@ int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, stru
     *ret_tty = json_is(c->config, "Tty");
     pthread_mutex_lock(&en->lock);
     bool going = c->removing, paused = c->state == STATE_PAUSED, again = c->state == STATE_RESTARTING;
+    *ret_alive = state_alive(c->state);
     pthread_mutex_unlock(&en->lock);
     if (going)
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be attached to", c->id);

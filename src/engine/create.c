@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/signame.h"
 #include "base/trace.h"
 #include "net/net.h"
 
@@ -121,7 +122,7 @@ static int check_config(const json_t *config, struct err *e)
     const char *dir = json_str(config, "WorkingDir", ""), *sig = json_str(config, "StopSignal", "");
     if (*dir && *dir != '/')
         return err_set(e, ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
-    if (*sig && engine_signal(sig) == 0)
+    if (*sig && signal_number(sig) == 0)
         return err_set(e, ERR_INVALID, "Invalid signal: %s", sig);
     json_each (v, json_object_get(config, "Env")) {
         const char *s = json_string_value(v);

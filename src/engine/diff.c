@@ -8,7 +8,7 @@ json_t *tree_request_changes(struct engine *en, struct container *c, struct err 
 {
     autostrv lower = {NULL, 0};
     autofree char *upper = container_path(en, c, "upper");
-    if (image_layers(en->images, c->image, &lower, e) < 0)
+    if (rootfs_lower(en, c, &lower, e) < 0)
         return NULL;
     json_t *request = tree_request(en, c), *list = json_array();
     for (size_t i = 0; i < lower.n; i++)

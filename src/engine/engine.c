@@ -238,7 +238,7 @@ static int make_folders(struct engine *en, struct err *e)
         if (chmod(want[i].path, want[i].mode) < 0) /* whatever the umask was */
             return err_sys(e, "chmod %s", want[i].path);
     }
-    return 0;
+    return rootfs_make_base(en, e);
 }
 
 /* A name for this daemon in `docker info`: made once, kept in the data root. */

@@ -93,8 +93,6 @@ int engine_remove(struct engine *en, const char *name, bool force, bool volumes,
  * @return {"ContainersDeleted","SpaceReclaimed"}; ERR_CONFLICT while another prune is at work */
 json_t *engine_prune(struct engine *en, const json_t *filters, struct err *e);
 int engine_resize(struct engine *en, const char *name, int rows, int columns, struct err *e);
-/** A signal's number from "9", "KILL" or "SIGKILL", real-time ones included; 0 if it is none. */
-int engine_signal(const char *text);
 
 /* ---- waiting ---- */
 
@@ -117,8 +115,9 @@ struct attach_options {
     bool logs;         /**< first what was logged so far */
     const char *detach_keys;
 };
-/** May the container be attached to now? Also tells whether it has a TTY, which decides the media type. */
-int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, struct err *e);
+/** May the container be attached to now? Also tells whether it has a TTY, which decides the media type, and whether it
+ * runs. */
+int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, bool *ret_alive, struct err *e);
 /** A client's connection on its way out of HTTP. */
 struct attach_client {
     int fd;           /**< taken in every case */

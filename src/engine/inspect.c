@@ -2,6 +2,7 @@
 #include "engine/health.h"
 #include "engine/logging.h"
 #include "engine/snapshot.h"
+#include "engine/spec.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -41,7 +42,7 @@ static json_t *graph_json(struct engine *en, struct container *c)
     autostrv lower = {NULL, 0};
     autostr joined = STR_INIT;
     struct err ignored; /* an image that is gone has no lower folders to show */
-    image_layers(en->images, c->image, &lower, &ignored);
+    rootfs_lower(en, c, &lower, &ignored);
     str_add(&joined, "");
     for (size_t i = 0; i < lower.n; i++)
         str_addf(&joined, "%s%s", i ? ":" : "", lower.v[i]);
@@ -77,10 +78,12 @@ static json_t *inspect(struct engine *en, struct container *c, bool size)
         json_pack("{s:s, s:s, s:O, s:o, s:o, s:s}", "Id", c->id, "Created", clock_format(c->created, created), "Path",
                   json_array_get(c->path_args, 0), "Args", args, "State", state_json(&s), "Image", c->image);
     add_paths(en, c, &s, out);
+    json_t *host = json_copy(s.host);
+    spec_hidden_paths(s.host, host, "MaskedPaths", "ReadonlyPaths");
     json_t *rest =
-        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount",
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:o, s:O, s:o}", "Name", name, "RestartCount",
                   s.restart_count, "Driver", "overlay2", "Platform", "linux", "MountLabel", "", "ProcessLabel", "",
-                  "AppArmorProfile", "", "ExecIDs", s.execs, "HostConfig", s.host, "GraphDriver", graph_json(en, c),
+                  "AppArmorProfile", "", "ExecIDs", s.execs, "HostConfig", host, "GraphDriver", graph_json(en, c),
                   "Mounts", snapshot_mounts(&s), "Config", s.config, "NetworkSettings", network_json(&s));
     json_object_update(out, rest);
     json_decref(rest);

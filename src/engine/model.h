@@ -311,6 +311,9 @@ bool policy_cancel(struct engine *en, struct container *c);
 
 /* ---- the root's mount (rootfs.c): one mount, shared by a run and by any number of copies ---- */
 
+/** Its lower folders, topmost first: the image's layers, and the base, which rootfs_make_base() makes once. */
+int rootfs_lower(struct engine *en, struct container *c, struct strv *ret, struct err *e);
+int rootfs_make_base(struct engine *en, struct err *e);
 /** For a run: mount it, unless a copy has. `op` is held. */
 int rootfs_begin_run(struct engine *en, struct container *c, struct err *e);
 /** The run is over. Unmounts, unless a copy is under way and the container stays. */

@@ -1,4 +1,4 @@
-/* The mount of a container's root: the image's layers below, its own folder above.
+/* The mount of a container's root: a base and the image's layers below, its own folder above.
  *
  * A run needs it, and so does whoever copies files, looks for changes or commits, which may be done while nothing runs.
  * Two overlay mounts of one upper folder would corrupt it, so there is one, counted. Nobody waits for anybody: a
@@ -15,7 +15,31 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
+
+/* Two files that Docker's containers have and images need not: the sign of being in one, and a table of mounts for
+ * programs of old. Below all of the image's layers, so that an image that has its own keeps it. */
+int rootfs_make_base(struct engine *en, struct err *e)
+{
+    autofree char *base = str_printf("%s/base/etc", en->opt.data_root), *mark = str_printf("%s/../.dockerenv", base),
+                  *mtab = str_printf("%s/mtab", base);
+    if (dir_make_all(base, 0755, e) < 0)
+        return -1;
+    autoclose int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0755);
+    if (fd < 0 || (symlink("/proc/mounts", mtab) < 0 && errno != EEXIST))
+        return err_sys(e, "make %s", fd < 0 ? mark : mtab);
+    return 0;
+}
+
+int rootfs_lower(struct engine *en, struct container *c, struct strv *ret, struct err *e)
+{
+    if (image_layers(en->images, c->image, ret, e) < 0)
+        return err_wrap(e, "container %.12s", c->id);
+    strv_addf(ret, "%s/base", en->opt.data_root);
+    return 0;
+}
 
 static int mount_it(struct engine *en, struct container *c, bool for_run, struct err *e)
 {
@@ -24,8 +48,8 @@ static int mount_it(struct engine *en, struct container *c, bool for_run, struct
                   *work = container_path(en, c, "work");
     if (overlay_mounted(rootfs))
         return 0;
-    if (image_layers(en->images, c->image, &lower, e) < 0)
-        return err_wrap(e, "container %.12s", c->id);
+    if (rootfs_lower(en, c, &lower, e) < 0)
+        return -1;
     /* The mark of a volatile mount means that the machine may have crashed since. At a restart of a --rm container, or
      * a copy from it, it has not. */
     autofree char *mark = str_printf("%s/work/incompat", work);

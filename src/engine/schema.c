@@ -121,6 +121,15 @@ static const struct field exec_fields[] = {
     {"User WorkingDir", T_STR, "\"\""},
 };
 
+/* Whoever looked at the body before us, a proxy that says who may do what, may have read the other one. */
+static bool is_twice(const json_t *in, const char *key)
+{
+    size_t n = 0;
+    json_each_pair (k, v, in)
+        n += strcasecmp(k, key) == 0;
+    return n > 1;
+}
+
 /* Exactly, else in another letter case: Go's JSON reader, which clients were written against, does the same. */
 const json_t *body_get(const json_t *in, const char *key)
 {
@@ -192,6 +201,9 @@ static json_t *complete(const char *object, const json_t *in, const struct field
             char key[KEY_MAX];
             snprintf(key, sizeof(key), "%.*s", (int)strcspn(p, " "), p);
             const json_t *v = strchr(key, '.') ? NULL : body_get(in, key);
+            if (is_twice(in, key))
+                return err_null(
+                    err_set(e, ERR_INVALID, "%s has the key %s twice, in different letter case", object, key));
             if (json_is_null(v))
                 v = NULL;
             if (strchr(key, '.') ? !fits_inside(f->type, out, key) : v && !fits(f->type, v))
@@ -330,6 +342,8 @@ static void default_string(json_t *host, const char *key, const char *was, const
 json_t *host_complete(const json_t *body, int api_minor, struct err *e)
 {
     const json_t *in = body_get(body, "HostConfig");
+    if (is_twice(body, "HostConfig"))
+        return err_null(err_set(e, ERR_INVALID, "HostConfig is there twice, in different letter case"));
     if (in && !json_is_object(in) && !json_is_null(in))
         return err_null(err_set(e, ERR_INVALID, "HostConfig must be an object"));
     json_auto_t *host = complete("HostConfig", in, host_fields, sizeof(host_fields) / sizeof(host_fields[0]), e);

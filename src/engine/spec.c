@@ -124,7 +124,7 @@ static json_t *string_list(const char *const *s)
     return list;
 }
 
-static void set_hidden_paths(json_t *lin, const json_t *host)
+void spec_hidden_paths(const json_t *host, json_t *into, const char *masked_key, const char *readonly_key)
 {
     static const char *const masked[] = {"/proc/acpi",
                                          "/proc/asound",
@@ -145,15 +145,15 @@ static void set_hidden_paths(json_t *lin, const json_t *host)
                  *own_readonly = json_object_get(host, "ReadonlyPaths");
     if (json_is(host, "Privileged"))
         return;
-    json_object_set_new(lin, "maskedPaths",
+    json_object_set_new(into, masked_key,
                         json_is_array(own_masked) ? json_copy((json_t *)own_masked) : string_list(masked));
-    json_object_set_new(lin, "readonlyPaths",
+    json_object_set_new(into, readonly_key,
                         json_is_array(own_readonly) ? json_copy((json_t *)own_readonly) : string_list(readonly));
     /* A hot CPU leaks what others compute; one file a CPU, where the kernel has it. */
     for (long i = 0, n = sysconf(_SC_NPROCESSORS_CONF); i < n && !json_is_array(own_masked); i++) {
         autofree char *path = str_printf("/sys/devices/system/cpu/cpu%ld/thermal_throttle", i);
         if (access(path, F_OK) == 0)
-            json_array_append_new(json_object_get(lin, "maskedPaths"), json_string(path));
+            json_array_append_new(json_object_get(into, masked_key), json_string(path));
     }
 }
 
@@ -194,7 +194,7 @@ static json_t *linux_part(struct engine *en, struct container *c, const json_t *
     json_object_set_new(json_object_get(lin, "resources"), "devices", rules);
     if (!json_is_null(seccomp))
         json_object_set_new(lin, "seccomp", seccomp);
-    set_hidden_paths(lin, c->host);
+    spec_hidden_paths(c->host, lin, "maskedPaths", "readonlyPaths");
     return lin;
 }
 

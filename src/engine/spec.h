@@ -19,6 +19,9 @@ json_t *spec_mounts(struct engine *en, struct container *c, struct err *e);
 int devices_check(const json_t *host, struct err *e);
 /** "linux.devices" and the rules of "linux.resources.devices", from the host's nodes as they are now (devices.c). */
 int spec_devices(const json_t *host, json_t **ret_nodes, json_t **ret_rules, struct err *e);
+/** The paths of /proc and /sys that are covered, and that are read-only, by these names: the container's own lists or
+ * Docker's. None where it is privileged. */
+void spec_hidden_paths(const json_t *host, json_t *into, const char *masked_key, const char *readonly_key);
 /** "linux.resources", without the devices (spec_limits.c). */
 json_t *spec_resources(const json_t *host);
 /** RLIMIT_… by the API's name for it ("nofile"); -1 where there is none. */

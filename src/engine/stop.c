@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/signame.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -19,28 +20,6 @@
 
 #define STOP_DEFAULT_S 10
 #define KILL_WAIT_MS   10000
-
-int engine_signal(const char *text)
-{
-    uint64_t n;
-    char *end;
-    if (str_to_u64(text, &n))
-        return n >= 1 && n <= (uint64_t)SIGRTMAX ? (int)n : 0;
-    if (strncasecmp(text, "SIG", 3) == 0)
-        text += 3;
-    for (int i = 1; i < SIGRTMIN; i++) {
-        const char *name = sigabbrev_np(i);
-        if (name && strcasecmp(name, text) == 0)
-            return i;
-    }
-    int base = strncasecmp(text, "RTMIN", 5) == 0 ? SIGRTMIN : strncasecmp(text, "RTMAX", 5) == 0 ? SIGRTMAX : 0;
-    if (!base)
-        return 0;
-    long k = text[5] ? strtol(text + 5, &end, 10) : 0;
-    if ((text[5] && (*end || !isdigit((unsigned char)text[6]))) || base + k < SIGRTMIN || base + k > SIGRTMAX)
-        return 0;
-    return base + (int)k;
-}
 
 /* A running container, found and referenced. `op` is taken for an instant, so that a start in progress is over. */
 static struct container *get_running(struct engine *en, const char *name, enum err_kind otherwise, struct err *e)
@@ -69,7 +48,7 @@ static void mark_stopped_by_hand(struct engine *en, struct container *c)
 
 static int stop_signal(const struct container *c)
 {
-    int signal = engine_signal(json_str(c->config, "StopSignal", "TERM"));
+    int signal = signal_number(json_str(c->config, "StopSignal", "TERM"));
     return signal ? signal : SIGTERM;
 }
 

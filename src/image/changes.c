@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/signame.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -408,7 +409,10 @@ static int change_user(json_t *config, const char *rest, struct err *e)
 
 static int change_stopsignal(json_t *config, const char *rest, struct err *e)
 {
-    return change_string(config, "StopSignal", rest, e);
+    if (change_string(config, "StopSignal", rest, e) < 0)
+        return -1;
+    const char *name = json_str(config, "StopSignal", "");
+    return signal_number(name) ? 0 : err_set(e, ERR_INVALID, "Invalid signal: %.64s", name);
 }
 
 /* `path` below `base`, "." and ".." worked out by the text. @return the caller's */

@@ -120,11 +120,17 @@ typedef int image_sink(void *arg, const void *p, size_t n);
 /** POST /images/load: a docker archive or OCI layout, perhaps compressed. All or nothing for each image in it. */
 int image_load(struct image_store *st, image_source *src, void *src_arg, bool quiet, image_progress *progress,
                void *progress_arg, struct err *e);
-/** POST /images/create?fromSrc=-: a root file system as a tar. @param ref may be empty @param changes Dockerfile lines
- * (CMD, ENV, ENTRYPOINT, EXPOSE, LABEL, USER, VOLUME, WORKDIR, STOPSIGNAL, ONBUILD, HEALTHCHECK) or NULL
- * @return the image id, the caller's */
-char *image_import(struct image_store *st, image_source *src, void *src_arg, const char *ref, const char *message,
-                   const struct strv *changes, image_progress *progress, void *progress_arg, struct err *e);
+/** What becomes of a tar of image_import(). All borrowed. */
+struct image_import {
+    const char *ref;            /**< NULL or empty: none */
+    const char *message;        /**< or NULL */
+    const char *platform;       /**< os/arch[/variant]; NULL or empty: this machine's */
+    const struct strv *changes; /**< Dockerfile lines (CMD, ENV, ENTRYPOINT, EXPOSE, LABEL, USER, VOLUME, WORKDIR,
+                                   STOPSIGNAL, ONBUILD, HEALTHCHECK), or NULL */
+};
+/** POST /images/create?fromSrc=-: a root file system as a tar. @return the image id, the caller's */
+char *image_import(struct image_store *st, image_source *src, void *src_arg, const struct image_import *what,
+                   image_progress *progress, void *progress_arg, struct err *e);
 /** GET /images/get: an archive that is both docker's and an OCI layout. */
 int image_save(struct image_store *st, const struct strv *names, image_sink *sink, void *arg, struct err *e);
 

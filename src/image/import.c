@@ -25,11 +25,19 @@ const char *image_architecture(void)
 }
 
 /* @return the configuration's text, the caller's */
-static char *make_config(const char *diff, const char *message, const struct strv *changes, struct err *e)
+static int apply(json_t *config, const struct strv *changes, struct err *e)
+{
+    for (size_t i = 0; changes && i < changes->n; i++)
+        if (image_change(config, changes->v[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+static char *make_config(const char *diff, const struct image_import *what, struct err *e)
 {
     char now[CLOCK_TEXT];
     autofree char *digest = store_id(diff);
-    const char *comment = str_empty(message) ? "Imported from -" : message;
+    const char *comment = str_empty(what->message) ? "Imported from -" : what->message;
     json_auto_t *comment_text = json_string_lossy(comment, strlen(comment));
     clock_format(clock_real(), now);
     json_auto_t *config =
@@ -38,9 +46,8 @@ static char *make_config(const char *diff, const char *message, const struct str
                   "os", "linux", "rootfs", "type", "layers", "diff_ids", digest);
     if (str_eq(image_architecture(), "arm64"))
         json_object_set_new(config, "variant", json_string("v8"));
-    for (size_t i = 0; changes && i < changes->n; i++)
-        if (image_change(json_object_get(config, "config"), changes->v[i], e) < 0)
-            return NULL;
+    if (platform_set(config, what->platform, e) < 0 || apply(json_object_get(config, "config"), what->changes, e) < 0)
+        return NULL;
     return json_compact(config);
 }
 
@@ -57,7 +64,7 @@ static int commit_imported(struct image_store *st, const struct staging *s, cons
 }
 
 static int import_staged(struct image_store *st, const struct worker_job *job, const struct staging *s, const char *key,
-                         const char *message, const struct strv *changes, char *id, struct err *e)
+                         const struct image_import *what, char *id, struct err *e)
 {
     json_auto_t *done = worker_run(job, e);
     const json_t *layer = json_object_get(done, "layer");
@@ -65,7 +72,7 @@ static int import_staged(struct image_store *st, const struct worker_job *job, c
         return -1;
     if (!str_is_hex(json_str(layer, "diff", ""), DIGEST_HEX))
         return err_set(e, ERR_SYSTEM, ARCHIVE_PROGRAM " reported no layer");
-    autofree char *config = make_config(json_str(layer, "diff", ""), message, changes, e);
+    autofree char *config = make_config(json_str(layer, "diff", ""), what, e);
     return config ? commit_imported(st, s, layer, config, key, id, e) : -1;
 }
 
@@ -84,29 +91,26 @@ int reference_of_new(const char *ref, char **ret_key, struct err *e)
     return k;
 }
 
-/* Changes are tried on an empty configuration before a byte is read: a typing error must not cost an upload. */
-static int try_changes(const struct strv *changes, struct err *e)
+/* All of it is tried before a byte is read: a typing error must not cost an upload. */
+static int try(const struct image_import *what, struct err *e)
 {
     json_auto_t *config = json_object();
-    for (size_t i = 0; changes && i < changes->n; i++)
-        if (image_change(config, changes->v[i], e) < 0)
-            return -1;
-    return 0;
+    return platform_set(config, what->platform, e) < 0 ? -1 : apply(config, what->changes, e);
 }
 
-char *image_import(struct image_store *st, image_source *src, void *src_arg, const char *ref, const char *message,
-                   const struct strv *changes, image_progress *progress, void *progress_arg, struct err *e)
+char *image_import(struct image_store *st, image_source *src, void *src_arg, const struct image_import *what,
+                   image_progress *progress, void *progress_arg, struct err *e)
 {
     char id[DIGEST_SIZE];
     autofree char *key = NULL;
     struct staging s = STAGING_INIT;
-    if (reference_of_new(ref, &key, e) < 0 || try_changes(changes, e) < 0)
+    if (reference_of_new(what->ref, &key, e) < 0 || try(what, e) < 0)
         return NULL;
     store_busy(st);
     int r = staging_make(st, &s, e);
     if (r == 0) {
         const struct worker_job job = {.verb = "import", .work = s.fd, .layers = -1, .src = src, .src_arg = src_arg};
-        r = import_staged(st, &job, &s, key, message, changes, id, e);
+        r = import_staged(st, &job, &s, key, what, id, e);
     }
     staging_remove(st, &s);
     store_idle(st);

@@ -5,7 +5,7 @@
  * image here is for one platform: another one is another image, and is "not found", which makes clients pull it.
  *
  * Source: OCI image specification, "image index", platform; Docker's command line. */
-#include "image/image.h"
+#include "image/store.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -52,6 +52,24 @@ static int parse(char *text, const char *whole, struct platform *ret, struct err
     const char *arch = plain_arch(ret->arch);
     ret->arch = arch ? arch : ret->arch;
     ret->variant = plain_variant(ret->arch, ret->variant);
+    return 0;
+}
+
+int platform_set(json_t *config, const char *platform, struct err *e)
+{
+    autofree char *text = mem_strdup(platform ? platform : "");
+    struct platform want = {0};
+    if (!*text)
+        return 0;
+    if (parse(text, platform, &want, e) < 0)
+        return -1;
+    if (!str_eq(want.os, "linux") || !plain_arch(want.arch))
+        return err_set(e, ERR_INVALID, "\"%.64s\": unknown operating system or architecture", platform);
+    json_object_set_new(config, "architecture", json_string(want.arch));
+    if (*want.variant)
+        json_object_set_new(config, "variant", json_string(want.variant));
+    else if (!str_eq(want.arch, "arm64"))
+        json_object_del(config, "variant");
     return 0;
 }
 

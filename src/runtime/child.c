@@ -57,6 +57,7 @@
 /* Key permissions, keyctl_setperm(3): all for who possesses it; view, read, search and link for its user, so that
  * `exec` finds the keyring by its name. */
 #define KEYRING_PERMISSIONS 0x3f1b0000
+#define KERNEL_SIGNALS      64 /* signal(7), on every machine that is supported */
 
 struct step {
     const char *what; /* for the trace: a verb and its object */
@@ -91,8 +92,12 @@ static int step_session(struct child *c, struct err *e)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL); /* an ignored signal stays ignored across exec; a program expects this one to work */
-    umask(0);                 /* modes of nodes and folders below are exact; the program's own mask is set later */
+    /* An ignored signal stays ignored across exec, and a program expects them all to work. By the system call: the C
+     * library keeps two for itself, will not change them, and leaves them ignored where it has started us. */
+    static const unsigned long by_default[4] = {0}; /* struct kernel_sigaction, with SIG_DFL */
+    for (int sig = 1; sig <= KERNEL_SIGNALS; sig++)
+        syscall(SYS_rt_sigaction, sig, by_default, NULL, KERNEL_SIGNALS / 8);
+    umask(0); /* modes of nodes and folders below are exact; the program's own mask is set later */
     if (setsid() < 0)
         return err_sys(e, "start a session");
     return join_keyring(c->id, e);

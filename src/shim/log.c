@@ -16,7 +16,7 @@
  *
  * Read next: base/jsonlog.h for the format. */
 #include "shim/shim.h"
-#include "base/jsonlog.h"
+#include "shim/jsonlog_write.h"
 #include "base/logset.h"
 #include "base/mem.h"
 

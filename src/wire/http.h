@@ -112,6 +112,11 @@ struct http {
 void http_init(struct http *h, int fd);
 /** Close and free. */
 void http_release(struct http *h);
+/** Say that no more is coming, and drop what the peer still sends, for at most `ms`: closing with unread bytes resets
+ * the connection, and a peer that is still sending would lose an answer that it has not read yet (RFC 9112
+ * section 9.6).
+ */
+void http_linger(struct http *h, int ms);
 
 /** Read a request head. What is left of the request body before it is dropped, up to HTTP_DRAIN_MAX bytes.
  * @return 1; 0 where no request will come (the peer closed before a first byte, was idle too long, or this connection

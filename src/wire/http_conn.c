@@ -35,6 +35,18 @@ void http_release(struct http *h)
     http_init(h, -1);
 }
 
+void http_linger(struct http *h, int ms)
+{
+    char part[8192];
+    struct err ignored; /* whatever it is, it is the end */
+    if (h->fd < 0 || shutdown(h->fd, SHUT_WR) < 0)
+        return;
+    h->idle_timeout_ms = ms;
+    h->deadline = clock_mono() + ms * NS_PER_MS;
+    while (http_receive(h, part, sizeof(part), &ignored) > 0 && clock_mono() < h->deadline)
+        ;
+}
+
 /* Milliseconds until `deadline`, rounded up, so that a wait never ends just before it and spins. */
 static int ms_until(int64_t deadline)
 {

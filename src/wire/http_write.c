@@ -99,10 +99,13 @@ int http_send_two(struct http *h, const struct str *head, const void *body, size
 }
 
 /* May another request follow this answer? */
-static bool will_keep(const struct http *h, const struct http_head *req, const struct http_field *fields,
+static bool will_keep(const struct http *h, const struct http_head *req, int status, const struct http_field *fields,
                       int64_t length)
 {
     if (!req || !req->keep_alive || h->broken || h->last)
+        return false;
+    /* Refused before its body was read: what is left may be long, or never come. */
+    if (status >= 400 && !h->body_done && (h->body != HTTP_BODY_LENGTH || h->left > HTTP_DRAIN_MAX))
         return false;
     /* The client was never told to send its body, and may now send it or not: nobody knows what the next byte is. */
     if (h->want_continue)
@@ -119,7 +122,7 @@ static int compose_response(struct http *h, const struct http_head *req, int sta
     bool interim = status < 200, bodiless = interim || status == 204 || status == 304;
     bool head_only = bodiless || (req && str_eq(req->method, "HEAD"));
     bool old = req && req->minor == 0;
-    bool keep = will_keep(h, req, fields, bodiless ? 0 : length);
+    bool keep = will_keep(h, req, status, fields, bodiless ? 0 : length);
     str_addf(out, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
     if (http_add_fields(out, fields, e) < 0)
         return -1;

@@ -151,7 +151,7 @@ static inline char *import_named(const struct str *t, const char *ref)
 {
     struct err e;
     struct feed f = {.p = t->s, .left = t->len};
-    char *id = image_import(st, feed_read, &f, ref, NULL, NULL, NULL, NULL, &e);
+    char *id = image_import(st, feed_read, &f, &(struct image_import){.ref = ref}, NULL, NULL, &e);
     ck_assert_msg(id != NULL, "%s", e.msg);
     return id;
 }

@@ -62,7 +62,8 @@ START_TEST(filters)
     strv_release(&labels);
     strv_add(&labels, "LABEL color=red size=");
     struct feed f = {.p = t.s, .left = t.len};
-    autofree char *red = image_import(st, feed_read, &f, "red:1", NULL, &labels, NULL, NULL, &e);
+    autofree char *red =
+        image_import(st, feed_read, &f, &(struct image_import){.ref = "red:1", .changes = &labels}, NULL, NULL, &e);
     ck_assert_msg(red != NULL, "%s", e.msg);
     autofree char *plain = import_text("plain", "h.io/team/plain:v2"), *none = import_text("none", "");
     static const struct {

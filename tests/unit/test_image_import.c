@@ -20,7 +20,9 @@ START_TEST(import_makes_an_image)
     strv_add(&changes, "LABEL a=b");
     struct feed f = {.p = t.s, .left = t.len, .step = 100};
     json_auto_t *said = json_array();
-    autofree char *id = image_import(st, feed_read, &f, "tiny:1", "by hand", &changes, keep_message, said, &e);
+    autofree char *id = image_import(st, feed_read, &f,
+                                     &(struct image_import){.ref = "tiny:1", .message = "by hand", .changes = &changes},
+                                     keep_message, said, &e);
     ck_assert_msg(id != NULL, "%s", e.msg);
     ck_assert_uint_eq(json_array_size(said), 1);
     ck_assert_str_eq(json_str(json_array_get(said, 0), "status", ""), id);
@@ -74,24 +76,25 @@ START_TEST(import_refuses_what_it_should)
         "UPPER", "x@sha256:0000000000000000000000000000000000000000000000000000000000000000", "a//b"};
     for (size_t i = 0; i < 3; i++) {
         struct feed f = {.p = t.s, .left = t.len};
-        ck_assert_ptr_null(image_import(st, feed_read, &f, refs[i], NULL, NULL, NULL, NULL, &e));
+        ck_assert_ptr_null(image_import(st, feed_read, &f, &(struct image_import){.ref = refs[i]}, NULL, NULL, &e));
         ck_assert_int_eq(e.kind, ERR_INVALID);
         ck_assert_uint_eq(f.left, t.len); /* nothing was read */
     }
     struct feed f = {.p = t.s, .left = t.len};
-    ck_assert_ptr_null(image_import(st, feed_read, &f, "x", NULL, &bad, NULL, NULL, &e));
+    ck_assert_ptr_null(
+        image_import(st, feed_read, &f, &(struct image_import){.ref = "x", .changes = &bad}, NULL, NULL, &e));
     ck_assert_ptr_nonnull(strstr(e.msg, "FROM is not a valid change command"));
     f = (struct feed){.p = evil.s, .left = evil.len};
-    ck_assert_ptr_null(image_import(st, feed_read, &f, "x", NULL, NULL, NULL, NULL, &e));
+    ck_assert_ptr_null(image_import(st, feed_read, &f, &(struct image_import){.ref = "x"}, NULL, NULL, &e));
     ck_assert_int_eq(e.kind, ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(e.msg, "entry ../f: its name contains \"..\""));
     f = (struct feed){.p = empty.s, .left = 0};
-    ck_assert_ptr_null(image_import(st, feed_read, &f, "x", NULL, NULL, NULL, NULL, &e));
+    ck_assert_ptr_null(image_import(st, feed_read, &f, &(struct image_import){.ref = "x"}, NULL, NULL, &e));
     f = (struct feed){.p = "not a tar", .left = 9};
-    ck_assert_ptr_null(image_import(st, feed_read, &f, "x", NULL, NULL, NULL, NULL, &e));
+    ck_assert_ptr_null(image_import(st, feed_read, &f, &(struct image_import){.ref = "x"}, NULL, NULL, &e));
     ck_assert_int_eq(e.kind, ERR_INVALID);
     f = (struct feed){.p = t.s, .left = 600, .broken = true};
-    ck_assert_ptr_null(image_import(st, feed_read, &f, "x", NULL, NULL, NULL, NULL, &e));
+    ck_assert_ptr_null(image_import(st, feed_read, &f, &(struct image_import){.ref = "x"}, NULL, NULL, &e));
     ck_assert_str_eq(e.msg, "the body ended early");
     ck_assert_uint_eq(image_count(st), 0);
     ck_assert_uint_eq(count_all(), 0);
@@ -204,7 +207,7 @@ START_TEST(the_worker_is_shut_in)
     autostr t = STR_INIT;
     small_tar(&t, "f", "content");
     struct feed f = {.p = t.s, .left = t.len, .step = 300, .peek = look_at_worker};
-    autofree char *id = image_import(st, feed_read, &f, "", NULL, NULL, NULL, NULL, &e);
+    autofree char *id = image_import(st, feed_read, &f, &(struct image_import){.ref = ""}, NULL, NULL, &e);
     ck_assert_msg(id != NULL, "%s", e.msg);
     ck_assert_int_ge(peeks, 3);
 }
@@ -251,7 +254,7 @@ START_TEST(a_killed_daemon_takes_its_worker_along)
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         struct feed f = {.p = t.s, .left = t.len, .step = 300, .peek = die_with_worker_at_work};
-        image_import(st, feed_read, &f, "", NULL, NULL, NULL, NULL, &e);
+        image_import(st, feed_read, &f, &(struct image_import){.ref = ""}, NULL, NULL, &e);
         _exit(1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);

@@ -101,7 +101,7 @@ static void *trouble(void *arg)
         autostr t = STR_INIT, out = STR_INIT;
         small_tar(&t, "f", text);
         struct feed f = {.p = t.s, .left = t.len};
-        autofree char *id = image_import(st, feed_read, &f, name, NULL, NULL, NULL, NULL, &e);
+        autofree char *id = image_import(st, feed_read, &f, &(struct image_import){.ref = name}, NULL, NULL, &e);
         json_auto_t *l = image_list(st, NULL, true, 44, &e), *j = image_inspect(st, name, &e);
         autostrv names = {NULL, 0};
         strv_add(&names, name);

@@ -1,8 +1,8 @@
 /* The json-file log: encoding, cutting, strict decoding. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/jsonlog.h"
 #include "base/mem.h"
+#include "shim/jsonlog_write.h"
 #include "unit.h"
 
 #include <stdlib.h>
