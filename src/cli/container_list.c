@@ -41,6 +41,7 @@ static const char *const headings[][2] = {
     {"Mounts", "MOUNTS"},
     {"LocalVolumes", "LOCAL VOLUMES"},
     {"Networks", "NETWORKS"},
+    {"Platform", "PLATFORM"},
     {NULL, NULL},
 };
 
@@ -166,6 +167,7 @@ static json_t *row(const json_t *c, bool whole, bool usual)
     json_object_set_new(r, "Ports", json_take(ports_text(json_object_get(c, "Ports"))));
     json_object_set_new(r, "RunningFor", json_string(human_ago(created, text)));
     if (!usual) {
+        json_object_set_new(r, "Platform", json_null());
         json_object_set_new(r, "Size", size(c));
         json_object_set_new(r, "State", json_string(json_str(c, "State", "")));
     }
@@ -183,6 +185,13 @@ static bool is_usual(const struct ps_options *o, const char *format)
     return !o->no_trunc && (o->quiet || (!format && !o->size));
 }
 
+/* {{json .}} has every field, the size too. (--format json has it as 0B, as docker's has.) */
+static bool shows_all(const char *format)
+{
+    const char *at = format ? strstr(format, "json .") : NULL;
+    return at && at[strlen("json .") + strspn(at + strlen("json ."), " ")] == '}';
+}
+
 static int ask(struct cli *cli, const struct ps_options *o, const char *format, struct reply *answer, struct err *e)
 {
     autostr path = STR_INIT;
@@ -193,7 +202,7 @@ static int ask(struct cli *cli, const struct ps_options *o, const char *format, 
     path_flag(&path, "all", o->all);
     path_filters(&path, &o->filters);
     path_query(&path, "limit", last > 0 ? limit : NULL);
-    path_flag(&path, "size", o->size || (!o->quiet && list_mentions(format, "Size")));
+    path_flag(&path, "size", o->size || (!o->quiet && (list_mentions(format, "Size") || shows_all(format))));
     return client_request(&cli->client, "GET", path.s, is_usual(o, format) ? brief : NULL, NULL, answer, e);
 }
 

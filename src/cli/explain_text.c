@@ -76,6 +76,10 @@ static void print_outside(FILE *out, const struct story *s)
 {
     int64_t sent = 0;
     autofree char *request = mem_strdup("");
+    if (story_time(s, 2) == 0) {
+        fprintf(out, "  It was not asked.\n");
+        return;
+    }
     fprintf(out, "  This daemon keeps no trace (goraed does), so its work is seen from outside only:\n");
     json_each (span, s->spans) {
         const char *what = json_str(span, "what", "");

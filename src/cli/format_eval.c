@@ -30,6 +30,7 @@ struct run {
     struct variable variable[VARIABLES_MAX];
     size_t variables;
     const char *missing; /* the key that was not there, for the message */
+    bool absent;         /* the last one was a key that people choose */
     long steps;
     enum { GO_ON, BREAK, CONTINUE } flow;
     struct str *out;
@@ -63,6 +64,7 @@ static const json_t *by_go_name(const json_t *object, const char *name)
 {
     static const char *const alias[][2] = {
         {"ID", "Id"},
+        {"ID", "id"},
         {"APIVersion", "ApiVersion"},
         {"CPUCfsPeriod", "CpuCfsPeriod"},
         {"CPUCfsQuota", "CpuCfsQuota"},
@@ -75,9 +77,15 @@ static const json_t *by_go_name(const json_t *object, const char *name)
         {"HostIP", "HostIp"},
         {"NanoCPUs", "NanoCpus"},
         {"ParentID", "ParentId"},
+        /* of events, where Docker's older names are in lower case */
+        {"Status", "status"},
+        {"From", "from"},
+        {"Scope", "scope"},
+        {"Time", "time"},
+        {"TimeNano", "timeNano"},
     };
     for (size_t i = 0; i < sizeof(alias) / sizeof(*alias); i++)
-        if (str_eq(name, alias[i][0]))
+        if (str_eq(name, alias[i][0]) && json_object_get(object, alias[i][1]))
             return json_object_get(object, alias[i][1]);
     return NULL;
 }
@@ -86,6 +94,36 @@ static const json_t *by_go_name(const json_t *object, const char *name)
 static bool is_open_map(const char *field)
 {
     return str_eq(field, "Labels") || str_eq(field, "Options") || str_eq(field, "Annotations");
+}
+
+static bool is_among(const char *const *names, const char *name)
+{
+    while (*names && !str_eq(*names, name))
+        names++;
+    return *names;
+}
+
+/* What a daemon leaves out where it is not set: it is null then, and no spelling mistake. */
+static bool is_optional(const char *field)
+{
+    static const char *const known[] = {"Health", "Healthcheck", "SizeRw",         "SizeRootFs", "StopTimeout",
+                                        "Init",   "Annotations", "OomKillDisable", NULL};
+    return is_among(known, field);
+}
+
+/* null in JSON, as Go prints what stood there: a list, a map, or a pointer to nothing. */
+static const char *null_text(const char *field)
+{
+    static const char *const lists[] = {"Binds",    "CapAdd",   "CapDrop",      "Cmd",         "DeviceCgroupRules",
+                                        "Devices",  "Dns",      "DnsOptions",   "DnsSearch",   "DeviceRequests",
+                                        "Env",      "ExecIDs",  "Entrypoint",   "ExtraHosts",  "GroupAdd",
+                                        "Links",    "Args",     "SecurityOpt",  "MaskedPaths", "ReadonlyPaths",
+                                        "OnBuild",  "RepoTags", "RepoDigests",  "Shell",       "Ulimits",
+                                        "Warnings", "Aliases",  "VolumesFrom",  "Mounts",      "SecondaryIPAddresses",
+                                        "Log",      "DNSNames", "Healthchecks", NULL};
+    static const char *const maps[] = {"ExposedPorts", "Volumes",    "PortBindings", "Sysctls", "Tmpfs",
+                                       "StorageOpt",   "DriverOpts", "Ports",        NULL};
+    return is_among(lists, field) ? "[]" : is_among(maps, field) ? "map[]" : "<nil>";
 }
 
 /* One step down a path. *v is replaced, its reference handed over. */
@@ -99,7 +137,8 @@ static int descend(struct run *r, const struct node *n, const char *from, const 
     const json_t *next = json_object_get(object, name);
     if (!next)
         next = by_go_name(object, name);
-    if (!next && from && is_open_map(from))
+    r->absent = !next && from && is_open_map(from);
+    if (r->absent || (!next && is_optional(name)))
         *v = json_null();
     else
         *v = json_incref((json_t *)next);
@@ -285,6 +324,14 @@ static int eval_pipe(struct run *r, const struct node *pipe, json_t *dot, json_t
 
 /* ---- blocks ---- */
 
+/* .A.B alone: "B". @return NULL for anything else */
+static const char *last_field(const struct node *pipe)
+{
+    const struct node *call = pipe->child, *word = call && !call->next ? call->child : NULL;
+    bool path = word && !word->next && (word->type == NODE_DOT || word->type == NODE_VARIABLE) && word->path.n > 0;
+    return path ? word->path.v[word->path.n - 1] : NULL;
+}
+
 static int run_print(struct run *r, const struct node *n, json_t *dot)
 {
     json_t *v = NULL;
@@ -295,6 +342,8 @@ static int run_print(struct run *r, const struct node *n, json_t *dot)
         result = declare(r, n->pipe, n->pipe->name[0], v);
     else if (!v)
         result = format_error(r->f, n->at, r->e, "there is no key \"%s\"", r->missing ? r->missing : "?");
+    else if (json_is_null(v) && !r->absent && last_field(n->pipe))
+        str_add(r->out, null_text(last_field(n->pipe)));
     else
         format_print(r->out, v, r->mode->safe);
     json_decref(v);

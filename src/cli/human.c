@@ -33,7 +33,7 @@ char *human_memory(double bytes, char *out)
 
 char *human_ago(int64_t then, char *out)
 {
-    if (then <= 0 || then > INT64_MAX / NS_PER_S) {
+    if (then < 0 || then > INT64_MAX / NS_PER_S) {
         snprintf(out, HUMAN_TEXT, "N/A");
         return out;
     }

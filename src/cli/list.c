@@ -45,8 +45,9 @@ int list_begin(struct listing *l, const struct cli *cli, const struct list_kind 
     *l = (struct listing){.cli = cli, .table = true};
     if (str_empty(format) || str_eq(format, "table")) {
         format = kind->columns;
-    } else if (str_starts(format, "table ")) {
-        format += 6;
+    } else if (str_starts(format, "table")) {
+        format += strlen("table");
+        format += strspn(format, " ");
     } else {
         l->table = false;
         format = str_eq(format, "json") ? "{{json .}}" : format;
