@@ -63,15 +63,19 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
 }
 
 /* Likewise for what a connection to a network can carry. */
-static int refuse_endpoints(const json_t *body, struct err *e)
+static int refuse_endpoints(const json_t *body, const char *mode, struct err *e)
 {
     static const char *const later[] = {"Aliases", "IPAMConfig", "Links"};
+    bool usual = str_eq(mode, "default") || str_eq(mode, "bridge");
     json_each_pair (network, endpoint, json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig")) {
         for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
             if (any(endpoint, later[i]))
                 return err_set(e, ERR_NOT_IMPLEMENTED,
                                "%s of network %.64s is not supported yet: it comes with the step on networks", later[i],
                                network);
+        if (!str_eq(network, mode) && !(usual && (str_eq(network, "default") || str_eq(network, "bridge"))))
+            return err_set(e, ERR_INVALID, "Container cannot be connected to network endpoints: %.64s, %.64s", mode,
+                           network);
     }
     return 0;
 }
@@ -160,10 +164,13 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
     json_auto_t *limits = caps ? spec_rlimits(host, e) : NULL, *seccomp = limits ? spec_seccomp(host, caps, e) : NULL;
     if (!seccomp || spec_no_new_privileges(host, e) < 0)
         return -1;
+    json_each_pair (path, v, json_object_get(config, "Volumes"))
+        if (*path != '/')
+            return err_set(e, ERR_INVALID, "invalid volume specification: '%.200s': mount path must be absolute", path);
     if (json_object_size(json_object_get(config, "Volumes")) > 0)
-        json_array_append_new(warnings,
-                              json_string("Volumes of the image are kept in the container's own layer: named and "
-                                          "anonymous volumes come with the step on volumes."));
+        json_array_append_new(
+            warnings, json_string("Anonymous volumes are folders of the container's own layer here, and go with "
+                                  "it: volumes come with a later step."));
     limits_discard(host, warnings);
     int64_t memory = json_int(host, "Memory", 0); /* no word on swap: as much again; the value counts both */
     if (memory > 0 && json_int(host, "MemorySwap", 0) == 0)
@@ -228,7 +235,7 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
     if (c->host)
         defaults_apply(en, body, c->host);
-    if (!c->host || refuse_endpoints(body, e) < 0)
+    if (!c->host || refuse_endpoints(body, json_str(c->host, "NetworkMode", ""), e) < 0)
         return -1;
     if (create_check(en, c->config, c->host, warnings, e) < 0) {
         if (e->kind ==

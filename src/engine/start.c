@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/rootpath.h"
 #include "base/trace.h"
 
 #include <errno.h>
@@ -70,10 +71,23 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
         e->kind = ERR_INVALID;
 }
 
+/* Until there are volumes, a folder of the container's own stands where one would be. */
+static int make_volume_folders(const struct container *c, const char *rootfs, struct err *e)
+{
+    autoclose int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    json_each_pair (path, v, json_object_get(c->config, "Volumes")) {
+        autoclose int fd = rootpath_make_dirs(root, path, 0755, e);
+        if (fd < 0)
+            return err_wrap(e, "volume %s", path);
+    }
+    return 0;
+}
+
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (rootfs_begin_run(en, c, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (rootfs_begin_run(en, c, e) < 0 || make_volume_folders(c, rootfs, e) < 0 || share_prepare(en, c, e) < 0 ||
+        write_bundle(en, c, rootfs, e) < 0)
         return -1;
     if (container_shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;
@@ -128,12 +142,14 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
         container_teardown(en, c);
         parked_drop(en, c);
         note_failure(en, c, e);
+        struct err ignored; /* --rm: it goes as well, and whoever waits for its removal is told */
+        if (json_is(c->host, "AutoRemove"))
+            container_destroy(en, c, &ignored);
         return -1;
     }
     pthread_mutex_lock(&en->lock);
     container_step(c, ON_START);
     c->started = c->started_by_shim ? c->started_by_shim : clock_real();
-    c->finished = 0;
     pthread_mutex_unlock(&en->lock);
     struct span s = trace_begin(3, "note that it runs");
     if (container_save(en, c, !container_ephemeral(c), e) < 0 || monitor_start(en, c, e) < 0) {
@@ -160,11 +176,6 @@ int container_start(struct engine *en, struct container *c, struct err *e)
 {
     pthread_mutex_lock(&c->op);
     int r = start_locked(en, c, false, e);
-    /* --rm: a container that could not be started goes as well, and whoever waits for its removal is told. */
-    if (r < 0 && e->kind != ERR_UNMODIFIED && e->kind != ERR_CONFLICT && json_is(c->host, "AutoRemove")) {
-        struct err ignored;
-        container_destroy(en, c, &ignored);
-    }
     pthread_mutex_unlock(&c->op);
     return r;
 }
