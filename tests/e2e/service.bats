@@ -48,6 +48,21 @@ service() { GORAE_DEFAULTS=${DEFAULTS:-$T/defaults} "$GORAE_REPO/src/service/gor
     [ "$status" = 2 ]
 }
 
+@test "restart: the pid file goes before the process, and the process is what is waited for" {
+    need strace
+    cat >"$T/slow-end" <<D
+#!/bin/sh
+exec strace -D -f -qq -o /dev/null -e trace=exit_group -e inject=exit_group:delay_enter=1500000 $(command -v goraed) "\$@"
+D
+    chmod +x "$T/slow-end"
+    sed "s|^DAEMON=.*|DAEMON=$T/slow-end|" "$T/defaults" >"$T/slow-defaults"
+    DEFAULTS=$T/slow-defaults
+    service start
+    service restart
+    gorae version
+    service stop
+}
+
 @test "installed, service(8) finds it by the name goraed, without anything of ours in the environment" {
     [ ! -d /run/systemd/system ] || skip "systemd answers service(8) here"
     make -s -o all -C "$GORAE_REPO" BUILD="$GORAE_BUILD" DESTDIR="$T/root" install-service >/dev/null
