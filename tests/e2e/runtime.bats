@@ -323,7 +323,7 @@ PY
     none="SigIgn:$(printf '\t')0000000000000000"
     [ "$(uname -m)" != x86_64 ] || call=13
     # 32 and 33 as well, which the C library keeps for itself: by rt_sigaction(2)
-    ignoring() { (trap '' USR1 HUP TERM PIPE CHLD; exec python3 -c '
+    ignoring() { (trap '' USR1 HUP TERM PIPE; exec python3 -c '
 import ctypes, os, sys
 action = (ctypes.c_ulong * 4)(1, 0, 0, 0)
 for n in 32, 33: ctypes.CDLL(None).syscall(int(sys.argv[1]), n, action, None, 8)
