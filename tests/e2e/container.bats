@@ -96,7 +96,7 @@ peek() { gorae run --rm -v "$PROBES" "$@"; }
     # Named differences, as in runtime.bats: numbers of namespaces and mounts, where descriptors lead, how masks are mounted,
     # the group of a hybrid machine's second tree; and the id, which is in the host name and the group's path.
     local normal='del(.fd, .ns, .hostname, .cgroup, .mountinfo, .keyring) | .env |= map(select(startswith("HOSTNAME=") | not)) | .env |= sort
-        | .SigIgn |= .[8:]' # signals 32 and 33 are the C library's own, and come with whoever started the daemon
+        | .SigIgn |= .[9:]' # signals 32 and 33 are the C library's own: posix_spawn(3) leaves them ignored, and runc hands that on
     for flags in "" "-u 1000:1000" "--read-only" "--ulimit nofile=100:200 -e A=B -w /tmp" "--cap-add SYS_ADMIN --security-opt no-new-privileges"; do
         # shellcheck disable=SC2086 # the flags are words
         peek $flags busybox /probes/peek >"$T/ours"

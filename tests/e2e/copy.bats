@@ -232,7 +232,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae export c1 >all.tar
     tar -tf all.tar | grep -qx 'etc/new'
     tar -tf all.tar | grep -qx 'bin/sh'
-    never grep -q '^[./]' <(tar -tf all.tar)
+    never grep -qE '^(/|\./|\.$)' <(tar -tf all.tar)
     [ "$(tar -tf all.tar | sort | uniq -d | wc -l)" = 0 ]
     gorae export -o file.tar c1
     cmp <(tar -tf all.tar) <(tar -tf file.tar)
