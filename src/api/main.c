@@ -81,6 +81,7 @@ static int signals_open(struct err *e)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
+    signal(SIGCHLD, SIG_DFL); /* who started us may not have cared for his children; we wait for ours */
     signal(SIGPIPE, SIG_IGN); /* a client that hangs up is an EPIPE, not the daemon's end */
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)

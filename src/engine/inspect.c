@@ -62,8 +62,8 @@ static void add_paths(struct engine *en, struct container *c, const struct snaps
         json_object_set_new(out, paths[i].key, json_string(path));
     }
     autofree char *path = logging_path(en, c);
-    bool logged = logging_readable(s->host);
-    json_object_set_new(out, "LogPath", json_string(logged ? path : ""));
+    bool theirs = str_eq(json_str(s->host, "LogConfig.Type", ""), "json-file"); /* whose form others may read */
+    json_object_set_new(out, "LogPath", json_string(theirs ? path : ""));
 }
 
 static json_t *inspect(struct engine *en, struct container *c, bool size)

@@ -188,6 +188,8 @@ int logging_check(const json_t *host, struct err *e)
         if (check_value(key, json_string_value(value), e) < 0)
             return -1;
     }
+    if (json_object_get(given, "max-buffer-size") && !str_eq(json_str(given, "mode", ""), "non-blocking"))
+        return err_set(e, ERR_INVALID, "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
     return 0;
 }
 

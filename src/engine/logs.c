@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/trace.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -89,7 +90,17 @@ static int seek_tail(struct reader *r, int64_t n, struct err *e)
     return 0;
 }
 
-/* "k=v,k=v " sorted, percent-encoded: what --details puts before the text. */
+/* As in a query (Go's url.QueryEscape): clients split the text at ',' and '=', which a value may hold. */
+static void add_escaped(struct str *out, const char *s)
+{
+    for (; *s; s++)
+        if (isalnum((unsigned char)*s) || strchr("-_.~", *s))
+            str_addc(out, *s);
+        else
+            str_addf(out, *s == ' ' ? "+" : "%%%02X", (unsigned char)*s);
+}
+
+/* "k=v,k=v " sorted, percent-encoded: what --details puts before the text. The blank is there without any, too. */
 static void add_details(struct str *out, const struct jsonlog_record *r)
 {
     struct err ignored;
@@ -98,11 +109,13 @@ static void add_details(struct str *out, const struct jsonlog_record *r)
     json_auto_t *in_order = sorted ? json_loads(sorted, 0, NULL) : NULL;
     bool first = true;
     json_each_pair (k, v, in_order) {
-        str_addf(out, "%s%s=%s", first ? "" : ",", k, json_string_value(v) ? json_string_value(v) : "");
+        str_add(out, first ? "" : ",");
+        add_escaped(out, k);
+        str_addc(out, '=');
+        add_escaped(out, json_string_value(v) ? json_string_value(v) : "");
         first = false;
     }
-    if (r->attrs)
-        str_addc(out, ' ');
+    str_addc(out, ' ');
 }
 
 static int deliver(struct reader *r)

@@ -24,7 +24,6 @@ const char *image_architecture(void)
     return "amd64";
 }
 
-/* @return the configuration's text, the caller's */
 static int apply(json_t *config, const struct strv *changes, struct err *e)
 {
     for (size_t i = 0; changes && i < changes->n; i++)
@@ -33,6 +32,7 @@ static int apply(json_t *config, const struct strv *changes, struct err *e)
     return 0;
 }
 
+/* @return the configuration's text, the caller's */
 static char *make_config(const char *diff, const struct image_import *what, struct err *e)
 {
     char now[CLOCK_TEXT];

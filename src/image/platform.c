@@ -66,10 +66,9 @@ int platform_set(json_t *config, const char *platform, struct err *e)
     if (!str_eq(want.os, "linux") || !plain_arch(want.arch))
         return err_set(e, ERR_INVALID, "\"%.64s\": unknown operating system or architecture", platform);
     json_object_set_new(config, "architecture", json_string(want.arch));
+    json_object_del(config, "variant");
     if (*want.variant)
         json_object_set_new(config, "variant", json_string(want.variant));
-    else if (!str_eq(want.arch, "arm64"))
-        json_object_del(config, "variant");
     return 0;
 }
 

@@ -180,9 +180,9 @@ json_t *worker_run(const struct worker_job *job, struct err *e);
  * @param ret_moved array of {"tag": familiar, "was": hex}: tags that named another image before; may be NULL */
 int commit_images(struct image_store *st, int staging, const json_t *images, json_t **ret_moved, struct err *e);
 
-/** The name to give to a new image as a key of refs.json, or NULL where none is asked for. (import.c) */
 /** Put what `platform` says (NULL, empty: nothing) into an image configuration; ERR_INVALID for one that is none. */
 int platform_set(json_t *config, const char *platform, struct err *e);
+/** The name to give to a new image as a key of refs.json, or NULL where none is asked for. (import.c) */
 int reference_of_new(const char *ref, char **ret_key, struct err *e);
 /** The machine's name as images know it (Go's GOARCH). */
 const char *image_architecture(void);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
     struct err e = {0};
     const char *verb = "";
     mem_setup();
+    signal(SIGCHLD, SIG_DFL); /* ignored by our caller, it would keep us from waiting for our children */
     trace_program("runtime");
     trace_from_env();
     int code = fill_stdio(&e) < 0 ? -1 : dispatch(&rt, argc, argv, &verb, &e);

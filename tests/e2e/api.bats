@@ -251,6 +251,61 @@ EOF
     answers 200 api GET /_ping
 }
 
+# Who has to allow a request reads one of the two, and we would take the other.
+@test "create: a key twice, in different letter case, is 400 by name" {
+    create_refused 400 "Config has the key Cmd twice" '{}' '"cmd":["id"]'
+    create_refused 400 "HostConfig has the key Privileged twice" '{"Privileged":false,"privileged":true}'
+    answers 400 json POST /containers/create '{"Image":"busybox","HostConfig":{},"hostconfig":{"Privileged":true}}'
+    [[ $(message) == *"HostConfig is there twice"* ]]
+    answers 400 json POST /containers/create '{"hostconfig":{"Privileged":true},"Image":"busybox","HOSTCONFIG":null}'
+    answers 400 json POST /containers/create '{"Image":"busybox","IMAGE":"busybox"}'
+    [[ $(message) == *"Image twice"* ]]
+    create lone '"hostconfig":{"Privileged":true}'
+    api GET "/containers/$ID/json"
+    jq -e '.HostConfig.Privileged' <<<"$BODY"
+    answers 204 api POST "/containers/$ID/start"
+    answers 400 json POST "/containers/$ID/exec" '{"Cmd":["true"],"cmd":["id"]}'
+    [[ $(message) == *"Cmd twice"* ]]
+}
+
+@test "inspect: the paths that are hidden or read-only are Docker's, the container's own, or none where it is privileged" {
+    paths() { api GET "/containers/$ID/json" && jq -c "[.HostConfig.MaskedPaths, .HostConfig.ReadonlyPaths] | $1" <<<"$BODY"; }
+    create usual
+    [ "$(paths '[(.[0] | contains(["/proc/kcore", "/proc/keys", "/sys/firmware"])), (.[1] | contains(["/proc/sys", "/proc/bus"]))]')" = "[true,true]" ]
+    create trusted '"HostConfig":{"Privileged":true}'
+    [ "$(paths .)" = "[null,null]" ]
+    create own '"HostConfig":{"MaskedPaths":["/proc/version"],"ReadonlyPaths":[]}'
+    [ "$(paths .)" = '[["/proc/version"],[]]' ]
+    create half '"HostConfig":{"MaskedPaths":[]}'
+    [ "$(paths '[.[0], (.[1] | contains(["/proc/sys"]))]')" = '[[],true]' ]
+}
+
+@test "import: a change that cannot be is 400 before a byte is read; the platform is the image's" {
+    into() { api POST "/images/create?fromSrc=-&repo=made&$1" -H 'Content-Type: application/x-tar' --data-binary "@$(busybox_tar)"; }
+    never_sent() { # a query; the body never comes
+        python3 - "$SOCK" "$1" <<'EOF'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])
+s.sendall(b"POST /images/create?fromSrc=-&repo=made&%s HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
+    b"Content-Length: 1000000\r\n\r\n" % sys.argv[2].encode())
+got = s.recv(65536)
+print(got.split(b" ")[1].decode(), json.loads(got.partition(b"\r\n\r\n")[2])["message"])
+EOF
+    }
+    [[ $(never_sent changes=STOPSIGNAL%20BOGUS) == 400*"Invalid signal: BOGUS" ]]
+    [[ $(never_sent platform=nonsense/x) == 400*nonsense/x* ]]
+    [[ $(never_sent platform=linux/x) == 400* ]]
+    answers 404 api GET /images/made/json
+    answers 200 into 'changes=STOPSIGNAL%20SIGRTMIN%2B3'
+    api GET /images/made/json
+    jq -e '.Config.StopSignal == "SIGRTMIN+3"' <<<"$BODY"
+    answers 200 api DELETE /images/made
+    answers 200 into 'platform=linux/arm64'
+    api GET /images/made/json
+    curl -s --unix-socket "$SOCK" -X DELETE http://d/images/made >/dev/null # whatever it is, the next tests count images
+    jq -e '.Os == "linux" and .Architecture == "arm64" and (.Variant // "") == ""' <<<"$BODY"
+}
+
 @test "create: keys in any letter case, Cmd as a string, null as unset" {
     answers 201 json POST '/containers/create?name=cased' '{"image":"busybox","cmd":"true","ENV":null,"hostconfig":{"autoremove":false}}'
     api GET /containers/cased/json

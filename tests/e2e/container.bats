@@ -59,6 +59,15 @@ peek() { gorae run --rm -v "$PROBES" "$@"; }
     peek --privileged busybox /probes/peek | jq -e '.Seccomp == "0" and .CapInh == "0000000000000000"'
 }
 
+@test "no signal is ignored from birth" {
+    local none
+    none="SigIgn:$(printf '\t')0000000000000000"
+    [ "$(gorae run --rm busybox grep SigIgn /proc/self/status)" = "$none" ]
+    gorae run -d --name ign busybox sleep 100
+    [ "$(gorae exec ign grep SigIgn /proc/self/status)" = "$none" ]
+    gorae rm -f ign
+}
+
 @test "masked and read-only paths, mounts and devices are Docker's" {
     run gorae run --rm busybox sh -c '
         for f in /proc/kcore /proc/keys /proc/timer_list /proc/interrupts; do [ ! -e $f ] || [ "$(head -c 1 $f | wc -c)" = 0 ] || echo "readable: $f"; done

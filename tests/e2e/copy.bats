@@ -232,7 +232,7 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae export c1 >all.tar
     tar -tf all.tar | grep -qx 'etc/new'
     tar -tf all.tar | grep -qx 'bin/sh'
-    never grep -qE '^(\./|/)' <(tar -tf all.tar)
+    never grep -qE '^(/|\./|\.$)' <(tar -tf all.tar)
     [ "$(tar -tf all.tar | sort | uniq -d | wc -l)" = 0 ]
     gorae export -o file.tar c1
     cmp <(tar -tf all.tar) <(tar -tf file.tar)
@@ -277,6 +277,33 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     LC_ALL=C sort -k2 -c got
     [ "$(curl -s --unix-socket "$SOCK" http://d/containers/c0/changes)" = null ]
     curl -s --unix-socket "$SOCK" http://d/containers/c1/changes | jq -e '.[0] == {"Path":"/added","Kind":1}'
+}
+
+@test "the base below the image: in every container, in no diff and in no layer, and an image's own files go before it" {
+    gorae run --name c1 busybox sh -c 'stat -c "%a %s %F" /.dockerenv; readlink /etc/mtab; grep -q " / " /etc/mtab && echo table' >got
+    diff <(printf '755 0 regular empty file\n/proc/mounts\ntable\n') got
+    [ -z "$(gorae diff c1)" ]
+    lower=$(gorae inspect -f '{{.GraphDriver.Data.LowerDir}}' c1)
+    [[ $lower == *:"$T/data/base" ]]
+    [ -L "${lower##*:}/etc/mtab" ]
+    gorae run --name c2 busybox sh -c 'echo x >/etc/new'
+    [ "$(gorae diff c2 | sort | tr '\n' ' ')" = "A /etc/new C /etc " ]
+    gorae commit c2 mine:5 >/dev/null
+    gorae commit c1 mine:6 >/dev/null
+    [ "$(gorae image inspect mine:6 | jq '.[0].RootFS.Layers | length')" = 1 ] # nothing was changed, nothing is stored
+    mkdir saved && gorae save mine:5 | tar -C saved -xf -
+    for layer in $(jq -r '.[].Layers[]' saved/manifest.json); do tar -tf "saved/$layer"; done >names
+    grep -qx 'etc/new' names
+    never grep -E 'dockerenv|mtab' names
+    # an image with a file of that name keeps it; what a container removes is gone for it alone
+    mkdir -p root/bin root/etc && cp "$(command -v busybox)" root/bin/busybox && ln -s busybox root/bin/sh && echo own >root/etc/mtab
+    tar -C root -cf root.tar . && gorae import root.tar own:1 >/dev/null
+    [ "$(gorae run --name c3 own:1 sh -c 'read l </etc/mtab; echo "$l"; echo changed >/etc/mtab; test -e /.dockerenv && echo there')" = "$(printf 'own\nthere')" ]
+    [ "$(gorae diff c3 | sort | tr '\n' ' ')" = "C /etc C /etc/mtab " ]
+    gorae run --name c4 busybox rm /.dockerenv /etc/mtab
+    [ "$(gorae diff c4 | sort | tr '\n' ' ')" = "C /etc D /.dockerenv D /etc/mtab " ]
+    gorae run --rm busybox test -e /.dockerenv -a -L /etc/mtab
+    gorae rm c1 c2 c3 c4 >/dev/null && gorae rmi mine:5 mine:6 own:1 >/dev/null
 }
 
 @test "diff: what a deleted and remade folder hid is deleted" {

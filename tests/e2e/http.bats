@@ -69,6 +69,50 @@ EOF
     [ "$output" = 413 ]
 }
 
+# What is refused before its body was read: a client that is still sending gets the answer, not a reset connection.
+@test "an error reaches a client that is still sending, and the connection ends" {
+    run python3 - "$SOCK" <<'EOF'
+import json, socket, sys, time
+def ask(head, body):
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10)
+    s.sendall(head + body) # in one go: the answer is looked for only afterwards
+    got, t = b"", time.time()
+    while True:
+        b = s.recv(65536)
+        if not b: break
+        got += b
+    # Our side stays open. Theirs is closed whole, not only for writing, when sending fails.
+    while True:
+        try: s.send(b"x"); time.sleep(0.05)
+        except (BrokenPipeError, ConnectionResetError): break
+        assert time.time() - t < 3, "open after 3 s"
+    head, _, body = got.partition(b"\r\n\r\n")
+    return head.split(b" ")[1], head.lower(), json.loads(body)["message"]
+chunks = (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 32 + b"0\r\n\r\n"
+for i in range(10):
+    status, head, message = ask(b"POST /images/create?fromSrc=-&repo=q&changes=EXPOSE%2099999 HTTP/1.1\r\nHost: d\r\n"
+        b"Content-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n", chunks)
+    assert status == b"400" and "99999" in message, (i, status, message)
+    assert b"\r\nconnection: close" in head, head
+status, head, message = ask(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 5000000\r\n\r\n", b" " * 5000000)
+assert status == b"413" and b"\r\nconnection: close" in head, (status, head)
+EOF
+    [ "$status" = 0 ] || { echo "$output"; false; }
+    api GET /images/json
+    [ "$BODY" = "[]" ]
+}
+
+@test "the stock client, too, reads why its upload was refused" {
+    need docker
+    head -c 8000000 /dev/zero >"$T/zeros" && tar -C "$T" -cf "$T/r.tar" zeros
+    for _ in 1 2 3 4 5; do
+        fails_with 99999 env DOCKER_HOST="unix://$SOCK" docker import -c 'EXPOSE 99999' "$T/r.tar" q:1
+        [[ $output != *"broken pipe"* && $output != *"reset by peer"* ]]
+    done
+    fails_with 'Invalid signal: BOGUS' env DOCKER_HOST="unix://$SOCK" docker import -c 'STOPSIGNAL BOGUS' "$T/r.tar" q:1
+}
+
 @test "two requests in one segment get two answers in order; Expect: 100-continue is answered" {
     run python3 - "$SOCK" <<'EOF'
 import socket, sys

@@ -144,6 +144,47 @@ while len(b) >= 8:
     [ "$(echo through | gorae exec -i old cat)" = through ]
 }
 
+@test "attach with logs=1 to a container that has ended: what was said at once, then what the next run says, once" {
+    gorae run --name twice busybox sh -c 'echo "run $(cat /n 2>/dev/null)"; echo -n again >/n' >/dev/null
+    run python3 - "$SOCK" <<'EOF'
+import socket, sys, time
+def ask(line):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])
+    s.sendall(line.encode() + b" HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+    return s
+def until(s, got, text):
+    while text not in got:
+        b = s.recv(4096)
+        assert b, (got, "closed before", text)
+        got += b
+    return got
+t = time.time()
+a = ask("POST /containers/twice/attach?stream=1&logs=1&stdout=1")
+got = until(a, b"", b"run \n")
+assert got.startswith(b"HTTP/1.1 101 "), got
+assert time.time() - t < 2, "not at once"
+a.settimeout(1) # it stays open, and silent
+try: more = a.recv(10)
+except socket.timeout: more = None
+assert more is None, more
+a.settimeout(10)
+assert b" 204 " in ask("POST /containers/twice/start").recv(4096)
+got = until(a, got, b"run again\n")
+while True:
+    b = a.recv(4096)
+    if not b: break
+    got += b
+stream = got.partition(b"\r\n\r\n")[2]
+frame = lambda text: b"\1\0\0\0" + len(text).to_bytes(4, "big") + text
+assert stream == frame(b"run \n") + frame(b"run again\n"), stream
+EOF
+    [ "$status" = 0 ] || { echo "$output"; false; }
+    # without stream=1 it is over after what was said
+    curl -s --max-time 10 --unix-socket "$SOCK" -X POST 'http://d/containers/twice/attach?logs=1&stdout=1' >"$T/hear"
+    [ "$(heard "$T/hear")" = "$(printf 'run \nrun again')" ]
+    gorae rm twice
+}
+
 @test "restart: the same container, a new process; events in order; signal and patience" {
     since=$(date +%s.%N)
     gorae run -d --name r1 --stop-timeout 1 busybox sh -c 'trap "exit 4" HUP; echo run; while :; do sleep 0.05; done' >/dev/null

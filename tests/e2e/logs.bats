@@ -87,12 +87,20 @@ log_of() { gorae inspect -f '{{.LogPath}}' "$1"; }
     gorae run --name web --label color=blue --label size=9 -e WHO=me -e WHAT=x \
         --log-opt labels=color --log-opt env-regex='^WH' --log-opt 'tag={{.Name}}/{{.ImageName}}' busybox echo hi >/dev/null
     jq -ce .attrs "$(log_of web)" | grep -qx '{"WHAT":"x","WHO":"me","color":"blue","tag":"web/busybox"}'
-    [ "$(gorae logs --details web)" = "WHAT=x,WHO=me,color=blue,tag=web/busybox hi" ]
+    [ "$(gorae logs --details web)" = "WHAT=x,WHO=me,color=blue,tag=web%2Fbusybox hi" ]
+    # as in a query: otherwise nobody could tell where a value ends
+    gorae run --name odd --label 'a,b=c d=e%é' --label '-_.~=AZaz09' --log-opt 'labels-regex=.' busybox echo hi >/dev/null
+    [ "$(gorae logs --details odd)" = "-_.~=AZaz09,a%2Cb=c+d%3De%25%C3%A9 hi" ]
+    [[ $(gorae logs -t --details odd) == 20*"Z -_.~=AZaz09,a%2Cb="* ]]
+    gorae run --name bare busybox echo hi >/dev/null
+    [ "$(gorae logs --details bare)" = " hi" ]
+    gorae rm odd bare >/dev/null
 }
 
 @test "local: limits from the start, and logs can read it" {
     gorae run --name web --log-driver local busybox echo hi >/dev/null
     [ "$(gorae logs web)" = hi ]
+    [ -z "$(log_of web)" ] # inspect names a file only where it is a json-file
     gorae rm web
     gorae run -d --name web --log-driver local busybox sleep 60 >/dev/null
     jq -ce '[.log_size, .log_files]' "$T"/exec/containers/*/shim.json | grep -qx '\[20971520,5\]'
@@ -161,6 +169,8 @@ P
         "json-file|compress=true|rotated logs are kept as they are" \
         "json-file|compress=maybe|is neither true nor false" \
         "json-file|mode=fast|is neither blocking nor non-blocking" \
+        "json-file|max-buffer-size=1m|logger: max-buffer-size option is only supported with 'mode=non-blocking'" \
+        "local|max-buffer-size=1m|logger: max-buffer-size option is only supported with 'mode=non-blocking'" \
         "json-file|labels-regex=[|is not a regular expression" \
         "json-file|tag={{.Nope}}|{{.Nope}} is none of" \
         "json-file|tag={{|{{ is none of"; do
@@ -168,6 +178,11 @@ P
         run gorae create --log-driver "$driver" --log-opt "$option" busybox true
         [ "$status" = 1 ] && [[ $output == *"$want"* ]] || { echo "$case: $status $output" >&2; return 1; }
     done
+    local wants='{"LogConfig":{"Type":"json-file","Config":{"max-buffer-size":"1m","mode":"blocking"}}}'
+    create_refused 400 "only supported with 'mode=non-blocking'" "$wants"
+    [ -z "$(gorae ps -aq)" ]
+    gorae create --name web --log-opt max-buffer-size=1m --log-opt mode=non-blocking busybox true
+    gorae rm web
     run gorae create --log-driver syslog busybox true
     [[ $output == *"no log driver named 'syslog' is registered"* ]]
     [ -z "$(gorae ps -aq)" ]

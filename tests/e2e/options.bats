@@ -58,6 +58,7 @@ logged() { eventually 40 grep -q "$1" "$T/log"; }
     validate
     [ "$output" = "configuration OK" ]
     refuses '{"seccomp-profile": "/nosuch/profile"}' "/nosuch/profile"
+    refuses '{"log-opts": {"max-buffer-size": "1m"}}' "max-buffer-size option is only supported with 'mode=non-blocking'"
     refuses '{"exec-opts": ["native.cgroupdriver=openrc"]}' "native.cgroupdriver=cgroupfs or systemd is expected"
     refuses '{"runtimes": {"x": {"path": "relative"}}}' 'the runtime x needs an absolute "path"'
     refuses '{"registry-mirrors": ["mirror"]}' "--registry-mirror mirror"

@@ -318,6 +318,26 @@ PY
     [[ "$output" == "33 77"*"/dev/pts/0"*"33 77"*ptmx*both* ]]
 }
 
+@test "signals that the caller ignores are not ignored inside, neither by a container nor by an exec" {
+    local none call=134
+    none="SigIgn:$(printf '\t')0000000000000000"
+    [ "$(uname -m)" != x86_64 ] || call=13
+    # SIGCHLD as well, and 32 and 33, which the C library keeps for itself: by rt_sigaction(2)
+    ignoring() { (trap '' USR1 HUP TERM PIPE; exec python3 -c '
+import ctypes, os, sys
+action = (ctypes.c_ulong * 4)(1, 0, 0, 0)
+for n in 17, 32, 33: ctypes.CDLL(None).syscall(int(sys.argv[1]), n, action, None, 8)
+os.execvp(sys.argv[2], sys.argv[2:])' "$call" "$@" 3>&-); }
+    [[ $(ignoring grep SigIgn /proc/self/status) == *00000001810?5201 ]] # the control
+    bundle
+    set_args /bin/busybox grep SigIgn /proc/self/status
+    run ignoring gorae-runtime --root "$T/run" run -b "$B" "t$BATS_TEST_NUMBER" </dev/null
+    [ "$output" = "$none" ]
+    begin sleep 100
+    run ignoring gorae-runtime --root "$T/run" exec "$ID" /bin/busybox grep SigIgn /proc/self/status </dev/null
+    [ "$output" = "$none" ]
+}
+
 @test "exec with a terminal" {
     bundle
     begin sleep 100
