@@ -92,6 +92,16 @@ static void read_end(const char *text, struct end *ret)
     ret->path = mem_strdup(text);
 }
 
+/* Nothing after the colon is no path: docker refuses it too, and where the variable of a script was empty, "/" is not
+ * what was meant. */
+static int want_path(const struct end *x, struct err *e)
+{
+    if (!x->container || *x->path)
+        return 0;
+    return err_set(e, ERR_INVALID, "no such directory: the path in container %s is empty (%s:/ is its root)",
+                   x->container, x->container);
+}
+
 /* The rule above. @param was the source's own name @param ret_folder, ret_name the caller's */
 static int place(const struct end *src, const struct end *dst, const char *was, char **ret_folder, char **ret_name,
                  struct err *e)
@@ -192,6 +202,9 @@ static int unpack(struct reply *r, const struct cp_options *o, const char *was, 
     tar_reader_release(&t);
     if (x.skipped > 0)
         fprintf(stderr, "gorae: %llu devices were not copied\n", (unsigned long long)x.skipped);
+    if (x.plain > 0)
+        fprintf(stderr, "gorae cp: the setuid and setgid bits of %llu files were left out\n",
+                (unsigned long long)x.plain);
     trace_end(&span, "%lld bytes into %s", (long long)x.bytes, folder);
     *ret_bytes = x.bytes;
     return got;
@@ -310,6 +323,8 @@ static int cp(struct cli *cli, void *options, const struct args *args)
         got = err_set(&e, ERR_INVALID, "copying between containers is not supported");
     else if (!src.container && !dst.container)
         got = err_set(&e, ERR_INVALID, "must specify at least one container source");
+    else if (want_path(&src, &e) < 0 || want_path(&dst, &e) < 0)
+        got = -1;
     else
         got = src.container ? copy_from(cli, options, &src, &dst, &e) : copy_to(cli, options, &src, &dst, &e);
     return got < 0 ? cli_fail(cli, &e) : EXIT_OK;

@@ -83,14 +83,28 @@ static char *read_text(const char *path, size_t limit, size_t *ret_len, struct e
     return fd_read_all(fd, limit, ret_len, e);
 }
 
-/* The lines of a file: blank ones and comments left out, blanks before dropped. */
+/* A NUL byte would end the text for us, and what follows it would be lost without a word. */
+static int refuse_nul(const char *text, size_t size, const char *path, const char *flag, struct err *e)
+{
+    const char *nul = memchr(text, '\0', size);
+    int number = 1;
+    for (const char *at = text; nul && at < nul; at++)
+        number += *at == '\n';
+    return nul ? err_set(e, ERR_INVALID, "--%s %s: line %d: there is a NUL byte", flag, path, number) : 0;
+}
+
+/* The lines of a file: blank ones and comments left out, blanks before dropped, and the mark that some editors put at
+ * the start of a text in UTF-8 (U+FEFF). */
 static int read_lines(const char *path, const char *flag, struct strv *ret, struct err *e)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     size_t size;
     autofree char *text = read_text(path, LINES_MAX, &size, e);
     if (!text)
         return err_wrap(e, "--%s", flag);
-    char *rest = text, *line;
+    if (refuse_nul(text, size, path, flag, e) < 0)
+        return -1;
+    char *rest = text + (str_starts(text, mark) ? strlen(mark) : 0), *line;
     for (int number = 1; (line = strsep(&rest, "\n")); number++) {
         size_t n = strlen(line);
         if (n > 0 && line[n - 1] == '\r')

@@ -67,7 +67,7 @@
     {"label-file", 0, FLAG_LIST, AT(label_file), "Attach the labels that a file lists", NULL, NULL}, \
     {"link", 0, FLAG_LIST, AT(link), "Reach another container by a name (container:alias)", NULL, NULL}, \
     {"link-local-ip", 0, FLAG_LIST, AT(link_local_ip), "Link-local address", NULL, NULL}, \
-    {"log-driver", 0, FLAG_STRING, AT(log_driver), "Where its output is kept: json-file, local, none", NULL, NULL}, \
+    {"log-driver", 0, FLAG_STRING, AT(log_driver), "Where its output is kept: json-file, local, journald, none", NULL, NULL}, \
     {"log-opt", 0, FLAG_PAIRS, AT(log_opt), "Option of the log driver, e.g. max-size=10m", "list", NULL}, \
     {"mac-address", 0, FLAG_STRING, AT(mac_address), "Hardware address on its network", NULL, NULL}, \
     {"memory", 'm', FLAG_SIZE, AT(memory), "Memory limit, e.g. 64m", NULL, NULL}, \

@@ -8,7 +8,7 @@
  *     {{if and .State.Running (gt .State.Pid 1)}}up{{else if .State.Dead}}dead{{end}}, {{with .State.Health}}…
  *     {{$n := len .Mounts}}{{printf "%-12s" .Name | upper}}{{- /x comment x/ -}}
  *
- * Not taken: define, template, block, html, js, urlquery, call, character constants, complex numbers.
+ * Not taken: define, template, block, js, urlquery, call, character constants, complex numbers.
  *
  * The one difference that matters: Go's client evaluates over structs and knows every field's type, this one
  * over the JSON that the daemon sent. So a struct prints like a map (map[Dead:false Pid:71 …]) and not as its bare

@@ -90,17 +90,27 @@ static const json_t *by_go_name(const json_t *object, const char *name)
     return NULL;
 }
 
-/* Maps whose keys people choose. A key that such a map lacks is not a spelling mistake: it prints as <no value>. */
-static bool is_open_map(const char *field)
-{
-    return str_eq(field, "Labels") || str_eq(field, "Options") || str_eq(field, "Annotations");
-}
-
 static bool is_among(const char *const *names, const char *name)
 {
     while (*names && !str_eq(*names, name))
         names++;
     return *names;
+}
+
+/* The API's fields that are maps, and not objects with fields of the API's own. */
+static const char *const maps[] = {"Annotations", "Attributes", "DriverOpts",   "ExposedPorts", "Labels",  "Networks",
+                                   "Options",     "Ports",      "PortBindings", "StorageOpt",   "Sysctls", "Tmpfs",
+                                   "Volumes",     NULL};
+
+/* Whether the `n` names lead to a map whose keys people choose. A key that it lacks is not a spelling mistake: it
+ * prints as <no value>. Two are maps in one place only: an image's Config, for one, is an object. */
+static bool is_open_map(char *const *path, size_t n)
+{
+    static const char *const placed[][2] = {{"LogConfig", "Config"}, {"GraphDriver", "Data"}};
+    for (size_t i = 0; n > 1 && i < sizeof(placed) / sizeof(*placed); i++)
+        if (str_eq(path[n - 2], placed[i][0]) && str_eq(path[n - 1], placed[i][1]))
+            return true;
+    return n > 0 && is_among(maps, path[n - 1]);
 }
 
 /* What a daemon leaves out where it is not set: it is null then, and no spelling mistake. */
@@ -121,15 +131,15 @@ static const char *null_text(const char *field)
                                         "OnBuild",  "RepoTags", "RepoDigests",  "Shell",       "Ulimits",
                                         "Warnings", "Aliases",  "VolumesFrom",  "Mounts",      "SecondaryIPAddresses",
                                         "Log",      "DNSNames", "Healthchecks", NULL};
-    static const char *const maps[] = {"ExposedPorts", "Volumes",    "PortBindings", "Sysctls", "Tmpfs",
-                                       "StorageOpt",   "DriverOpts", "Ports",        NULL};
     return is_among(lists, field) ? "[]" : is_among(maps, field) ? "map[]" : "<nil>";
 }
 
-/* One step down a path. *v is replaced, its reference handed over. */
-static int descend(struct run *r, const struct node *n, const char *from, const char *name, json_t **v)
+/* The step to the i-th name of a path. *v is replaced, its reference handed over. Below what a map of people's keys
+ * does not hold there is nothing either. */
+static int descend(struct run *r, const struct node *n, size_t i, json_t **v)
 {
     json_t *object = *v;
+    const char *name = n->path.v[i];
     if (!object)
         return 0;
     if (!json_is_object(object) && !json_is_null(object))
@@ -137,7 +147,7 @@ static int descend(struct run *r, const struct node *n, const char *from, const 
     const json_t *next = json_object_get(object, name);
     if (!next)
         next = by_go_name(object, name);
-    r->absent = !next && from && is_open_map(from);
+    r->absent = !next && (r->absent || is_open_map(n->path.v, i));
     if (r->absent || (!next && is_optional(name)))
         *v = json_null();
     else
@@ -151,8 +161,9 @@ static int descend(struct run *r, const struct node *n, const char *from, const 
 static int walk_path(struct run *r, const struct node *n, json_t *start, json_t **ret)
 {
     json_t *v = json_incref(start);
+    r->absent = false;
     for (size_t i = 0; i < n->path.n; i++) {
-        if (descend(r, n, i ? n->path.v[i - 1] : NULL, n->path.v[i], &v) < 0) {
+        if (descend(r, n, i, &v) < 0) {
             json_decref(v);
             return -1;
         }

@@ -110,6 +110,26 @@ static json_t *do_print(const struct call *c)
     return format_string(&out);
 }
 
+/* The arguments as print joins them, with what means something in HTML written as entities. Go's has the numbers for
+ * the two quotes, which are shorter than their names. */
+static json_t *do_html(const struct call *c)
+{
+    json_auto_t *text = do_print(c);
+    struct str out = STR_INIT;
+    str_reset(&out);
+    for (const char *s = json_string_value(text); s && *s; s++) {
+        switch (*s) {
+        case '<': str_add(&out, "&lt;"); break;
+        case '>': str_add(&out, "&gt;"); break;
+        case '&': str_add(&out, "&amp;"); break;
+        case '"': str_add(&out, "&#34;"); break;
+        case '\'': str_add(&out, "&#39;"); break;
+        default: str_addc(&out, *s); break;
+        }
+    }
+    return format_string(&out);
+}
+
 static json_t *do_println(const struct call *c)
 {
     struct str out = STR_INIT;
@@ -269,6 +289,7 @@ static const struct function {
     {"title", 1, 1, false, do_case},
     {"pad", 3, 3, false, do_pad},
     {"truncate", 2, 2, false, do_truncate},
+    {"html", 0, MANY, false, do_html},
     {"print", 0, MANY, false, do_print},
     {"println", 0, MANY, false, do_println},
     {"printf", 1, MANY, false, do_printf},

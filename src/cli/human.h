@@ -16,7 +16,7 @@ char *human_size(double bytes, int digits, char *out);
 /** Bytes in steps of 1024 with 4 significant digits, e.g. "23.54GiB", for memory. @return out */
 char *human_memory(double bytes, char *out);
 
-/** How long ago the unix second `then` was, by this machine's clock, e.g. "3 days ago"; "N/A" for what is not after
+/** How long ago the unix second `then` was, by this machine's clock, e.g. "3 days ago"; "N/A" for what is before
  * 1970. @return out */
 char *human_ago(int64_t then, char *out);
 

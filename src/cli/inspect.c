@@ -41,6 +41,8 @@ static json_t *find(struct cli *cli, const struct inspect_options *o, const char
             continue;
         json_t *j = cli_ask(cli, "GET", kinds[i].path, name, o->size ? kinds[i].rest_size : kinds[i].rest, NULL, e);
         /* A daemon that lacks a kind answers 404 or 501 for all of it. */
+        if (j && o->size && str_eq(kinds[i].rest, kinds[i].rest_size))
+            fprintf(stderr, "WARNING: --size ignored for %s\n", kinds[i].name);
         if (j || (cli->client.status != 404 && cli->client.status != 501) || o->only)
             return j;
     }
@@ -94,8 +96,11 @@ static int inspect(struct cli *cli, void *options, const struct args *args)
     for (size_t i = 0; i < KINDS; i++)
         if (str_starts(cli->path, kinds[i].name) || str_eq(o->type, kinds[i].name))
             o->only = kinds[i].name;
-    if (!o->only && !str_empty(o->type)) {
-        err_set(&e, ERR_INVALID, "unknown type \"%s\": expected container, image, network or volume", o->type);
+    if (!o->only && o->type) {
+        if (*o->type)
+            err_set(&e, ERR_INVALID, "unknown type \"%s\": expected container, image, network or volume", o->type);
+        else
+            err_set(&e, ERR_INVALID, "type is empty: must be one of \"container\", \"image\", \"network\", \"volume\"");
         return cli_fail(cli, &e);
     }
     if (str_empty(o->format))

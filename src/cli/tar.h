@@ -56,6 +56,7 @@ struct tar_extract {
     bool owners;      /**< give files to the archive's numbers */
     int64_t bytes;    /**< of content, counted */
     uint64_t skipped; /**< devices */
+    uint64_t plain;   /**< files and folders that would have been setuid or setgid */
 };
 /** Unpack all that `t` brings. */
 int tar_extract(struct tar_reader *t, struct tar_extract *x, struct err *e);

@@ -7,8 +7,10 @@
  *      trick, a link "a" to /etc and then a file "a/passwd", is an error.
  *   3. A file is made anew (O_EXCL) after what is there is unlinked: nothing is written through a link or into a file
  *      that has another name elsewhere. A folder and what is none do not replace each other.
- *   4. setuid and setgid bits are dropped, devices passed over and counted. A FIFO is made, never opened.
- *   5. Names of folders are kept to set their modes at the end, up to a limit.
+ *   4. setuid and setgid bits are dropped, devices passed over, both counted. A FIFO is made, never opened.
+ *   5. A symbolic link that climbs out of the destination by its text is refused, as docker does: somebody would follow
+ *      it later. One that begins at the top names a place of the container's, and everybody can see that; it is made.
+ *   6. Names of folders are kept to set their modes at the end, up to a limit.
  *
  * Read next: tar_write.c. */
 #include "cli/tar.h"
@@ -118,13 +120,14 @@ static int make_file(struct tar_reader *t, int at, const char *name, struct tar_
     }
     if (n < 0 || set_owner(at, name, x, &t->entry, e) < 0)
         return -1;
+    x->plain += (t->entry.mode & (S_ISUID | S_ISGID)) != 0;
     if (fchmod(fd, t->entry.mode & 0777) < 0 || futimens(fd, times) < 0)
         return err_sys(e, "cannot set mode and time of %s", name);
     return 0;
 }
 
 static int make_folder(struct tar_reader *t, int at, const char *name, const char *path, struct later *later,
-                       const struct tar_extract *x, struct err *e)
+                       struct tar_extract *x, struct err *e)
 {
     int there = make_room(at, name, true, e);
     if (there < 0 || (!there && mkdirat(at, name, 0700) < 0))
@@ -132,6 +135,7 @@ static int make_folder(struct tar_reader *t, int at, const char *name, const cha
     later->bytes += strlen(path) + 64;
     if (later->bytes > TAR_DIRS_MAX)
         return err_set(e, ERR_TOO_LARGE, "the archive has too many folders");
+    x->plain += (t->entry.mode & (S_ISUID | S_ISGID)) != 0;
     strv_addf(&later->dirs, "%o %lld %s", (unsigned)(t->entry.mode & 01777), (long long)t->entry.mtime, path);
     return set_owner(at, name, x, &t->entry, e);
 }
@@ -146,23 +150,50 @@ static int make_hardlink(struct tar_reader *t, int at, const char *name, const s
     return linkat(from, last, at, name, 0) == 0 ? 0 : err_sys(e, "cannot link %s to %s", name, target);
 }
 
-static int make_other(struct tar_reader *t, int at, const char *name, struct tar_extract *x, struct err *e)
+/* The path of the link goes down from the destination, its target up and down from the link's folder. */
+static bool leads_out(const char *path, const char *target)
+{
+    int depth = 0;
+    for (const char *p = path; *p; p++)
+        depth += *p == '/';
+    for (const char *p = *target == '/' ? "" : target; *p && depth >= 0;) {
+        size_t n = strcspn(p, "/");
+        bool up = n == 2 && p[0] == '.' && p[1] == '.', stay = n == 0 || (n == 1 && *p == '.');
+        depth += up ? -1 : stay ? 0 : 1;
+        p += n + (p[n] == '/');
+    }
+    return depth < 0;
+}
+
+static int make_link(struct tar_reader *t, int at, const char *name, const char *path, struct err *e)
+{
+    const char *target = t->entry.link.s;
+    if (leads_out(path, target))
+        return err_set(e, ERR_INVALID, "invalid symlink \"%.200s\" -> \"%.200s\": it leads out of the destination",
+                       path, target);
+    if (make_room(at, name, false, e) < 0)
+        return -1;
+    return symlinkat(target, at, name) == 0 ? 0 : err_sys(e, "cannot make link %s", name);
+}
+
+static int make_other(struct tar_reader *t, int at, const char *name, const char *path, struct tar_extract *x,
+                      struct err *e)
 {
     if (t->entry.type == '3' || t->entry.type == '4') {
         x->skipped++;
         return 0;
     }
+    if (t->entry.type == '2')
+        return make_link(t, at, name, path, e) < 0 ? -1 : set_owner(at, name, x, &t->entry, e);
     if (make_room(at, name, false, e) < 0)
         return -1;
     if (t->entry.type == '0')
         return make_file(t, at, name, x, e);
     if (t->entry.type == '1')
         return make_hardlink(t, at, name, x, e);
-    if (t->entry.type == '2' && symlinkat(t->entry.link.s, at, name) < 0)
-        return err_sys(e, "cannot make link %s", name);
     if (t->entry.type == '6' && mkfifoat(at, name, t->entry.mode & 0777) < 0)
         return err_sys(e, "cannot make FIFO %s", name);
-    if (t->entry.type != '2' && t->entry.type != '6')
+    if (t->entry.type != '6')
         return err_set(e, ERR_INVALID, "the archive has an entry of unknown type '%c': %s", t->entry.type, name);
     return set_owner(at, name, x, &t->entry, e);
 }
@@ -178,7 +209,7 @@ static int make(struct tar_reader *t, struct tar_extract *x, struct later *later
     autoclose int at = open_parent(x->dir, path, &name, e);
     if (at < 0)
         return -1;
-    return t->entry.type == '5' ? make_folder(t, at, name, path, later, x, e) : make_other(t, at, name, x, e);
+    return t->entry.type == '5' ? make_folder(t, at, name, path, later, x, e) : make_other(t, at, name, path, x, e);
 }
 
 /* Innermost first: a folder that is closed at once could not be entered any more. */

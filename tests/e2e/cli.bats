@@ -101,6 +101,7 @@ ended() {
     run gorae run --help
     [ "$status" = 0 ]
     [[ $output == *"Usage:  gorae run [OPTIONS] IMAGE"* && $output == *"-e, --env list"* ]]
+    [[ $(tr -s '[:space:]' ' ' <<<"$output") == *"kept: json-file, local, journald, none"* ]]
     run gorae container ls --help
     [ "$status" = 0 ]
     [[ $output == *"gorae container ls, gorae container list, gorae container ps, gorae ps"* ]]
@@ -196,6 +197,8 @@ ended() {
     [ "$(gorae ps -q --no-trunc)" = "$id" ]
     [[ $(gorae ps -a --format '{{.Status}}' -f name=ended-3) == "Exited (3) "* ]]
     [ "$(gorae ps -l --format '{{.Names}}')" = ended-3 ]
+    [ "$(gorae ps -l --format '{{.Platform}}')" = '<nil>' ]
+    [[ $(gorae ps -al --format '{{json .}}' | jq -r .Size) == *"(virtual "* ]]
     [ "$(gorae ps -n 1 --format '{{.Names}}')" = ended-3 ]
     [ "$(gorae ps -f status=exited --format '{{.Names}}')" = ended-3 ]
     [ "$(gorae ps --format '{{.Names}}: {{.Label "color"}} {{upper .State}} {{.Labels}}')" = "web: blue RUNNING a=b,color=blue" ]
@@ -227,6 +230,7 @@ ended() {
 @test "images, tag, history, rmi: rows by tag, and what is removed" {
     run gorae images
     [[ ${lines[0]} == "REPOSITORY   TAG       IMAGE ID       CREATED"*"SIZE" && ${lines[1]} == "busybox      latest    "* ]]
+    [[ $(gorae images --format 'table\t{{.ID}}' | head -1) == *"IMAGE ID" ]]
     gorae tag busybox other:v1
     [ "$(gorae images -q | sort -u | wc -l)" = 1 ]
     [ "$(gorae images --format '{{.Repository}}:{{.Tag}}' | sort | xargs)" = "busybox:latest other:v1" ]
@@ -284,6 +288,12 @@ ended() {
     run gorae inspect --type spaceship insp
     [ "$status" = 1 ]
     [[ $output == *'unknown type "spaceship"'* ]]
+    run gorae inspect --type '' insp
+    [ "$status" = 1 ]
+    [[ $output == *'type is empty: must be one of "container", "image", "network", "volume"'* ]]
+    run --separate-stderr gorae inspect -s -f '{{.Id}}' busybox insp
+    [ "$status" = 0 ]
+    [ "$stderr" = "WARNING: --size ignored for image" ]
     run gorae inspect -f '{{.Name' insp
     [ "$status" = 64 ]
     [[ $(gorae inspect -s -f '{{.SizeRootFs}}' insp) -gt 1000000 ]]

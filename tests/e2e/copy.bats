@@ -50,6 +50,32 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     [ "$(gorae cp c1:/in/f - | tar -xO)" = "$(printf 'hello\nmore')" ]
 }
 
+@test "cp: a link that leads out of the destination is refused, one from the top or inside is copied" {
+    rooted c1 'mkdir /d; ln -s ../../../../etc/shadow /esc; ln -s /etc/shadow /abs; ln -s ../d/f /d/in; ln -s ../../f /d/up'
+    mkdir out
+    fails_with 'invalid symlink "l9" -> "../../../../etc/shadow"' gorae cp c1:/esc out/l9
+    [ "$status" = 1 ]
+    [ -z "$(ls -A out)" ]
+    gorae cp c1:/abs out/
+    [ "$(readlink out/abs)" = /etc/shadow ]
+    gorae cp c1:/d/in - | tar -tv | grep -q ' -> ../d/f$'
+    fails_with 'invalid symlink "d/up"' gorae cp c1:/d out
+    # inside: the tree of which it is a part is copied with it
+    gorae exec c1 rm /d/up
+    gorae cp c1:/d out/e
+    [ "$(readlink out/e/in)" = ../d/f ]
+}
+
+@test "cp: an empty path in the container is refused on both sides" {
+    gorae create --name c1 busybox true >/dev/null
+    echo x >x
+    fails_with 'the path in container c1 is empty (c1:/ is its root)' gorae cp x c1:
+    [ "$status" = 1 ]
+    fails_with 'no such directory' gorae cp c1: out
+    [ ! -e out ]
+    [ -z "$(gorae diff c1)" ]
+}
+
 @test "the header tells name, size, Go's mode, time and where a link ends" {
     rooted c1 'mkdir -p /d/e; echo hi >/d/f; chmod 4755 /d/f; ln -s ../d/f /d/l; ln -s /d /ld; mkfifo /d/p; chmod 1777 /d/e'
     [ "$(stat_of c1 /d | jq -c '[.name,.mode]')" = '["d",2147484141]' ]
@@ -595,7 +621,7 @@ PY
 
 @test "what a container sends is unpacked here without setuid, devices, links followed or names above" {
     # the daemon is played: its archive is as bad as can be
-    python3 - "$T" <<'PY' &
+    python3 - "$T" <<'PY' 3>&- &
 import base64, io, json, os, socket, sys, tarfile
 T = sys.argv[1]
 def tar(entries):
@@ -632,6 +658,7 @@ PY
     run g /suid
     [ "$status" = 0 ]
     [[ $output == *"1 devices were not copied"* ]]
+    [[ $output == *"gorae cp: the setuid and setgid bits of 2 files were left out"* ]]
     [ "$(stat -c %a d/s)" = 755 ]
     [ ! -e d/null ]
     for attack in /link /up /hard /cut; do rm -rf d && never g $attack; done

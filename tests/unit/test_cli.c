@@ -475,6 +475,38 @@ START_TEST(env_file)
 }
 END_TEST
 
+/* What editors put in front of a text is no part of the first name; a NUL byte ends nothing silently. Variables and
+ * labels are read alike. */
+START_TEST(env_file_bytes)
+{
+    static const char marked[] = "\xef\xbb\xbf"
+                                 "A=1\nB=2\n",
+                      cut[] = "A=1\nB=2\0\nC=3\n";
+    char name[] = "/tmp/gorae-env-XXXXXX";
+    autoclose int fd = mkstemp(name);
+    struct create_options o = {.restart = "no", .memory_swappiness = -1, .stop_timeout = FLAG_UNSET_VALUE};
+    struct err e;
+    char *image = "x";
+    ck_assert_int_eq(write(fd, marked, sizeof(marked) - 1), (ssize_t)sizeof(marked) - 1);
+    strv_add(&o.env_file, name);
+    strv_add(&o.label_file, name);
+    json_auto_t *body = create_body(&o, &(struct args){&image, 1}, &e);
+    ck_assert_ptr_nonnull(body);
+    autofree char *env = json_compact(json_object_get(body, "Env")),
+                  *labels = json_compact(json_object_get(body, "Labels"));
+    ck_assert_str_eq(env, "[\"A=1\",\"B=2\"]");
+    ck_assert_str_eq(labels, "{\"A\":\"1\",\"B\":\"2\"}");
+    ck_assert_int_eq(ftruncate(fd, 0), 0);
+    ck_assert_int_eq(pwrite(fd, cut, sizeof(cut) - 1, 0), (ssize_t)sizeof(cut) - 1);
+    ck_assert_ptr_null(create_body(&o, &(struct args){&image, 1}, &e));
+    autofree char *want = str_printf("--env-file %s: line 2: there is a NUL byte", name);
+    ck_assert_str_eq(e.msg, want);
+    unlink(name);
+    strv_release(&o.env_file);
+    strv_release(&o.label_file);
+}
+END_TEST
+
 /* Words that are not UTF-8 reach the daemon as U+FFFD; they are never dropped. */
 START_TEST(bad_utf8)
 {
@@ -538,7 +570,11 @@ START_TEST(numbers_for_people)
     ck_assert_str_eq(human_size(1e30, 3, t), "1e+06YB");
     ck_assert_str_eq(human_memory(25276420096.0, t), "23.54GiB");
     ck_assert_str_eq(human_memory(794624, t), "776KiB");
-    ck_assert_str_eq(human_ago(0, t), "N/A");
+    ck_assert_str_eq(human_ago(-1, t), "N/A");
+    /* an image that was made to come out the same each time is of this second */
+    human_ago(0, t);
+    ck_assert_int_ge(atoi(t), 56);
+    ck_assert(str_ends(t, " years ago"));
     static const char *const cut[][2] = {
         {"abc", "abc"}, {"abcd", "abcd"}, {"abcde", "abc…"}, {"고래고래고", "고래고…"}};
     for (size_t i = 0; i < COUNT(cut); i++) {
@@ -623,6 +659,7 @@ int main(void)
     t = unit_case(s, "create");
     tcase_add_loop_test(t, create_bodies, 0, COUNT(bodies));
     tcase_add_test(t, env_file);
+    tcase_add_test(t, env_file_bytes);
     tcase_add_test(t, bad_utf8);
     t = unit_case(s, "text");
     tcase_add_test(t, names_and_paths);

@@ -15,7 +15,12 @@ static const char object[] =
     "{\"Id\":\"3e2ef54a5ee8\",\"Name\":\"/web1\",\"Pid\":71,\"Ratio\":1.5,\"Up\":true,\"Off\":false,\"Nothing\":null,"
     "\"Empty\":[],\"Env\":[\"A=1\",\"B=2\",\"C=3\"],\"Labels\":{\"b\":\"two\",\"a\":\"one\"},"
     "\"State\":{\"Status\":\"running\",\"ExitCode\":0},"
-    "\"Mounts\":[{\"Source\":\"/a\",\"RW\":true},{\"Source\":\"/b\",\"RW\":false}],\"Evil\":\"x\\u001b[31my\"}";
+    "\"Mounts\":[{\"Source\":\"/a\",\"RW\":true},{\"Source\":\"/b\",\"RW\":false}],\"Evil\":\"x\\u001b[31my\","
+    "\"Actor\":{\"ID\":\"a1\",\"Attributes\":{\"image\":\"busybox\"}},"
+    "\"HostConfig\":{\"CapAdd\":null,\"Sysctls\":null,\"Tmpfs\":{\"/t\":\"\"},\"LogConfig\":{\"Type\":\"local\","
+    "\"Config\":{}}},\"Config\":{\"Cmd\":null,\"ExposedPorts\":null,\"User\":null},"
+    "\"NetworkSettings\":{\"Ports\":{},\"Networks\":{\"none\":{\"IPAddress\":\"\"}}},"
+    "\"status\":\"start\",\"id\":\"a1\",\"from\":\"busybox\",\"time\":1700000000,\"timeNano\":1700000000000000001}";
 
 static const struct row {
     const char *template, *want;
@@ -30,9 +35,25 @@ static const struct row {
     {"{{.Env}}", "[A=1 B=2 C=3]"},
     {"{{.Labels}}", "map[a:one b:two]"},
     {"{{.State}}", "map[ExitCode:0 Status:running]"}, /* ours: Go prints the struct {running 0} */
-    {"{{.Nothing}}", "<no value>"},
+    {"{{.Nothing}}", "<nil>"},                        /* ours: what is null is a pointer to nothing */
     {"{{.Labels.a}}{{.Labels.zz}}", "one<no value>"},
     {"{{(.State).Status}} {{(index .Mounts 1).Source}}", "running /b"},
+    /* a map whose keys people choose lacks one: that is no error, wherever the map stands */
+    {"{{.Actor.Attributes.image}} {{.Actor.Attributes.exitCode}}", "busybox <no value>"},
+    {"{{.HostConfig.Sysctls.x}} {{.HostConfig.Tmpfs.x}}", "<no value> <no value>"},
+    {"{{.HostConfig.LogConfig.Config.tag}}", "<no value>"},
+    {"{{.NetworkSettings.Networks.mine.IPAddress}}|{{.NetworkSettings.Ports.x}}", "<no value>|<no value>"},
+    {"{{with .Labels.zz}}yes{{else}}no{{end}}", "no"},
+    {"{{.Config.tag}}", "!there is no key \"tag\""}, /* the fields of .Config are the API's */
+    {"{{.Actor.Nope}}", "!there is no key \"Nope\""},
+    /* null, as Go prints what stands there: no list, no map, nothing */
+    {"{{.HostConfig.CapAdd}} {{.Config.Cmd}}", "[] []"},
+    {"{{.Config.ExposedPorts}} {{.HostConfig.Sysctls}}", "map[] map[]"},
+    {"{{.Config.User}}", "<nil>"},
+    {"{{json .HostConfig.CapAdd}}", "null"},
+    {"{{.State.Health}} {{.Config.Healthcheck}}", "<nil> <nil>"},
+    /* of events: the names that older templates use */
+    {"{{.Status}} {{.From}} {{.Time}} {{.TimeNano}}", "start busybox 1700000000 1700000000000000001"},
     {"{{.Foo}}", "!template:1:3: there is no key \"Foo\""},
     {"x\n {{.State.Foo}}", "!template:2:4: there is no key \"Foo\""},
     {"{{.Pid.Foo}}", "!a number has no field .Foo"},
@@ -73,7 +94,8 @@ static const struct row {
     {"{{upper 3}}", "!upper: takes a string"},
     {"{{upper}}", "!upper: takes 1 arguments, not 0"},
     {"{{nofunc 1}}", "!template:1:3: function \"nofunc\" is not defined"},
-    {"{{html \"<\"}}", "!\"html\" is not defined"}, /* ours */
+    {"{{html \"<a b='1'>&\\\"\"}} {{.Name | html}} {{html 1 \"<\" 2}}",
+     "&lt;a b=&#39;1&#39;&gt;&amp;&#34; /web1 1&lt;2"},
     /* logic */
     {"{{eq 1 1}}{{eq 1 2}}{{eq 1 2 1}}{{ne \"a\" \"b\"}}{{eq .Up true}}{{eq .Name \"/web1\"}}",
      "truefalsetruetruetruetrue"},

@@ -297,6 +297,9 @@ START_TEST(hostile_archives_stay_in_their_folder)
         {{"d", "d"}, {"", ""}, "50"},
         {{"d/f", "d/f/g"}, {"", ""}, "00"},
         {{"d/q"}, {""}, "Q"},
+        {{"d"}, {"../canary"}, "2"}, /* a link that leads out by its text */
+        {{"d", "d/l"}, {"", "../../canary"}, "52"},
+        {{"d", "d/l"}, {"", "x/../.././../canary"}, "52"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         autostr in = STR_INIT;
@@ -313,6 +316,26 @@ START_TEST(hostile_archives_stay_in_their_folder)
         ck_assert_str_eq(text, "alive");
         ck_assert_int_eq(stat("canary", &st), 0);
         ck_assert_uint_eq(st.st_nlink, 1);
+        ck_assert_int_eq(tree_remove(AT_FDCWD, "out", &e), 0);
+    }
+}
+END_TEST
+
+/* Links that stay in the destination, and those that name a place from the top, are the copier's to have. */
+START_TEST(links_that_stay_inside_are_made)
+{
+    static const char *const target[] = {"x", "../x", "./../d/x", "x/../../y", "/etc/passwd", "/../x", ".."};
+    for (size_t i = 0; i < COUNT(target); i++) {
+        autostr in = STR_INIT;
+        struct err e = {0};
+        struct tar_extract x = {0};
+        char got[64] = "";
+        entry(&in, "d", '5', "", "");
+        entry(&in, "d/l", '2', "", target[i]);
+        finish(&in);
+        ck_assert_msg(extract(&in, "d", "d", &x, &e) == 0, "%s: %s", target[i], e.msg);
+        ck_assert_int_gt(readlink("out/d/l", got, sizeof(got) - 1), 0);
+        ck_assert_str_eq(got, target[i]);
         ck_assert_int_eq(tree_remove(AT_FDCWD, "out", &e), 0);
     }
 }
@@ -336,7 +359,8 @@ START_TEST(a_link_is_replaced_and_not_written_through)
     ck_assert_str_eq(text, "alive");
     ck_assert_int_eq(lstat("out/d", &st), 0);
     ck_assert(S_ISREG(st.st_mode));
-    ck_assert_uint_eq(st.st_mode & 07777, 0755); /* no setuid */
+    ck_assert_uint_eq(st.st_mode & 07777, 0755); /* no setuid, */
+    ck_assert_uint_eq(x.plain, 1);               /* which is counted */
     ck_assert_uint_eq(x.skipped, 1);             /* no device */
 }
 END_TEST
@@ -377,6 +401,7 @@ int main(void)
     tcase_add_test(c, broken_archives_are_refused);
     tcase_add_test(c, extensions_are_read);
     tcase_add_test(c, hostile_archives_stay_in_their_folder);
+    tcase_add_test(c, links_that_stay_inside_are_made);
     tcase_add_test(c, a_link_is_replaced_and_not_written_through);
     tcase_add_test(c, base64_both_ways);
     return unit_run(s);
