@@ -154,14 +154,20 @@ static json_t *volume_row(const json_t *x)
                      size_text((double)json_int(x, "UsageData.Size", 0), 3));
 }
 
+static json_t *rows_of(const json_t *list, json_t *row(const json_t *))
+{
+    json_t *rows = json_array();
+    json_each (x, list) {
+        json_array_append_new(rows, row(x));
+    }
+    return rows;
+}
+
 static int print_part(const struct cli *cli, const json_t *list, const char *title, const char *columns,
                       json_t *row(const json_t *), struct err *e)
 {
     const struct list_kind kind = {columns, detail_headings};
-    json_auto_t *rows = json_array();
-    json_each (x, list) {
-        json_array_append_new(rows, row(x));
-    }
+    json_auto_t *rows = rows_of(list, row);
     printf("%s space usage:\n\n", title);
     int r = list_print(cli, &kind, NULL, rows, e);
     printf("\n");
@@ -184,7 +190,20 @@ static int print_details(const struct cli *cli, const json_t *df, struct err *e)
                    e) < 0)
         return -1;
     printf("Build cache usage: %s\n\n", human_size((double)cache.size, 4, size));
+    printf("CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
     return 0;
+}
+
+/* -v with --format: one object of the rows that the tables would show, and not what the API calls them. */
+static json_t *details(const json_t *df)
+{
+    json_t *containers = rows_of(json_object_get(df, "Containers"), container_row);
+    json_each (row, containers) { /* among containers alone there is but one kind of id */
+        json_object_set(row, "ID", json_object_get(row, "CID"));
+        json_object_del(row, "CID");
+    }
+    return json_pack("{s:o, s:o, s:o, s:[]}", "Images", rows_of(json_object_get(df, "Images"), image_row), "Containers",
+                     containers, "Volumes", rows_of(json_object_get(df, "Volumes"), volume_row), "BuildCache");
 }
 
 static int df(struct cli *cli, void *options, const struct args *args)
@@ -197,8 +216,10 @@ static int df(struct cli *cli, void *options, const struct args *args)
         return cli_fail(cli, &e);
     if (o->verbose && str_empty(o->format))
         return print_details(cli, j, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
-    if (o->verbose)
-        return object_print(cli, o->format, j, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    if (o->verbose) {
+        json_auto_t *all = details(j);
+        return object_print(cli, o->format, all, &e) < 0 ? cli_fail_own(cli, &e) : EXIT_OK;
+    }
     const struct sum part[] = {sum_images(j), sum_containers(j), sum_volumes(j), sum_cache(j)};
     static const char *const names[] = {"Images", "Containers", "Local Volumes", "Build Cache"};
     for (size_t i = 0; i < 4; i++)

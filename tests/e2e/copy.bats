@@ -435,6 +435,8 @@ mounts_of_host() { grep -c -F "$T" /proc/self/mountinfo; } # what others on the 
     gorae system df --format '{{.Type}} {{.Size}} {{.Reclaimable}}' | grep -qx 'Containers 100kB 100kB (100%)'
     gorae system df | head -1 | grep -qx 'TYPE  *TOTAL  *ACTIVE  *SIZE  *RECLAIMABLE'
     gorae system df -v | grep -q 'c1$'
+    gorae system df -v | grep -q '^CACHE ID  *CACHE TYPE  *SIZE'
+    gorae system df -v --format json | jq -e '.Images[0].Repository == "busybox" and .BuildCache == [] and (.Containers[] | select(.Names == "c1") | .ID | length) == 12'
     api GET '/system/df?type=container'
     [ "$(jq -c '[(.Containers | length), .Images]' <<<"$BODY")" = '[1,null]' ]
     answers 400 api GET '/system/df?type=nonsense'

@@ -60,3 +60,9 @@ hides() { [[ ! $STORY =~ $1 ]] || { echo "did not happen, and is told: $1"; echo
     tells "ask the machine and the tables" system info
     tells "remove the containers that do not run.*1 removed" container prune -f
 }
+
+@test "a command that reached no daemon: it was not asked" {
+    run gorae --explain nosuch
+    [[ "$output" == *"It was not asked."* ]]
+    [[ "$output" != *"keeps no trace"* ]]
+}

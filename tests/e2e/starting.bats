@@ -86,3 +86,35 @@ teardown() { remove_all; }
     [ "$(gorae inspect -f '{{.State.Running}}' back)" = true ]
     [[ "$(gorae inspect -f '{{.State.FinishedAt}}' back)" == 20* ]]
 }
+
+@test "run asks the next daemon how its container ended, with --rm too where that is still there to be asked for" {
+    local how client code
+    for how in "" --rm; do
+        # shellcheck disable=SC2086 # no word, or one
+        gorae run $how --name asked busybox sh -c 'until [ -e /go ]; do sleep 0.05; done; echo done; exit 7' >"$T/out" 2>"$T/err" 3>&- &
+        client=$!
+        eventually 100 sh -c '[ "$(gorae inspect -f "{{.State.Running}}" asked)" = true ]'
+        daemon_kill
+        daemon_start
+        eventually 100 gorae inspect asked
+        sleep 0.5 # it asks every tenth of a second
+        gorae exec asked touch /go
+        code=0
+        wait "$client" || code=$?
+        [ "$code" = 7 ] || { cat "$T/err"; false; }
+        [ "$(cat "$T/out")" = done ]
+        gorae rm -f asked 2>/dev/null || true
+    done
+    # What has ended and gone before anybody could ask is said to be unknown.
+    gorae run --rm --name asked busybox sh -c 'sleep 1; echo done' >"$T/out" 2>"$T/err" 3>&- &
+    client=$!
+    eventually 100 sh -c '[ "$(gorae inspect -f "{{.State.Running}}" asked)" = true ]'
+    daemon_kill
+    sleep 1.5
+    daemon_start
+    code=0
+    wait "$client" || code=$?
+    [ "$code" = 125 ]
+    grep -q 'waiting for the container' "$T/err"
+    [ "$(cat "$T/out")" = done ]
+}
