@@ -24,10 +24,9 @@
 #define CONN_STACK       (256u << 10)
 #define HEAD_TIMEOUT_MS  10000
 #define IDLE_TIMEOUT_MS  60000
-#define BODY_TIMEOUT_MS  60000       /* for a whole JSON body; an archive may take as long as it moves */
-#define WRITE_TIMEOUT_MS 120000      /* for a peer that does not read */
-#define LINGER_MS        2000        /* for a peer that sends what nobody wants, to read why */
-#define LEFTOVER_MAX     (64u << 10) /* of a body that the handler did not want: more closes the connection */
+#define BODY_TIMEOUT_MS  60000  /* for a whole JSON body; an archive may take as long as it moves */
+#define WRITE_TIMEOUT_MS 120000 /* for a peer that does not read */
+#define LINGER_MS        2000   /* for a peer that sends what nobody wants, to read why */
 
 struct conn {
     struct server *sv;
@@ -60,7 +59,7 @@ static bool serve_one(const struct conn *c, struct http *h)
     }
     struct request r = {.sv = c->sv, .engine = c->sv->engine, .http = h, .head = &head, .tcp = c->tcp, .tls = c->tls};
     router_serve(&r);
-    bool more = !r.taken && !h->broken && head.keep_alive && http_drain_body(h, LEFTOVER_MAX, &e) == 0;
+    bool more = !r.taken && !h->broken && head.keep_alive && !h->last && http_drain_body(h, HTTP_DRAIN_MAX, &e) == 0;
     http_head_release(&head);
     return more;
 }

@@ -113,12 +113,24 @@ static bool is_open_map(char *const *path, size_t n)
     return n > 0 && is_among(maps, path[n - 1]);
 }
 
-/* What a daemon leaves out where it is not set: it is null then, and no spelling mistake. */
-static bool is_optional(const char *field)
+/* What a daemon leaves out where it is not set: that is no spelling mistake, and reads as Go's empty value.
+ * @return a new reference, or NULL: it is one */
+static json_t *left_out(const char *parent, const char *field)
 {
-    static const char *const known[] = {"Health", "Healthcheck", "SizeRw",         "SizeRootFs", "StopTimeout",
-                                        "Init",   "Annotations", "OomKillDisable", NULL};
-    return is_among(known, field);
+    static const struct {
+        const char *parent, *fields[8], *empty;
+    } known[] = {
+        {"", {"SizeRw", "SizeRootFs"}, "null"},
+        {"State", {"Health"}, "null"},
+        {"Config", {"ExposedPorts", "Volumes", "Healthcheck", "StopTimeout", "Shell", "OnBuild"}, "null"},
+        {"Config", {"StopSignal", "MacAddress"}, "\"\""},
+        {"Config", {"ArgsEscaped", "NetworkDisabled"}, "false"},
+        {"HostConfig", {"Sysctls", "Tmpfs", "StorageOpt", "Mounts", "Annotations", "Init", "OomKillDisable"}, "null"},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (str_eq(known[i].parent, parent) && is_among(known[i].fields, field))
+            return json_loads(known[i].empty, JSON_DECODE_ANY, NULL);
+    return NULL;
 }
 
 /* null in JSON, as Go prints what stood there: a list, a map, or a pointer to nothing. */
@@ -148,10 +160,10 @@ static int descend(struct run *r, const struct node *n, size_t i, json_t **v)
     if (!next)
         next = by_go_name(object, name);
     r->absent = !next && (r->absent || is_open_map(n->path.v, i));
-    if (r->absent || (!next && is_optional(name)))
+    if (r->absent)
         *v = json_null();
     else
-        *v = json_incref((json_t *)next);
+        *v = next ? json_incref((json_t *)next) : left_out(i ? n->path.v[i - 1] : "", name);
     if (!*v)
         r->missing = name;
     json_decref(object);

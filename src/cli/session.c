@@ -61,48 +61,15 @@ void session_input(struct session *s, bool in)
         shutdown(s->hijack.fd, SHUT_WR);
 }
 
-static int ask_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
+int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
 {
     autostr path = STR_INIT;
     path_start(&path, "/containers/%s/wait", s->id);
     path_query(&path, "condition", condition);
-    return client_request(&s->cli->client, "POST", path.s, NULL, NULL, ret, e);
-}
-
-int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
-{
-    if (ask_wait(s, condition, ret, e) < 0)
+    if (client_request(&s->cli->client, "POST", path.s, NULL, NULL, ret, e) < 0)
         return -1;
     s->wait = ret;
-    s->removed = str_eq(condition, "removed");
     return 0;
-}
-
-/* Containers outlive the daemon, and so does the stream; the next daemon is asked as soon as it is there, because one
- * that is removed at its end can be asked for until then only. */
-static void wait_again(struct session *s)
-{
-    struct reply again;
-    struct err ignored; /* there is no daemon yet */
-    s->again_at = clock_mono() + AGAIN_MS * NS_PER_MS;
-    s->cli->client.status = 0;
-    if (ask_wait(s, s->removed ? "removed" : "not-running", &again, &ignored) == 0) {
-        reply_release(s->wait);
-        *s->wait = again;
-        s->waiting = WAIT_OPEN;
-    } else if (s->cli->client.status == 404) {
-        s->waiting = WAIT_HOPELESS;
-    }
-}
-
-/* `wait` says something while the stream goes on: an answer, which is read when that is over, or that the daemon is
- * gone. */
-static void look_at_wait(struct session *s)
-{
-    char c;
-    ssize_t n = recv(reply_fd(s->wait), &c, 1, MSG_PEEK | MSG_DONTWAIT);
-    s->waiting = n > 0 || (n < 0 && errno == ENOTSOCK) ? WAIT_TOLD : WAIT_LOST;
-    s->again_at = clock_mono();
 }
 
 int session_open(struct session *s, struct err *e)
@@ -202,22 +169,12 @@ static void try_resize(struct session *s)
 }
 
 /* Milliseconds until the next try, or -1. */
-static int until(int64_t at)
-{
-    int64_t left = at - clock_mono();
-    return left <= 0 ? 0 : (int)(left / NS_PER_MS) + 1;
-}
-
 static int until_resize(const struct session *s)
 {
-    return s->resize_tries == 0 ? -1 : until(s->resize_at);
-}
-
-/* Milliseconds until there is something to do without being told. */
-static int patience(const struct session *s)
-{
-    int resize = until_resize(s), again = s->waiting == WAIT_LOST ? until(s->again_at) : -1;
-    return resize < 0 || (again >= 0 && again < resize) ? again : resize;
+    if (s->resize_tries == 0)
+        return -1;
+    int64_t left = s->resize_at - clock_mono();
+    return left <= 0 ? 0 : (int)(left / NS_PER_MS) + 1;
 }
 
 /* ---- output ---- */
@@ -366,22 +323,21 @@ static int to_container(struct session *s, struct err *e)
 
 static bool is_over(const struct session *s)
 {
-    return s->hijack.fd < 0 && (!s->wait || s->waiting >= WAIT_LOST || reply_pending(s->wait));
+    return s->hijack.fd < 0 && (!s->wait || reply_pending(s->wait));
 }
 
 /* @return 0 to go on, 1 detached, -1 */
 static int once(struct session *s, struct err *e)
 {
     bool unsent = s->out_pos < s->out_len;
-    bool streams = s->hijack.fd >= 0, listen = s->waiting == WAIT_OPEN || (!streams && s->waiting == WAIT_TOLD);
-    int wait_fd = s->wait && listen && !(streams && reply_pending(s->wait)) ? reply_fd(s->wait) : -1;
+    int wait_fd = s->wait && s->hijack.fd < 0 ? reply_fd(s->wait) : -1;
     struct pollfd f[] = {
         {.fd = s->signals, .events = POLLIN},
         {.fd = s->hijack.fd, .events = (short)(POLLIN | (unsent ? POLLOUT : 0))},
         {.fd = s->hijack.fd >= 0 && !unsent ? s->in : -1, .events = POLLIN},
         {.fd = wait_fd, .events = POLLIN},
     };
-    if (poll(f, 4, patience(s)) < 0)
+    if (poll(f, 4, until_resize(s)) < 0)
         return errno == EINTR ? 0 : err_sys(e, "cannot wait for the container");
     if (f[0].revents && take_signals(s, e) < 0)
         return -1;
@@ -396,11 +352,7 @@ static int once(struct session *s, struct err *e)
         if (r != 0)
             return r;
     }
-    if (s->waiting == WAIT_LOST && until(s->again_at) == 0)
-        wait_again(s);
-    if (f[3].revents && streams)
-        look_at_wait(s);
-    return f[3].revents && !streams ? 2 : 0;
+    return f[3].revents ? 2 : 0;
 }
 
 int session_copy(struct session *s, struct err *e)
@@ -424,18 +376,35 @@ int session_failed(struct session *s, const struct err *e)
     return s->stopped_by && !s->proxy ? 128 + s->stopped_by : code;
 }
 
+/* The daemon went away while we waited. Its containers run on, and the next one knows how they ended, but for those
+ * that it was to remove then. Streams end a moment before it is noted that their container has. Nothing is copied any
+ * more, so a signal may end us as it ends anybody. @return {"StatusCode"}, or NULL */
+static json_t *ask_again(struct session *s)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    s->cli->client.status = 0;
+    for (int i = 0; i < AGAIN_TRIES && s->cli->client.status != 404; i++) {
+        struct err ignored; /* the first failure is the one to tell */
+        json_auto_t *c = cli_ask(s->cli, "GET", "containers", s->id, "/json", NULL, &ignored);
+        if (c && !json_is(c, "State.Running"))
+            return json_pack("{s:I}", "StatusCode", (json_int_t)json_int(c, "State.ExitCode", 0));
+        poll(NULL, 0, AGAIN_MS);
+    }
+    return NULL;
+}
+
 int session_exit_code(struct session *s, struct err *e)
 {
     json_auto_t *j = reply_value(s->wait, e);
-    for (int i = 0; !j && i < AGAIN_TRIES && s->waiting != WAIT_HOPELESS; i++) {
-        struct err ignored; /* the first failure is the one to tell */
-        poll(NULL, 0, i ? AGAIN_MS : 0);
-        wait_again(s);
-        if (s->waiting == WAIT_OPEN)
-            j = reply_value(s->wait, &ignored);
-    }
     if (!j)
-        return err_wrap(e, "waiting for the container");
+        j = ask_again(s);
+    bool gone = s->cli->client.status == 404;
+    s->cli->client.status = 0; /* what failed is no answer of a daemon's */
+    if (!j)
+        return err_wrap(e, gone ? "the container ended while the daemon was away, and was removed: how is not known"
+                                : "waiting for the container");
     const char *message = json_str(j, "Error.Message", "");
     if (*message) {
         fprintf(stderr, "Error waiting for container: %s\n", message);

@@ -36,9 +36,6 @@ struct session {
     struct frame_reader frames;
     char out[8192 + KEYS_MAX]; /**< typed, and not yet sent: out[out_pos..out_len) */
     size_t out_pos, out_len;
-    bool removed;                                                    /**< `wait` is for its removal, not for its end */
-    enum { WAIT_OPEN, WAIT_TOLD, WAIT_LOST, WAIT_HOPELESS } waiting; /**< what became of `wait` */
-    int64_t again_at;
     int resize_tries;
     int64_t resize_at;
     int stops;         /**< INT and TERM so far */

@@ -80,6 +80,15 @@ static int refuse_endpoints(const json_t *body, const char *mode, struct err *e)
     return 0;
 }
 
+/* An image may say what it likes; whoever creates a container is told. */
+static int refuse_volumes(const json_t *body, struct err *e)
+{
+    json_each_pair (path, v, body_get(body, "Volumes"))
+        if (*path != '/')
+            return err_set(e, ERR_INVALID, "invalid volume specification: '%.200s': mount path must be absolute", path);
+    return 0;
+}
+
 /* What gorae will not do, or what is no value at all. */
 static int refuse_never(const json_t *host, struct err *e)
 {
@@ -164,9 +173,6 @@ int create_check(struct engine *en, const json_t *config, json_t *host, json_t *
     json_auto_t *limits = caps ? spec_rlimits(host, e) : NULL, *seccomp = limits ? spec_seccomp(host, caps, e) : NULL;
     if (!seccomp || spec_no_new_privileges(host, e) < 0)
         return -1;
-    json_each_pair (path, v, json_object_get(config, "Volumes"))
-        if (*path != '/')
-            return err_set(e, ERR_INVALID, "invalid volume specification: '%.200s': mount path must be absolute", path);
     if (json_object_size(json_object_get(config, "Volumes")) > 0)
         json_array_append_new(
             warnings, json_string("Anonymous volumes are folders of the container's own layer here, and go with "
@@ -235,7 +241,7 @@ static int fill(struct engine *en, struct container *c, const json_t *body, int 
     c->host = c->config ? host_complete(body, api_minor, e) : NULL;
     if (c->host)
         defaults_apply(en, body, c->host);
-    if (!c->host || refuse_endpoints(body, json_str(c->host, "NetworkMode", ""), e) < 0)
+    if (!c->host || refuse_volumes(body, e) < 0 || refuse_endpoints(body, json_str(c->host, "NetworkMode", ""), e) < 0)
         return -1;
     if (create_check(en, c->config, c->host, warnings, e) < 0) {
         if (e->kind ==

@@ -15,10 +15,13 @@
 #include "base/trace.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define RUNTIME_LOG_MAX (256u << 10)
+#define NURSERY_MS      5000
 
 /* ---- which, and with what arguments ---- */
 
@@ -58,6 +61,8 @@ static int make_nursery(const char *runtime, struct err *e)
     fd_close(pair[1]); /* so that the end of the runtime is the end of file */
     if (pid < 0)
         return -1;
+    if (poll(&(struct pollfd){.fd = ours, .events = POLLIN}, 1, NURSERY_MS) <= 0)
+        kill(pid, SIGKILL); /* nobody's start shall hang on this */
     ssize_t n = sock_recv(ours, &byte, 1, &ns);
     int code = spawn_wait(pid, e);
     return n == 1 && ns >= 0 ? ns : err_set(e, ERR_SYSTEM, "the runtime's nursery ended with code %d", code);

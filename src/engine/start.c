@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rootpath.h"
 #include "base/trace.h"
@@ -71,23 +72,26 @@ static void note_failure(struct engine *en, struct container *c, struct err *e)
         e->kind = ERR_INVALID;
 }
 
-/* Until there are volumes, a folder of the container's own stands where one would be. */
-static int make_volume_folders(const struct container *c, const char *rootfs, struct err *e)
+/* Until there are volumes, a folder of the container's own stands where one would be. Where the image has something
+ * else there, it begins without. */
+static void make_volume_folders(const struct container *c, const char *rootfs)
 {
     autoclose int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     json_each_pair (path, v, json_object_get(c->config, "Volumes")) {
-        autoclose int fd = rootpath_make_dirs(root, path, 0755, e);
+        struct err e;
+        autoclose int fd = rootpath_make_dirs(root, path, 0755, &e);
         if (fd < 0)
-            return err_wrap(e, "volume %s", path);
+            log_warn("container %.12s has no folder for the volume %s: %s", c->id, path, e.msg);
     }
-    return 0;
 }
 
 static int bring_up(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *rootfs = container_path(en, c, "rootfs");
-    if (rootfs_begin_run(en, c, e) < 0 || make_volume_folders(c, rootfs, e) < 0 || share_prepare(en, c, e) < 0 ||
-        write_bundle(en, c, rootfs, e) < 0)
+    if (rootfs_begin_run(en, c, e) < 0)
+        return -1;
+    make_volume_folders(c, rootfs);
+    if (share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
     if (container_shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;

@@ -63,6 +63,8 @@ int platform_set(json_t *config, const char *platform, struct err *e)
         return 0;
     if (parse(text, platform, &want, e) < 0)
         return -1;
+    if (!*want.arch)
+        want.arch = image_architecture();
     if (!str_eq(want.os, "linux") || !plain_arch(want.arch))
         return err_set(e, ERR_INVALID, "\"%.64s\": unknown operating system or architecture", platform);
     json_object_set_new(config, "architecture", json_string(want.arch));

@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,8 +59,10 @@ int nursery_open(const struct runtime *rt, const struct plan *p, int *ret_fd, st
     if (!rt->nursery || !begins_empty(p))
         return 0;
     autoclose int fd = open(rt->nursery, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) /* who kept it may have gone in this moment; the container can do without */
-        return errno == ENOENT ? 0 : err_sys(e, "open --nursery %s", rt->nursery);
+    if (fd < 0 && errno != ENOENT) /* who kept it may have gone in this moment */
+        runtime_warn(rt, "--nursery %s cannot be opened: %s", rt->nursery, strerrordesc_np(errno));
+    if (fd < 0) /* the container can do without */
+        return 0;
     if (!is_ours(fd))
         return err_set(e, ERR_INVALID, "--nursery %s is no mount namespace of this user namespace", rt->nursery);
     *ret_fd = take_fd(&fd);

@@ -253,6 +253,7 @@ int http_drain_body(struct http *h, size_t limit, struct err *e)
         h->last = true;
         return err_set(e, ERR_INVALID, "the body was not asked for and is not read");
     }
+    h->deadline = h->whole_timeout_ms > 0 ? clock_mono() + h->whole_timeout_ms * NS_PER_MS : 0;
     for (size_t have = 0; !h->body_done;) {
         if (have > limit) {
             h->last = true;
@@ -263,5 +264,6 @@ int http_drain_body(struct http *h, size_t limit, struct err *e)
             return -1;
         have += (size_t)k;
     }
+    h->deadline = 0;
     return 0;
 }

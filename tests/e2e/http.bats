@@ -97,6 +97,19 @@ for i in range(10):
 status, head, message = ask(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n"
     b"Content-Length: 5000000\r\n\r\n", b" " * 5000000)
 assert status == b"413" and b"\r\nconnection: close" in head, (status, head)
+# What is short enough to be read to its end is, and the next request is answered.
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10)
+s.sendall(b"POST /containers/nope/kill HTTP/1.1\r\nHost: d\r\nContent-Length: 102400\r\n\r\n" + b"x" * 102400
+    + b"GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n")
+got = b""
+while b := s.recv(65536): got += b
+assert b"404 Not Found" in got and got.endswith(b"OK"), got
+# One that stalls after its answer is not waited for.
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10)
+s.sendall(b"POST /containers/nope/kill HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
+got, t = b"", time.time()
+while b := s.recv(65536): got += b
+assert b"404 Not Found" in got and time.time() - t < 3, (got, time.time() - t)
 EOF
     [ "$status" = 0 ] || { echo "$output"; false; }
     api GET /images/json

@@ -141,6 +141,8 @@ except OSError as e: print(e.strerror)' "$NURSERY"
     refused "/proc/$stranger/ns/mnt"
     kill "$stranger"
     rt --nursery "/proc/$stranger/fd/77" run -b "$B" "t$BATS_TEST_NUMBER" </dev/null # gone
+    rt --log "$T/log" --nursery /etc/passwd/x run -b "$B" "t$BATS_TEST_NUMBER" </dev/null # in the way: told, and done without
+    grep -q -- '--nursery /etc/passwd/x cannot be opened: Not a directory' "$T/log"
     never rt state "t$BATS_TEST_NUMBER" 2>/dev/null
 }
 

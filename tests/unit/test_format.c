@@ -51,6 +51,8 @@ static const struct row {
     {"{{.Config.ExposedPorts}} {{.HostConfig.Sysctls}}", "map[] map[]"},
     {"{{.Config.User}}", "<nil>"},
     {"{{json .HostConfig.CapAdd}}", "null"},
+    {"{{.Config.ExposedPorts}} {{.Config.Shell}} {{.Config.StopSignal}}|{{.Config.ArgsEscaped}}", "map[] [] |false"},
+    {"{{.HostConfig.StorageOpt}} {{.HostConfig.Mounts}} {{.HostConfig.Init}} {{.SizeRw}}", "map[] [] <nil> <nil>"},
     {"{{.State.Health}} {{.Config.Healthcheck}}", "<nil> <nil>"},
     /* of events: the names that older templates use */
     {"{{.Status}} {{.From}} {{.Time}} {{.TimeNano}}", "start busybox 1700000000 1700000000000000001"},
