@@ -57,10 +57,10 @@ static int parse(char *text, const char *whole, struct platform *ret, struct err
 
 int platform_set(json_t *config, const char *platform, struct err *e)
 {
-    autofree char *text = mem_strdup(platform ? platform : "");
-    struct platform want = {0};
-    if (!*text)
+    struct platform want = {"", "", ""};
+    if (str_empty(platform))
         return 0;
+    autofree char *text = mem_strdup(platform);
     if (parse(text, platform, &want, e) < 0)
         return -1;
     if (!*want.arch)
