@@ -301,6 +301,7 @@ EOF
     jq -e '.Config.StopSignal == "SIGRTMIN+3"' <<<"$BODY"
     answers 200 api DELETE /images/made
     answers 200 into 'platform=linux'
+    answers 200 api DELETE /images/made
     answers 200 into 'platform=linux/arm64'
     api GET /images/made/json
     curl -s --unix-socket "$SOCK" -X DELETE http://d/images/made >/dev/null # whatever it is, the next tests count images
