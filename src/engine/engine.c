@@ -310,7 +310,7 @@ struct engine *engine_open(const struct engine_options *opt, struct err *e)
     pthread_condattr_t at;
     pthread_condattr_init(&at);
     pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
-    pthread_cond_init(&en->exec_ended, &at);
+    pthread_cond_init(&en->exec_changed, &at);
     pthread_cond_init(&en->policy, &at);
     pthread_condattr_destroy(&at);
     en->names = json_object();
@@ -368,7 +368,7 @@ void engine_close(struct engine *en)
     free(en->trace_dir);
     free(en->hostname);
     free(en->daemon_id);
-    pthread_cond_destroy(&en->exec_ended);
+    pthread_cond_destroy(&en->exec_changed);
     pthread_cond_destroy(&en->policy);
     pthread_mutex_destroy(&en->lock);
     pthread_mutex_destroy(&en->nursery_lock);

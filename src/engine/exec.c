@@ -287,7 +287,7 @@ void engine_exec_abandon(struct engine *en, struct exec *x)
 {
     pthread_mutex_lock(&en->lock);
     x->state = EXEC_CREATED;
-    pthread_cond_broadcast(&en->exec_ended);
+    pthread_cond_broadcast(&en->exec_changed);
     pthread_mutex_unlock(&en->lock);
     exec_put(en, x);
 }
@@ -347,7 +347,14 @@ int engine_exec_resize(struct engine *en, const char *id, int rows, int columns,
     struct exec *x = find(en, id, e);
     if (!x)
         return -1;
-    enum exec_state state = locked(&en->lock, x->state);
+    int64_t end = clock_mono() + NS_PER_S;
+    struct timespec limit = {end / NS_PER_S, end % NS_PER_S};
+    /* The process may have written already, and its client seen it, before we are told that it runs. */
+    pthread_mutex_lock(&en->lock);
+    while (x->state == EXEC_STARTING && pthread_cond_timedwait(&en->exec_changed, &en->lock, &limit) == 0)
+        ;
+    enum exec_state state = x->state;
+    pthread_mutex_unlock(&en->lock);
     int r = -1;
     if (state == EXEC_ENDED)
         err_set(e, ERR_CONFLICT, "exec %.12s is not running", x->id);
@@ -387,7 +394,7 @@ void execs_settle(struct engine *en, struct container *c)
     pthread_mutex_lock(&en->lock);
     while (some_left(en, c, cut_off)) {
         struct timespec limit = {end / NS_PER_S, end % NS_PER_S};
-        bool late = pthread_cond_timedwait(&en->exec_ended, &en->lock, &limit) == ETIMEDOUT;
+        bool late = pthread_cond_timedwait(&en->exec_changed, &en->lock, &limit) == ETIMEDOUT;
         if (late && cut_off)
             break;
         if (late) {

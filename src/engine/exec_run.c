@@ -108,6 +108,7 @@ static int launch(struct engine *en, struct exec *x, struct attach_client *clien
     x->state = EXEC_RUNNING;
     x->pid = (int)json_int(started, "pid", 0);
     x->starttime = (uint64_t)json_int(started, "starttime", 0);
+    pthread_cond_broadcast(&en->exec_changed);
     pthread_mutex_unlock(&en->lock);
     FAULT("exec.started");
     return exec_follow(en, x, e);
@@ -156,7 +157,7 @@ void exec_over(struct engine *en, struct exec *x, int code, bool ran)
     x->code = code;
     x->pid = 0;
     x->finished = clock_mono();
-    pthread_cond_broadcast(&en->exec_ended);
+    pthread_cond_broadcast(&en->exec_changed);
     pthread_mutex_unlock(&en->lock);
 }
 
@@ -193,6 +194,7 @@ static void on_event(struct engine *en, struct exec *x, const json_t *msg)
         x->state = EXEC_RUNNING;
         x->pid = (int)json_int(msg, "pid", 0);
         x->starttime = (uint64_t)json_int(msg, "starttime", 0);
+        pthread_cond_broadcast(&en->exec_changed);
         pthread_mutex_unlock(&en->lock);
     } else if (str_eq(ev, "detach") && json_is(msg, "keys")) {
         exec_event(en, x, "exec_detach", false, NULL);

@@ -103,7 +103,7 @@ struct engine {
     size_t ncontainers;           /**< [lock] */
     json_t *names;                /**< [lock] name → id, reservations included */
     struct exec *execs;           /**< [lock] newest first (exec.h) */
-    pthread_cond_t exec_ended;    /**< [lock] some exec is over */
+    pthread_cond_t exec_changed;  /**< [lock] some exec has begun or is over */
     struct image_store *images;
     struct event_bus *bus;
     bool recovering;       /**< ends that are found now are of the past: no policy restarts anything yet */

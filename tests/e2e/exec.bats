@@ -177,6 +177,28 @@ PY
     [ "$(exec_state .ExitCode)" = 0 ]
 }
 
+@test "a size that comes before the daemon knows that the process runs is not lost" {
+    [ -x "$GORAE_BUILD/fault/bin/goraed" ] || skip "this build has no fault points"
+    (
+        daemon_dirs
+        export PATH=$GORAE_BUILD/fault/bin:$PATH GORAED=$GORAE_BUILD/fault/bin/goraed GORAE_FAULT=exec.shim-started:sleep=400
+        daemon_start
+        import_busybox
+        gorae run -d --name slow busybox sleep 100 >/dev/null
+        json POST /containers/slow/exec '{"Cmd":["sleep","5"],"Tty":true,"AttachStdout":true}'
+        exec=$(jq -r .Id <<<"$BODY")
+        (json POST "/exec/$exec/start" '{"Tty":true,"Detach":true}') 3>&- &
+        local starter=$!
+        sleep 0.15
+        json POST "/exec/$exec/resize?h=33&w=44" ''
+        wait "$starter"
+        gorae rm -f slow >/dev/null
+        daemon_stop
+        judge_and_clean
+        [ "$STATUS" = 200 ] || { echo "$STATUS $BODY"; false; }
+    )
+}
+
 @test "the head is a segment of its own: no output comes with it, and bytes behind the request are input" {
     exec_make '{"Cmd":["cat"],"AttachStdin":true,"AttachStdout":true}'
     python3 - "$SOCK" "$EXEC" <<'PY'

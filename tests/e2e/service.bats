@@ -107,8 +107,11 @@ D
     gorae run -d --name web busybox sleep 1000 >/dev/null
     local web
     web=$(gorae inspect -f '{{.State.Pid}}' web)
-    kill -USR2 "$(cat "$T/pid")"
-    eventually 100 never test -e "$T/pid"
+    local pid
+    pid=$(cat "$T/pid")
+    kill -USR2 "$pid"
+    eventually 100 never kill -0 "$pid"
+    never test -e "$T/pid"
     never test -e "$SOCK"
     kill -0 "$web"
     service start

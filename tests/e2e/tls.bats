@@ -106,8 +106,8 @@ logged() { tail -n "+$((MARK + 1))" "$T/log" | grep -qF -- "$1"; }
     gorae -H "tcp://localhost:$PORT" --tlsverify events >/dev/null 3>&- &
     eventually 50 pgrep -f "tlspipe client .*$T"
     pid=$(pgrep -f "tlspipe client .*$T")
-    grep -q '^Uid:.65534' "/proc/$pid/status"
-    grep -q '^NoNewPrivs:.1' "/proc/$pid/status"
+    eventually 50 grep -q '^Uid:.65534' "/proc/$pid/status" # it opens what only root may, first
+    eventually 50 grep -q '^NoNewPrivs:.1' "/proc/$pid/status"
     kill -KILL $!
     eventually 50 sh -c "! kill -0 $pid"
 }
