@@ -101,9 +101,11 @@ static int attach_past(struct request *r, struct attach_options *o, const char *
     if (engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
         return -1;
     send_held(&s);
+    if (!stay)
+        return 0;
     o->logs = false;
-    const struct attach_client client = {fd, "", rest, nrest};
-    return stay ? (take_fd(&fd), engine_attach(r->engine, r->name, o, &client, e)) : 0;
+    const struct attach_client client = {take_fd(&fd), "", rest, nrest};
+    return engine_attach(r->engine, r->name, o, &client, e);
 }
 
 int streams_attach(struct request *r, struct err *e)

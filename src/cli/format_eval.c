@@ -136,13 +136,13 @@ static json_t *left_out(const char *parent, const char *field)
 /* null in JSON, as Go prints what stood there: a list, a map, or a pointer to nothing. */
 static const char *null_text(const char *field)
 {
-    static const char *const lists[] = {"Binds",    "CapAdd",   "CapDrop",      "Cmd",         "DeviceCgroupRules",
-                                        "Devices",  "Dns",      "DnsOptions",   "DnsSearch",   "DeviceRequests",
-                                        "Env",      "ExecIDs",  "Entrypoint",   "ExtraHosts",  "GroupAdd",
-                                        "Links",    "Args",     "SecurityOpt",  "MaskedPaths", "ReadonlyPaths",
-                                        "OnBuild",  "RepoTags", "RepoDigests",  "Shell",       "Ulimits",
-                                        "Warnings", "Aliases",  "VolumesFrom",  "Mounts",      "SecondaryIPAddresses",
-                                        "Log",      "DNSNames", "Healthchecks", NULL};
+    static const char *const lists[] = {"Binds",    "CapAdd",   "CapDrop",     "Cmd",         "DeviceCgroupRules",
+                                        "Devices",  "Dns",      "DnsOptions",  "DnsSearch",   "DeviceRequests",
+                                        "Env",      "ExecIDs",  "Entrypoint",  "ExtraHosts",  "GroupAdd",
+                                        "Links",    "Args",     "SecurityOpt", "MaskedPaths", "ReadonlyPaths",
+                                        "OnBuild",  "RepoTags", "RepoDigests", "Shell",       "Ulimits",
+                                        "Warnings", "Aliases",  "VolumesFrom", "Mounts",      "SecondaryIPAddresses",
+                                        "Log",      "DNSNames", NULL};
     return is_among(lists, field) ? "[]" : is_among(maps, field) ? "map[]" : "<nil>";
 }
 

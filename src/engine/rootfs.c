@@ -23,9 +23,10 @@
  * programs of old. Below all of the image's layers, so that an image that has its own keeps it. */
 int rootfs_make_base(struct engine *en, struct err *e)
 {
-    autofree char *base = str_printf("%s/base/etc", en->opt.data_root), *mark = str_printf("%s/../.dockerenv", base),
-                  *mtab = str_printf("%s/mtab", base);
-    if (dir_make_all(base, 0755, e) < 0)
+    const char *root = en->opt.data_root;
+    autofree char *etc = str_printf("%s/base/etc", root), *mtab = str_printf("%s/base/etc/mtab", root),
+                  *mark = str_printf("%s/base/.dockerenv", root);
+    if (dir_make_all(etc, 0755, e) < 0)
         return -1;
     autoclose int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0755);
     if (fd < 0 || (symlink("/proc/mounts", mtab) < 0 && errno != EEXIST))

@@ -1,4 +1,5 @@
-/* The daemon's calls to the OCI runtime, for a container that runs: pause, resume, update.
+/* The OCI runtime as the daemon sees it: which one, its arguments, the mount namespace in which ours begins, and the
+ * daemon's own calls for a container that runs: pause, resume, update.
  *
  * create, start and delete of a running container are the shim's, which is the process's parent; these three need
  * nobody's parenthood, only the runtime's own state. The command line is runc's, so any runtime may stand here.

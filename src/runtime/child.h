@@ -38,13 +38,13 @@ struct child {
     bool placed;                /**< we are in our control groups */
     int tree[CGROUP_TREES_MAX]; /**< the groups' folders, detached mounts, as many as came */
     size_t ntrees;
-    bool trees_attached;
-    int root;         /**< O_PATH of the container's root */
-    int proc;         /**< a mount of procfs that we made ourselves */
-    int pts;          /**< the container's devpts, or -1 */
-    char *program;    /**< what will be executed */
-    char *home;       /**< "HOME=…" where the environment lacks it, or NULL */
-    bool chdir_later; /**< the working folder opens to the user only, not to root */
+    bool trees_attached; /**< a first mount of control groups shows them: a second one clones */
+    int root;            /**< O_PATH of the container's root */
+    int proc;            /**< a mount of procfs that we made ourselves */
+    int pts;             /**< the container's devpts, or -1 */
+    char *program;       /**< what will be executed */
+    char *home;          /**< "HOME=…" where the environment lacks it, or NULL */
+    bool chdir_later;    /**< the working folder opens to the user only, not to root */
 };
 
 /** A step. @return 0, or -1 with an error, which ends the child */

@@ -215,6 +215,12 @@ ssize_t http_read_body(struct http *h, void *p, size_t n, struct err *e)
     return k;
 }
 
+/* From here on the whole body has so much time. */
+static void begin_whole(struct http *h)
+{
+    h->deadline = h->whole_timeout_ms > 0 ? clock_mono() + h->whole_timeout_ms * NS_PER_MS : 0;
+}
+
 /* Read into `b` until the end or the limit. */
 static int read_whole(struct http *h, size_t limit, struct str *b, struct err *e)
 {
@@ -236,7 +242,7 @@ char *http_read_body_all(struct http *h, size_t limit, size_t *ret_len, struct e
         return err_null(err_set(e, ERR_TOO_LARGE, "the body of %llu bytes is longer than the limit of %zu bytes",
                                 (unsigned long long)h->left, limit));
     autostr b = STR_INIT;
-    h->deadline = h->whole_timeout_ms > 0 ? clock_mono() + h->whole_timeout_ms * NS_PER_MS : 0;
+    begin_whole(h);
     int r = read_whole(h, limit, &b, e);
     h->deadline = 0;
     if (r < 0)
@@ -246,14 +252,9 @@ char *http_read_body_all(struct http *h, size_t limit, size_t *ret_len, struct e
     return str_take(&b);
 }
 
-int http_drain_body(struct http *h, size_t limit, struct err *e)
+static int drain(struct http *h, size_t limit, struct err *e)
 {
     char part[8192];
-    if (h->want_continue) {
-        h->last = true;
-        return err_set(e, ERR_INVALID, "the body was not asked for and is not read");
-    }
-    h->deadline = h->whole_timeout_ms > 0 ? clock_mono() + h->whole_timeout_ms * NS_PER_MS : 0;
     for (size_t have = 0; !h->body_done;) {
         if (have > limit) {
             h->last = true;
@@ -264,6 +265,17 @@ int http_drain_body(struct http *h, size_t limit, struct err *e)
             return -1;
         have += (size_t)k;
     }
-    h->deadline = 0;
     return 0;
+}
+
+int http_drain_body(struct http *h, size_t limit, struct err *e)
+{
+    if (h->want_continue) {
+        h->last = true;
+        return err_set(e, ERR_INVALID, "the body was not asked for and is not read");
+    }
+    begin_whole(h);
+    int r = drain(h, limit, e);
+    h->deadline = 0;
+    return r;
 }

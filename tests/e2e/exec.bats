@@ -180,6 +180,7 @@ PY
 @test "a size that comes before the daemon knows that the process runs is not lost" {
     [ -x "$GORAE_BUILD/fault/bin/goraed" ] || skip "this build has no fault points"
     (
+        trap daemon_stop EXIT # whatever fails here
         daemon_dirs
         export PATH=$GORAE_BUILD/fault/bin:$PATH GORAED=$GORAE_BUILD/fault/bin/goraed GORAE_FAULT=exec.shim-started:sleep=400
         daemon_start

@@ -157,6 +157,7 @@ except OSError as e: print(e.strerror)' "$NURSERY"
 
 @test "the daemon keeps one for its own runtime, makes another after a restart, and leaves nothing of it behind" {
     (
+        trap daemon_stop EXIT # whatever fails here
         daemon_with_busybox
         kept() { find "/proc/$(cat "$T/pid")/fd" -lname 'mnt:*' | wc -l; }
         [ "$(kept)" = 0 ] # not before the first container
