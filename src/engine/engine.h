@@ -115,7 +115,7 @@ struct attach_options {
     bool logs;         /**< first what was logged so far */
     const char *detach_keys;
 };
-/** May the container be attached to now? Also tells whether it has a TTY (hence the media type), and whether it runs. */
+/** May the container be attached to now? Also tells whether it has a TTY (hence the media type), and if it runs. */
 int engine_attach_check(struct engine *en, const char *name, bool *ret_tty, bool *ret_alive, struct err *e);
 /** A client's connection on its way out of HTTP. */
 struct attach_client {
