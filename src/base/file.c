@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TREE_DEPTH_MAX 4096
+#define REMOVE_DEPTH_MAX 64
 
 int fd_write_all(int fd, const void *p, size_t n)
 {
@@ -188,48 +188,82 @@ int dir_make_all(const char *path, mode_t mode, struct err *e)
     return 0;
 }
 
-static int remove_in(int dirfd, const char *name, dev_t dev, int depth, struct err *e);
-
-static int remove_folder(int dirfd, const char *name, dev_t dev, int depth, struct err *e)
+int dir_names(int dirfd, const char *path, struct strv *ret, struct err *e)
 {
-    autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(e, "open folder %s", name);
+    autoclose int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autoclosedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
+        return err_sys(e, "open folder %s", path);
+    take_fd(&fd); /* the DIR owns it now */
+    for (struct dirent *x; (errno = 0, x = readdir(d));)
+        if (!str_eq(x->d_name, ".") && !str_eq(x->d_name, ".."))
+            strv_add(ret, x->d_name);
+    return errno ? err_sys(e, "list folder %s", path) : 0;
+}
+
+/* One removal. Whoever filled the tree may have made it as deep as they liked, and neither a thread's stack nor the
+ * descriptors grow with it: what lies deeper than REMOVE_DEPTH_MAX is moved up beside the rest, and meets its end
+ * there. */
+struct removal {
+    int top;    /* the tree's own folder */
+    dev_t dev;  /* whose file system is not left */
+    bool moved; /* something came into the top since it was listed last */
+};
+
+static int remove_in(struct removal *r, int dirfd, const char *name, int depth, struct err *e);
+
+static int remove_all_in(struct removal *r, DIR *d, const char *name, int depth, struct err *e)
+{
+    for (struct dirent *x; (errno = 0, x = readdir(d));)
+        if (!str_eq(x->d_name, ".") && !str_eq(x->d_name, "..") && remove_in(r, dirfd(d), x->d_name, depth + 1, e) < 0)
+            return -1;
+    return errno ? err_sys(e, "list folder %s", name) : 0;
+}
+
+static int remove_folder(struct removal *r, int parent, const char *name, int depth, struct err *e)
+{
+    autoclose int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
-    if (fstat(fd, &st) < 0)
-        return err_sys(e, "stat %s", name);
-    if (dev && st.st_dev != dev)
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, "open folder %s", name);
+    if (depth > 0 && st.st_dev != r->dev)
         return err_set(e, ERR_SYSTEM, "%s is a mount point of another file system; it is not removed", name);
     autoclosedir DIR *d = fdopendir(fd);
     if (!d)
         return err_sys(e, "list folder %s", name);
-    int inner = take_fd(&fd); /* the DIR owns it now */
-    for (struct dirent *x; (errno = 0, x = readdir(d));) {
-        if (str_eq(x->d_name, ".") || str_eq(x->d_name, ".."))
-            continue;
-        if (remove_in(inner, x->d_name, st.st_dev, depth + 1, e) < 0)
+    take_fd(&fd); /* the DIR owns it now */
+    if (depth == 0)
+        *r = (struct removal){dirfd(d), st.st_dev, false};
+    do {
+        r->moved &= depth > 0;
+        rewinddir(d);
+        if (remove_all_in(r, d, name, depth, e) < 0)
             return -1;
-    }
-    if (errno)
-        return err_sys(e, "list folder %s", name);
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+    } while (depth == 0 && r->moved);
+    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return err_sys(e, "remove folder %s", name);
     return 0;
 }
 
-static int remove_in(int dirfd, const char *name, dev_t dev, int depth, struct err *e)
+static int remove_in(struct removal *r, int parent, const char *name, int depth, struct err *e)
 {
-    if (depth > TREE_DEPTH_MAX)
-        return err_set(e, ERR_SYSTEM, "%s lies deeper than %d folders", name, TREE_DEPTH_MAX);
-    if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
         return 0;
     /* Linux answers EISDIR for a folder; POSIX allows EPERM. */
     if (errno != EISDIR && errno != EPERM)
         return err_sys(e, "remove %s", name);
-    return remove_folder(dirfd, name, dev, depth, e);
+    if (depth <= REMOVE_DEPTH_MAX)
+        return remove_folder(r, parent, name, depth, e);
+    char unique[17];
+    str_random_hex(unique, 8);
+    if (renameat(parent, name, r->top, unique) < 0)
+        return err_sys(e, "move folder %s up, to remove it", name);
+    r->moved = true;
+    return 0;
 }
 
 int tree_remove(int dirfd, const char *name, struct err *e)
 {
-    return remove_in(dirfd, name, 0, 0, e);
+    struct removal r = {0};
+    return remove_in(&r, dirfd, name, 0, e);
 }

@@ -9,6 +9,7 @@
 #define GORAE_BASE_FILE_H
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,8 +44,11 @@ int dir_sync(int dirfd, const char *path, struct err *e);
 /** Make `path` and its missing parents with `mode`. An existing folder is fine. */
 int dir_make_all(const char *path, mode_t mode, struct err *e);
 
-/** Remove `name` below `dirfd` and all in it, never following a symbolic link and never crossing into another
- * mount. A missing name is success. */
+/** Add the names in folder `path` below `dirfd` to `ret`, in no order; "." and ".." are left out. */
+int dir_names(int dirfd, const char *path, struct strv *ret, struct err *e);
+
+/** Remove `name` below `dirfd` and all in it, however deep, never following a symbolic link and never crossing into
+ * another mount. A missing name is success. */
 int tree_remove(int dirfd, const char *name, struct err *e);
 
 #endif

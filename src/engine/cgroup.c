@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -91,14 +90,10 @@ static void collect(int at, const char *name, int depth, json_t *pids)
     autofree char *text = fd >= 0 ? file_read(fd, "cgroup.procs", CGROUP_FILE_MAX, NULL, &ignored) : NULL;
     for (const char *p = text; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
         json_array_append_new(pids, json_integer(strtol(p, NULL, 10)));
-    autoclose int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-    autoclosedir DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-    if (!d)
-        return;
-    take_fd(&copy);
-    for (struct dirent *x; (x = readdir(d));)
-        if (x->d_type == DT_DIR && x->d_name[0] != '.')
-            collect(fd, x->d_name, depth + 1, pids);
+    autostrv names = {NULL, 0};
+    if (fd >= 0 && dir_names(fd, ".", &names, &ignored) == 0)
+        for (size_t i = 0; i < names.n; i++)
+            collect(fd, names.v[i], depth + 1, pids);
 }
 
 json_t *cgroup_pids(struct engine *en, struct container *c)

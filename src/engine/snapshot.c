@@ -3,13 +3,13 @@
 #include "engine/health.h"
 #include "engine/mounts.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <dirent.h>
 
 void snapshot_take(struct engine *en, struct container *c, struct snapshot *ret)
 {
@@ -107,18 +107,17 @@ static int64_t size_below(int dirfd, const char *name, int depth)
     int64_t sum = 0;
     if (depth > DEPTH_MAX)
         return 0;
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    autoclosedir DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct err ignored; /* it may be changing under our eyes */
     struct stat st;
-    if (!d) {
-        fd_close(fd);
+    autostrv names = {NULL, 0};
+    autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || dir_names(fd, ".", &names, &ignored) < 0)
         return 0;
-    }
-    for (struct dirent *x; (x = readdir(d));) {
-        if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") || fstatat(fd, x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    for (size_t i = 0; i < names.n; i++) {
+        if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         if (S_ISDIR(st.st_mode))
-            sum += size_below(fd, x->d_name, depth + 1);
+            sum += size_below(fd, names.v[i], depth + 1);
         else if (S_ISREG(st.st_mode))
             sum += st.st_size;
     }

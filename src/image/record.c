@@ -205,17 +205,9 @@ static void load_refs(struct image_store *st, size_t *aside)
 int record_load_all(struct image_store *st, size_t *ret_aside, struct err *e)
 {
     *ret_aside = 0;
-    autoclose int fd = openat(st->rootfd, "records", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    autoclosedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return err_sys(e, "open folder %s/records", st->root);
-    take_fd(&fd); /* the DIR owns it now */
     autostrv names = {NULL, 0};
-    for (struct dirent *x; (errno = 0, x = readdir(d));)
-        if (x->d_name[0] != '.')
-            strv_add(&names, x->d_name);
-    if (errno)
-        return err_sys(e, "list folder %s/records", st->root);
+    if (dir_names(st->rootfd, "records", &names, e) < 0)
+        return -1;
     for (size_t i = 0; i < names.n; i++)
         load_record(st, names.v[i], ret_aside);
     load_refs(st, ret_aside);

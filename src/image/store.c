@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,14 +41,12 @@ static int clean_up(struct image_store *st, struct err *e)
         log_warn("images: the staging folder could not be emptied: %s", why.msg);
     if (mkdirat(st->rootfd, "staging", 0700) < 0 && errno != EEXIST)
         return err_sys(e, "make folder %s/staging", st->root);
-    autoclose int fd = openat(st->rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    autoclosedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return err_sys(e, "open folder %s", st->root);
-    take_fd(&fd);
-    for (struct dirent *x; (x = readdir(d));)
-        if (str_starts(x->d_name, "refs.json.tmp-"))
-            unlinkat(st->rootfd, x->d_name, 0);
+    autostrv names = {NULL, 0};
+    if (dir_names(st->rootfd, ".", &names, e) < 0)
+        return -1;
+    for (size_t i = 0; i < names.n; i++)
+        if (str_starts(names.v[i], "refs.json.tmp-"))
+            unlinkat(st->rootfd, names.v[i], 0);
     return 0;
 }
 

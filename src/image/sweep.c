@@ -12,24 +12,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static int list(const struct image_store *st, const char *folder, struct strv *ret, struct err *e)
-{
-    autoclose int fd = openat(st->rootfd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    autoclosedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return err_sys(e, "open folder %s/%s", st->root, folder);
-    take_fd(&fd);
-    for (struct dirent *x; (errno = 0, x = readdir(d));)
-        if (!str_eq(x->d_name, ".") && !str_eq(x->d_name, ".."))
-            strv_add(ret, x->d_name);
-    return errno ? err_sys(e, "list folder %s/%s", st->root, folder) : 0;
-}
 
 static bool blob_used(const struct image_store *st, const char *hex)
 {
@@ -45,7 +31,7 @@ static int sweep_layers(struct image_store *st, struct err *e)
 {
     autostrv names = {NULL, 0};
     int n = 0;
-    if (list(st, "layers", &names, e) < 0)
+    if (dir_names(st->rootfd, "layers", &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
         if (table_layer(st, names.v[i]))
@@ -68,7 +54,7 @@ static int sweep_blobs(struct image_store *st, struct err *e)
 {
     autostrv names = {NULL, 0};
     int n = 0;
-    if (list(st, "blobs/sha256", &names, e) < 0)
+    if (dir_names(st->rootfd, "blobs/sha256", &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
         if (blob_used(st, names.v[i]))
