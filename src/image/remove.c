@@ -175,14 +175,22 @@ static void set_detached(struct image_store *st, struct image *im, bool on)
     locked(&st->lock, im->detached = on);
 }
 
-/* The image is gone from sight; its record stays for a container's sake. */
-static int detach(struct removal *r, struct image *im, struct err *e)
+/* Take the image out of sight, unless one of `mask` is in the way. Who removes asks twice, and so does engine_create():
+ * a container that was made meanwhile is seen here, or finds its image gone there.
+ * @return 0, or the conflict with its text in *e */
+static enum conflict hide(struct removal *r, struct image *im, unsigned mask, struct err *e)
 {
+    enum conflict c = find_conflict(r, im->id, mask, e);
+    if (c)
+        return c;
     set_detached(r->st, im, true);
-    if (table_write_record(r->st, im, e) == 0)
-        return 0;
-    set_detached(r->st, im, false);
-    return -1;
+    FAULT("image.remove.hidden");
+    store_users_free(r->user, r->users);
+    r->user = store_users(r->st, &r->users);
+    c = find_conflict(r, im->id, mask, e);
+    if (c)
+        set_detached(r->st, im, false);
+    return c;
 }
 
 /* @param told whether the layers that go with it belong into the answer */
@@ -200,7 +208,7 @@ static int delete_record(struct removal *r, struct image *im, bool told, struct 
     return 0;
 }
 
-/* Remove one image with all its names. */
+/* Remove one image, hidden by now, with all its names. Its record stays where a stopped container needs the layers. */
 static int delete_one(struct removal *r, struct image *im, struct err *e)
 {
     autostrv keys = {NULL, 0};
@@ -210,26 +218,35 @@ static int delete_one(struct removal *r, struct image *im, struct err *e)
         return -1;
     note_event(r, "delete", im->id);
     note(r, "Deleted", whole);
-    return find_user(r, im->id, false) ? detach(r, im, e) : delete_record(r, im, true, e);
+    return find_user(r, im->id, false) ? table_write_record(r->st, im, e) : delete_record(r, im, true, e);
+}
+
+/* What protects an image, unless force is used, beside what always does. */
+static unsigned by_force(const struct removal *r, unsigned otherwise)
+{
+    return CONFLICT_HARD | (r->force ? 0 : otherwise);
 }
 
 /* Remove image `start` and, where asked, the nameless images it was built on.
+ * @param mask what protects the first of them: the others, anything
  * @param quiet a conflict is no error: the name went, which was the wish */
-static int delete_image(struct removal *r, const char *start, bool quiet, struct err *e)
+static int delete_image(struct removal *r, const char *start, unsigned mask, bool quiet, struct err *e)
 {
     char id[DIGEST_SIZE], parent[DIGEST_SIZE];
     struct image *im;
     memcpy(id, start, DIGEST_SIZE);
-    for (bool force = r->force; (im = table_image(r->st, id)) && !im->detached; force = false, quiet = true) {
+    for (; (im = table_image(r->st, id)) && !im->detached; mask = CONFLICT_HARD | CONFLICT_SOFT, quiet = true) {
         struct err why;
-        if (find_conflict(r, id, force ? CONFLICT_HARD : CONFLICT_HARD | CONFLICT_SOFT, &why)) {
+        if (hide(r, im, mask, &why)) {
             if (!quiet)
                 *e = why;
             return quiet ? 0 : -1;
         }
         memcpy(parent, im->parent, DIGEST_SIZE);
-        if (delete_one(r, im, e) < 0)
+        if (delete_one(r, im, e) < 0) {
+            set_detached(r->st, im, false);
             return -1;
+        }
         if (!r->prune_parents)
             break;
         memcpy(id, parent, DIGEST_SIZE);
@@ -264,7 +281,7 @@ static int remove_by_reference(struct removal *r, const char *id, const char *ke
             strv_add(&going, keys.v[i]);
     if (untag(r, id, &going, e) < 0)
         return -1;
-    return keys.n > going.n ? 0 : delete_image(r, id, true, e);
+    return keys.n > going.n ? 0 : delete_image(r, id, by_force(r, CONFLICT_SOFT), true, e);
 }
 
 /* An id takes all names with it, where there is no doubt which image is meant by them (or with force). */
@@ -273,11 +290,10 @@ static int remove_by_id(struct removal *r, const char *id, struct err *e)
     autostrv keys = {NULL, 0};
     table_refs_of(r->st, id, &keys);
     if (single_reference(&keys)) {
-        unsigned mask = r->force ? CONFLICT_HARD : CONFLICT_HARD | CONFLICT_STOPPED;
-        if (find_conflict(r, id, mask, e) || untag(r, id, &keys, e) < 0)
+        if (find_conflict(r, id, by_force(r, CONFLICT_STOPPED), e) || untag(r, id, &keys, e) < 0)
             return -1;
     }
-    return delete_image(r, id, false, e);
+    return delete_image(r, id, by_force(r, CONFLICT_SOFT), false, e);
 }
 
 static void begin(struct removal *r, struct image_store *st)
@@ -405,11 +421,7 @@ static void prune_round(struct removal *r, const struct prune_query *q)
             strv_add(&ids, r->st->image[i]->id);
     for (size_t i = 0; i < ids.n; i++) {
         struct err skipped;
-        struct image *im = table_image(r->st, ids.v[i]);
-        autostrv keys = {NULL, 0};
-        table_refs_of(r->st, ids.v[i], &keys);
-        if (im && untag(r, ids.v[i], &keys, &skipped) == 0)
-            delete_image(r, ids.v[i], true, &skipped);
+        delete_image(r, ids.v[i], CONFLICT_HARD | CONFLICT_STOPPED, true, &skipped);
     }
 }
 
