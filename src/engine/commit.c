@@ -1,8 +1,9 @@
 /* commit: an image from a container.
  *
- * The new configuration is the container's own Config with what the request says put over it: first the keys of its
- * body, then the lines of a Dockerfile (image/changes.c). It is made before anything else, so that a line that is not
- * understood costs nothing. The files are the changes (archive/diff.c); image/make.c puts both together.
+ * The new configuration is the container's own Config with what the request says put over it: first its body, as that
+ * of a create is put over an image's, then the lines of a Dockerfile (image/changes.c). It is made before anything
+ * else, so that a line that is not understood costs nothing. The files are the changes (archive/diff.c); image/make.c
+ * puts both together.
  *
  * A running container is paused meanwhile unless the request says otherwise: the runtime freezes its cgroup, so that no
  * file is caught half written. Whatever happens it is thawed again; killed in between, the daemon that comes next finds
@@ -21,27 +22,15 @@
 
 static json_t *new_config(const json_t *was, const struct commit_options *o, struct err *e)
 {
-    json_t *config = json_deep_copy(was);
-    json_each_pair (key, v, o->config)
-        if (!json_is_null(v) && json_object_get(was, key))
-            json_object_set_new(config, key, json_deep_copy(v));
-    for (size_t i = 0; o->changes && i < o->changes->n; i++)
-        if (image_change(config, o->changes->v[i], e) < 0) {
-            json_decref(config);
-            return NULL;
-        }
+    json_t *config = json_object_size(o->config) > 0 ? config_complete(o->config, was, e) : json_deep_copy(was);
+    if (config && image_changes(config, o->changes, e) < 0) {
+        json_decref(config);
+        return NULL;
+    }
     return config;
 }
 
 /* ---- holding it still ---- */
-
-static int container_freeze(struct engine *en, struct container *c, bool frozen, struct err *e)
-{
-    struct span s = trace_begin(3, frozen ? "runtime pause" : "runtime resume");
-    int r = runtime_call(en, c, frozen ? "pause" : "resume", NULL, NULL, NULL, e);
-    trace_end(&s, frozen ? "control group frozen" : "control group thawed");
-    return r;
-}
 
 /* Should the daemon die meanwhile, this file tells the next one that it was us who froze it. */
 static char *marker_path(struct engine *en, struct container *c)
@@ -56,12 +45,12 @@ static int hold_still(struct engine *en, struct container *c, struct err *e)
 {
     autofree char *marker = marker_path(en, c);
     pthread_mutex_lock(&c->op);
-    bool runs = locked(&en->lock, c->state == STATE_RUNNING);
+    bool runs = locked(&en->lock, c->state == STATE_RUNNING && !c->ending);
     int r = !runs ? 0 : file_replace_volatile(AT_FDCWD, marker, "", 0, 0600, e) < 0 ? -1 : 1;
-    if (r > 0 && container_freeze(en, c, true, e) < 0) {
+    if (r > 0 && runtime_call(en, c, "pause", NULL, NULL, NULL, e) < 0) {
         unlink(marker);
         pthread_mutex_lock(&en->lock);
-        r = c->state == STATE_RUNNING ? -1 : 0; /* it ended meanwhile */
+        r = c->state == STATE_RUNNING && !c->ending ? -1 : 0; /* it ended meanwhile */
         pthread_mutex_unlock(&en->lock);
     }
     if (r <= 0) {
@@ -77,7 +66,7 @@ static void let_go(struct engine *en, struct container *c)
 {
     struct err e;
     autofree char *marker = marker_path(en, c);
-    if (container_freeze(en, c, false, &e) < 0)
+    if (runtime_call(en, c, "resume", NULL, NULL, NULL, &e) < 0)
         log_warn("%s", e.msg);
     else
         event_container(en, c, "unpause", NULL);
@@ -91,7 +80,7 @@ void commit_recover(struct engine *en, struct container *c)
     autofree char *marker = marker_path(en, c);
     if (access(marker, F_OK) < 0)
         return;
-    if (container_freeze(en, c, false, &e) < 0)
+    if (runtime_call(en, c, "resume", NULL, NULL, NULL, &e) < 0)
         log_warn("%s", e.msg); /* the daemon died before it had frozen it */
     unlink(marker);
 }

@@ -485,7 +485,7 @@ static const struct {
     {"WORKDIR", change_workdir},
 };
 
-int image_change(json_t *config, const char *line, struct err *e)
+static int change(json_t *config, const char *line, struct err *e)
 {
     const char *start = skip_blanks(line);
     size_t n = strcspn(start, BLANKS), length = strlen(line);
@@ -506,4 +506,17 @@ int image_change(json_t *config, const char *line, struct err *e)
         return 0;
     }
     return err_set(e, ERR_INVALID, "%s is not a valid change command", store_show(name, shown));
+}
+
+int image_changes(json_t *config, const struct strv *lines, struct err *e)
+{
+    json_auto_t *entry = json_incref(json_object_get(config, "Entrypoint"));
+    json_auto_t *command = json_incref(json_object_get(config, "Cmd"));
+    for (size_t i = 0; lines && i < lines->n; i++)
+        if (change(config, lines->v[i], e) < 0)
+            return -1;
+    /* The Cmd that was there before had been meant for another program. */
+    if (command && json_object_get(config, "Entrypoint") != entry && json_object_get(config, "Cmd") == command)
+        json_object_set_new(config, "Cmd", json_null());
+    return 0;
 }

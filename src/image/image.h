@@ -106,9 +106,9 @@ json_t *image_usage(struct image_store *st);
  * needs any more. Each image_remove() and image_prune() does it too; to have the space at once, call it after
  * containers were removed. Costs nothing where there are none. */
 void image_collect(struct image_store *st);
-/** Apply one line of a Dockerfile (those of image_import()) to the "config" object of an image configuration. Variables
- * are taken from its Env. */
-int image_change(json_t *config, const char *line, struct err *e);
+/** Apply lines of a Dockerfile (those of image_import(); NULL for none) to the "config" object of an image
+ * configuration. Variables are taken from its Env. */
+int image_changes(json_t *config, const struct strv *lines, struct err *e);
 
 /** Where the bytes of an upload come from: as read(2), 0 at the end, -1 with *e. */
 typedef ssize_t image_source(void *arg, void *p, size_t n, struct err *e);

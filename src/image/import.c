@@ -9,29 +9,8 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
-#include <sys/utsname.h>
 
 /* The machine's name as images know it (Go's GOARCH), and for arm64 its variant. */
-const char *image_architecture(void)
-{
-    static const char *const names[][2] = {
-        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
-    struct utsname u;
-    if (uname(&u) == 0)
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-            if (str_eq(u.machine, names[i][0]))
-                return names[i][1];
-    return "amd64";
-}
-
-static int apply(json_t *config, const struct strv *changes, struct err *e)
-{
-    for (size_t i = 0; changes && i < changes->n; i++)
-        if (image_change(config, changes->v[i], e) < 0)
-            return -1;
-    return 0;
-}
-
 /* @return the configuration's text, the caller's */
 static char *make_config(const char *diff, const struct image_import *what, struct err *e)
 {
@@ -46,7 +25,8 @@ static char *make_config(const char *diff, const struct image_import *what, stru
                   "os", "linux", "rootfs", "type", "layers", "diff_ids", digest);
     if (str_eq(image_architecture(), "arm64"))
         json_object_set_new(config, "variant", json_string("v8"));
-    if (platform_set(config, what->platform, e) < 0 || apply(json_object_get(config, "config"), what->changes, e) < 0)
+    if (platform_set(config, what->platform, e) < 0 ||
+        image_changes(json_object_get(config, "config"), what->changes, e) < 0)
         return NULL;
     return json_compact(config);
 }
@@ -95,7 +75,7 @@ int reference_of_new(const char *ref, char **ret_key, struct err *e)
 static int try(const struct image_import *what, struct err *e)
 {
     json_auto_t *config = json_object();
-    return platform_set(config, what->platform, e) < 0 ? -1 : apply(config, what->changes, e);
+    return platform_set(config, what->platform, e) < 0 ? -1 : image_changes(config, what->changes, e);
 }
 
 char *image_import(struct image_store *st, image_source *src, void *src_arg, const struct image_import *what,

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 struct platform {
     const char *os, *arch, *variant;
@@ -26,6 +27,13 @@ static const char *plain_arch(const char *arch)
         if (str_eq(known[i][0], arch))
             return known[i][1];
     return NULL;
+}
+
+const char *image_architecture(void)
+{
+    struct utsname u;
+    const char *arch = uname(&u) == 0 ? plain_arch(u.machine) : NULL;
+    return arch ? arch : "amd64";
 }
 
 /* What the machine is anyway is no variant. */

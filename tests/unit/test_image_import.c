@@ -322,9 +322,10 @@ START_TEST(changes_are_applied)
 {
     struct err e;
     json_auto_t *config = json_object();
-    int r = 0;
-    for (size_t i = 0; r == 0 && changes[_i].lines[i]; i++)
-        r = image_change(config, changes[_i].lines[i], &e);
+    autostrv lines = {NULL, 0};
+    for (size_t i = 0; changes[_i].lines[i]; i++)
+        strv_add(&lines, changes[_i].lines[i]);
+    int r = image_changes(config, &lines, &e);
     if (*changes[_i].want == '!') {
         ck_assert_int_eq(r, -1);
         ck_assert_int_eq(e.kind, ERR_INVALID);
