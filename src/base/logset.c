@@ -1,13 +1,9 @@
 /* Rotated logs: see logset.h for the two rules.
  *
- * A rotation is a row of renames, from the oldest to the youngest, and ends with the new, empty file taking the name. A
- * writer that is killed in the middle leaves a hole in the numbers or no file of the plain name; a reader passes over
- * holes, and the next start of the container makes the file anew. No record is lost in any case, because nothing but
- * the oldest file is ever deleted.
+ * This is the reading half; a reader passes over holes in the numbers, which a writer that was killed may have left.
  *
- * Read next: shim/log.c writes, engine/logs.c reads. */
+ * Read next: shim/logset_rotate.c writes, engine/logs.c reads. */
 #include "base/logset.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -20,14 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The name of the k-th file: PATH itself is number 0. */
-static char *name_of(const char *path, int k)
+char *logset_name(const char *path, int k)
 {
     return k == 0 ? mem_strdup(path) : str_printf("%s.%d", path, k);
 }
 
-/* The folder, locked. Closing the descriptor unlocks it. @return -1 with errno */
-static int lock_folder(const char *path, int how)
+int logset_lock(const char *path, int how)
 {
     const char *slash = strrchr(path, '/');
     autofree char *folder = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
@@ -52,11 +46,11 @@ void logset_close(struct logset *s)
 
 int logset_open(struct logset *s, const char *path, struct err *e)
 {
-    autoclose int lock = lock_folder(path, LOCK_SH);
+    autoclose int lock = logset_lock(path, LOCK_SH);
     if (lock < 0)
         return err_sys(e, "lock the folder of %s", path);
     for (int k = LOGSET_MAX - 1; k >= 0; k--) {
-        autofree char *name = name_of(path, k);
+        autofree char *name = logset_name(path, k);
         int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd >= 0) {
             s->fd[s->n++] = fd;
@@ -142,27 +136,4 @@ ssize_t logset_read(struct logset *s, const char *path, void *out, size_t n, str
         /* Between our last look and the rotation the writer may have added to fd[0]; it cannot any more. */
         s->leaving = s->n > 1;
     }
-}
-
-/* ---- rotating ---- */
-
-int logset_rotate(const char *path, int keep, int *ret_fd, struct err *e)
-{
-    autofree char *fresh = str_printf("%s.new", path);
-    autoclose int lock = lock_folder(path, LOCK_EX | LOCK_NB);
-    if (lock < 0)
-        return errno == EWOULDBLOCK ? 0 : err_sys(e, "lock the folder of %s", path);
-    autoclose int fd = open(fresh, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-    if (fd < 0)
-        return err_sys(e, "open %s", fresh);
-    for (int k = keep - 1; k > 0; k--) {
-        autofree char *from = name_of(path, k - 1), *to = name_of(path, k);
-        if (rename(from, to) < 0 && errno != ENOENT)
-            return err_sys(e, "rename %s", from);
-        FAULT("log.renamed");
-    }
-    if (rename(fresh, path) < 0)
-        return err_sys(e, "rename %s", fresh);
-    *ret_fd = take_fd(&fd);
-    return 1;
 }

@@ -42,9 +42,10 @@ void logset_next(struct logset *s);
 
 void logset_close(struct logset *s);
 
-/** Set the log's file aside and begin a new one. @param keep files that remain, the new one counted; 1: the old one is
- * deleted @param ret_fd the new file, open for appending @return 1; 0 where somebody is just opening the files: try
- * again later; -1: write on in the file you have */
-int logset_rotate(const char *path, int keep, int *ret_fd, struct err *e);
+/** The name of the k-th file: PATH itself is number 0. @return the caller's */
+char *logset_name(const char *path, int k);
+
+/** The folder, locked (flock(2)); closing the descriptor unlocks it. @return -1 with errno */
+int logset_lock(const char *path, int how);
 
 #endif

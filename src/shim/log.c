@@ -11,13 +11,13 @@
  * place. Nothing is fsynced: a log line is not worth a disk flush, and what write(2) took survives the death of any
  * process.
  *
- * A file that has reached its largest size is set aside before the next record (base/logset.h). Where that is not
+ * A file that has reached its largest size is set aside before the next record (logset_rotate.h). Where that is not
  * possible at the moment, it grows on and the next batch tries again.
  *
  * Read next: base/jsonlog.h for the format. */
 #include "shim/shim.h"
 #include "shim/jsonlog_write.h"
-#include "base/logset.h"
+#include "shim/logset_rotate.h"
 #include "base/mem.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* Rotated logs: every record once and in order for a reader that goes on while the writer rotates. */
 #include "base/logset.h"
+#include "shim/logset_rotate.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
