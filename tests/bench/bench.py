@@ -240,14 +240,16 @@ def crowd(all_, rows):
     for e in all_[1:]:
         many.create_quickly(e, number)
     rows.append(("ps -a with %d containers, wall" % number, "ms", {e.name: many.ps(e, min(RUNS, 9)) for e in all_}, None))
-    started = many.start(ours, number)
+    started, alone = many.start(ours, number)
     for e in all_:
         many.remove(e, number)
     rows.append(("create: last tenth / first tenth", "times", {"gorae": many.slope(created)}, None))
     rows.append(("start: last tenth / first tenth", "times", {"gorae": many.slope(started)}, None))
+    rows.append(("start --help, beside each of them", "times", {"gorae": many.slope(alone)}, None))
     with open(OUT + "/more.csv", "w", newline="") as f:
-        csv.writer(f).writerows([("containers before", "create ms", "start ms"), *zip(range(number), created, started)])
-    many.plot(OUT + "/more.svg", [("create", many.buckets(created)), ("start", many.buckets(started))], number)
+        csv.writer(f).writerows([("containers before", "create ms", "start ms", "start --help ms"), *zip(range(number), created, started, alone)])
+    curves = [("create", created), ("start", started), ("start --help (no container)", alone)]
+    many.plot(OUT + "/more.svg", [(name, many.buckets(took)) for name, took in curves], number)
 
 
 def mount_disk():
