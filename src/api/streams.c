@@ -15,6 +15,8 @@
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ATTACH_BODY_MAX (64u << 10)
@@ -41,6 +43,7 @@ static int attach_within_http(struct request *r, const struct attach_options *o,
     return relay_run(&l, r, e);
 }
 
+#define STALL_S    120   /* for a client that does not read what was said, as any answer has (listen.c) */
 #define LOGS_CHUNK 32768 /* bytes that are gathered; a system call a line would cost ten times the rest */
 
 struct log_stream {
@@ -92,6 +95,7 @@ static int attach_past(struct request *r, struct attach_options *o, const char *
     autofree char *rest = NULL, *head = reply_hijack(r->head->upgrade, type, false);
     autoclose int fd = s.fd = http_take(r->http, &rest, &nrest);
     r->taken = true;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = STALL_S}, sizeof(struct timeval));
     if (fd_write_all(fd, head, strlen(head)) < 0)
         return err_sys(e, "write the head of the stream");
     /* As in engine/attach.c: there are clients that read the head through a buffer and the stream past it. Here all is
@@ -104,6 +108,7 @@ static int attach_past(struct request *r, struct attach_options *o, const char *
     if (!stay)
         return 0;
     o->logs = false;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){0}, sizeof(struct timeval));
     const struct attach_client client = {take_fd(&fd), "", rest, nrest};
     return engine_attach(r->engine, r->name, o, &client, e);
 }

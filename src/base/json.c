@@ -1,6 +1,7 @@
 /* JSON: see json.h. */
 #include "base/json.h"
 #include "base/file.h"
+#include "base/jsonlog.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -106,24 +107,10 @@ char *json_valid_text(const char *s)
     return mem_strdup(json_string_value(j));
 }
 
-static size_t utf8_length(const unsigned char *p, size_t n)
+bool json_says(const json_t *v)
 {
-    static const unsigned char lead[][2] = {{0x00, 0x7f}, {0xc2, 0xdf}, {0xe0, 0xef}, {0xf0, 0xf4}};
-    for (size_t k = 0; k < 4; k++) {
-        if (p[0] < lead[k][0] || p[0] > lead[k][1])
-            continue;
-        if (k >= n)
-            return 0;
-        for (size_t i = 1; i <= k; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return 0;
-        /* over-long forms, surrogates, and beyond U+10FFFF */
-        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-            (p[0] == 0xf4 && p[1] > 0x8f))
-            return 0;
-        return k + 1;
-    }
-    return 0;
+    return json_is_true(v) || json_integer_value(v) != 0 || json_string_length(v) > 0 || json_array_size(v) > 0 ||
+           json_object_size(v) > 0;
 }
 
 json_t *json_string_lossy(const char *s, size_t n)
@@ -133,7 +120,7 @@ json_t *json_string_lossy(const char *s, size_t n)
         return whole;
     autostr b = STR_INIT;
     for (size_t i = 0; i < n;) {
-        size_t k = utf8_length((const unsigned char *)s + i, n - i);
+        size_t k = (s[i] & 0x80) == 0 ? 1 : jsonlog_utf8((const unsigned char *)s + i, n - i);
         if (k)
             str_addn(&b, s + i, k);
         else

@@ -60,6 +60,8 @@ char *json_join(const json_t *list, const char *by);
  * NULL.
  * @return the caller's */
 char *json_valid_text(const char *s);
+/** Does it say anything: neither missing nor null, false, 0, "" nor an empty list? Clients send whole objects. */
+bool json_says(const json_t *v);
 /** A JSON string from bytes that may not be UTF-8: each bad byte becomes U+FFFD. @return a new reference */
 json_t *json_string_lossy(const char *s, size_t n);
 

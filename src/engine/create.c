@@ -30,19 +30,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool any(const json_t *host, const char *key)
-{
-    const json_t *v = json_object_get(host, key);
-    switch (json_typeof(v ? v : json_null())) {
-    case JSON_ARRAY: return json_array_size(v) > 0;
-    case JSON_OBJECT: return json_object_size(v) > 0;
-    case JSON_STRING: return json_string_length(v) > 0;
-    case JSON_INTEGER: return json_integer_value(v) != 0;
-    case JSON_TRUE: return true;
-    default: return false;
-    }
-}
-
 /* Fields whose feature is not there yet. Refused by name, because a container that silently lacks what was asked for
  * is worse than none. */
 static int refuse_later(const json_t *config, const json_t *host, struct err *e)
@@ -54,7 +41,7 @@ static int refuse_later(const json_t *config, const json_t *host, struct err *e)
         {"VolumesFrom", "volumes"},   {"VolumeDriver", "volumes"},
     };
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-        if (any(host, later[i].key))
+        if (json_says(json_object_get(host, later[i].key)))
             return err_set(e, ERR_NOT_IMPLEMENTED, "HostConfig.%s is not supported yet: it comes with the step on %s",
                            later[i].key, later[i].step);
     if (restart_policy_check(host, e) < 0)
@@ -69,7 +56,7 @@ static int refuse_endpoints(const json_t *body, const char *mode, struct err *e)
     bool usual = str_eq(mode, "default") || str_eq(mode, "bridge");
     json_each_pair (network, endpoint, json_object_get(body_get(body, "NetworkingConfig"), "EndpointsConfig")) {
         for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-            if (any(endpoint, later[i]))
+            if (json_says(json_object_get(endpoint, later[i])))
                 return err_set(e, ERR_NOT_IMPLEMENTED,
                                "%s of network %.64s is not supported yet: it comes with the step on networks", later[i],
                                network);
@@ -95,13 +82,13 @@ static int refuse_never(const json_t *host, struct err *e)
     static const char *const windows[] = {"CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"};
     const char *isolation = json_str(host, "Isolation", "");
     for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
-        if (any(host, windows[i]))
+        if (json_says(json_object_get(host, windows[i])))
             return err_set(e, ERR_INVALID, "HostConfig.%s exists on Windows only", windows[i]);
     if (*isolation && !str_eq(isolation, "default"))
         return err_set(e, ERR_INVALID, "invalid isolation '%s': only the default exists on Linux", isolation);
-    if (any(host, "DeviceRequests"))
+    if (json_says(json_object_get(host, "DeviceRequests")))
         return err_set(e, ERR_INVALID, "HostConfig.DeviceRequests: no device driver is known here");
-    if (any(host, "StorageOpt"))
+    if (json_says(json_object_get(host, "StorageOpt")))
         return err_set(e, ERR_INVALID, "HostConfig.StorageOpt: the overlay driver has no options for a container");
     const char *userns = json_str(host, "UsernsMode", "");
     if (*userns && !str_eq(userns, "host"))
@@ -142,6 +129,9 @@ static int check_config(const json_t *config, struct err *e)
         if (*s == '=' || *s == '\0')
             return err_set(e, ERR_INVALID, "invalid environment variable: \"%s\"", s);
     }
+    int64_t patience = json_int(config, "StopTimeout", 0);
+    if (patience < INT32_MIN || patience > INT32_MAX)
+        return err_set(e, ERR_INVALID, "invalid StopTimeout: %lld s", (long long)patience);
     const char *host = json_str(config, "Hostname", "");
     if (strlen(host) > 64)
         return err_set(e, ERR_INVALID, "invalid hostname format: %s is longer than 64 bytes", host);

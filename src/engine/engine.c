@@ -232,6 +232,8 @@ static int make_folders(struct engine *en, struct err *e)
         mode_t mode;
     } want[] = {{en->opt.data_root, 0710}, {en->containers_dir, 0710}, {en->quarantine, 0700},
                 {en->opt.exec_root, 0711}, {en->run_dir, 0700},        {en->trace_dir, 0700}};
+    if (tree_remove(AT_FDCWD, en->trace_dir, e) < 0) /* what nobody fetched */
+        return -1;
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
         if (dir_make_all(want[i].path, want[i].mode, e) < 0)
             return -1;

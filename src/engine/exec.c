@@ -251,7 +251,7 @@ static int claim(struct engine *en, struct exec *x, struct err *e)
     if (check_running(en, x->c, e) < 0)
         return -1;
     pthread_mutex_lock(&en->lock);
-    if (x->c->ending)
+    if (x->c->ending || !state_alive(x->c->state))
         r = err_set(e, ERR_CONFLICT, "Container %s is not running", x->c->id);
     else if (x->state == EXEC_ENDED)
         r = err_set(e, ERR_CONFLICT, "Error: Exec command %s has already run", x->id);

@@ -32,7 +32,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define TASK_MAX (4u << 20) /* bytes of a shim.json that a new daemon reads */
+#define TASK_MAX (8u << 20) /* bytes of a shim.json that a new daemon reads: the shim takes as many */
 #define NO_START 126        /* the exit code of what could not be started, unless it was not found */
 #define NO_SHIM  137        /* and of what was ended because its shim died */
 
@@ -87,6 +87,16 @@ static int hand_over(struct exec *x, struct attach_client *client, struct err *e
     return 0;
 }
 
+static void note_running(struct engine *en, struct exec *x, const json_t *started)
+{
+    pthread_mutex_lock(&en->lock);
+    x->state = EXEC_RUNNING;
+    x->pid = (int)json_int(started, "pid", 0);
+    x->starttime = (uint64_t)json_int(started, "starttime", 0);
+    pthread_cond_broadcast(&en->exec_changed);
+    pthread_mutex_unlock(&en->lock);
+}
+
 static int launch(struct engine *en, struct exec *x, struct attach_client *client, struct err *e)
 {
     json_auto_t *started = NULL;
@@ -104,12 +114,7 @@ static int launch(struct engine *en, struct exec *x, struct attach_client *clien
     FAULT("exec.shim-started");
     if (r < 0 || shim_expect(&x->link, "started", &started, e) < 0)
         return -1;
-    pthread_mutex_lock(&en->lock);
-    x->state = EXEC_RUNNING;
-    x->pid = (int)json_int(started, "pid", 0);
-    x->starttime = (uint64_t)json_int(started, "starttime", 0);
-    pthread_cond_broadcast(&en->exec_changed);
-    pthread_mutex_unlock(&en->lock);
+    note_running(en, x, started);
     FAULT("exec.started");
     return exec_follow(en, x, e);
 }
@@ -190,12 +195,7 @@ static void on_event(struct engine *en, struct exec *x, const json_t *msg)
         int code = failure_code(json_str(msg, "error.message", ""));
         exec_over(en, x, code == 128 ? NO_START : code, false);
     } else if (str_eq(ev, "started")) {
-        pthread_mutex_lock(&en->lock);
-        x->state = EXEC_RUNNING;
-        x->pid = (int)json_int(msg, "pid", 0);
-        x->starttime = (uint64_t)json_int(msg, "starttime", 0);
-        pthread_cond_broadcast(&en->exec_changed);
-        pthread_mutex_unlock(&en->lock);
+        note_running(en, x, msg);
     } else if (str_eq(ev, "detach") && json_is(msg, "keys")) {
         exec_event(en, x, "exec_detach", false, NULL);
     }
@@ -301,12 +301,14 @@ void execs_recover(struct engine *en, struct container *c)
 {
     struct err e;
     autofree char *all = container_run_path(en, c, "exec");
-    autoclosedir DIR *d = opendir(all);
-    for (struct dirent *f; d && (f = readdir(d));) {
-        autofree char *dir = str_printf("%s/%s", all, f->d_name);
-        if (str_is_hex(f->d_name, ID_LENGTH))
-            recover_one(en, c, f->d_name, dir);
-        else if (f->d_name[0] != '.' && tree_remove(AT_FDCWD, dir, &e) < 0)
+    autostrv names = {NULL, 0};
+    if (access(all, F_OK) == 0 && dir_names(AT_FDCWD, all, &names, &e) < 0)
+        log_error("%s", e.msg);
+    for (size_t i = 0; i < names.n; i++) {
+        autofree char *dir = str_printf("%s/%s", all, names.v[i]);
+        if (str_is_hex(names.v[i], ID_LENGTH))
+            recover_one(en, c, names.v[i], dir);
+        else if (tree_remove(AT_FDCWD, dir, &e) < 0)
             log_error("%s", e.msg);
     }
 }

@@ -47,7 +47,7 @@
 static int64_t setting(const json_t *config, const char *key, int64_t otherwise)
 {
     int64_t v = json_int(json_object_get(config, "Healthcheck"), key, 0);
-    return v > 0 ? v : otherwise;
+    return v > INT64_MAX / 4 ? INT64_MAX / 4 : v > 0 ? v : otherwise; /* a sum with the clock must not run over */
 }
 
 bool health_wanted(const json_t *config)

@@ -221,22 +221,11 @@ static bool has_v1(const char *file)
     return path && access(path, F_OK) == 0;
 }
 
-static bool wanted(const json_t *v)
-{
-    switch (json_typeof(v ? v : json_null())) {
-    case JSON_INTEGER: return json_integer_value(v) != 0;
-    case JSON_STRING: return json_string_length(v) > 0;
-    case JSON_ARRAY: return json_array_size(v) > 0;
-    case JSON_TRUE: return true;
-    default: return false;
-    }
-}
-
 /* MemorySwappiness counts even as 0, and is null where nobody said anything. */
 static bool asked(const json_t *host, const char *key)
 {
     const json_t *v = json_object_get(host, key);
-    return str_eq(key, "MemorySwappiness") ? json_is_integer(v) : wanted(v);
+    return str_eq(key, "MemorySwappiness") ? json_is_integer(v) : json_says(v);
 }
 
 static json_t *unlimited(const char *key, const json_t *was)

@@ -12,18 +12,23 @@
 #include "base/fault.h"
 #include "base/trace.h"
 
+static int not_running(const struct container *c, struct err *e)
+{
+    return err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
+}
+
 static int step(struct engine *en, struct container *c, enum trigger on, const char *event, struct err *e)
 {
     int r = locked(&en->lock, container_step(c, on));
     if (r < 0)
-        return err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
+        return not_running(c, e);
     event_container(en, c, event, NULL);
     return 0;
 }
 
 static enum state state_now(struct engine *en, struct container *c)
 {
-    enum state s = locked(&en->lock, c->state);
+    enum state s = locked(&en->lock, c->ending ? STATE_EXITED : c->state);
     return s;
 }
 
@@ -45,10 +50,10 @@ static int pause_locked(struct engine *en, struct container *c, struct err *e)
     if (now == STATE_PAUSED)
         return err_set(e, ERR_CONFLICT, "Container %.12s is already paused", c->id);
     if (now != STATE_RUNNING)
-        return err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
+        return not_running(c, e);
     struct span s = trace_begin(3, "freeze the container's processes");
     if (runtime_call(en, c, "pause", NULL, NULL, NULL, e) < 0)
-        return -1;
+        return state_now(en, c) == STATE_RUNNING ? -1 : not_running(c, e);
     FAULT("pause.frozen");
     trace_end(&s, cgroup_is_v2() ? "1 into cgroup.freeze" : "FROZEN into freezer.state");
     return step(en, c, ON_PAUSE, "pause", e);

@@ -61,7 +61,7 @@ static bool give_up(struct engine *en, struct container *c, bool by_hand)
     bool was = c->state == STATE_RESTARTING;
     if (was) {
         container_step(c, ON_GIVE_UP);
-        c->stopped_by_hand = c->stopped_by_hand || by_hand;
+        c->stopped_by_hand = c->stopped_by_hand || (by_hand && !en->stopping);
         waiters_wake(c, ON_GIVE_UP);
         pthread_cond_broadcast(&en->policy);
     }
@@ -113,8 +113,11 @@ static void *autostart(void *arg)
     autodoing d = {0};
     doing_begin(&d, "starts what restart policies want");
     autofree struct container **all = container_all(en);
-    for (size_t i = 0; all[i]; i++) {
-        struct container *c = all[i];
+    size_t n = 0;
+    while (all[n])
+        n++;
+    while (n-- > 0) { /* the oldest first: a later one may join its namespaces */
+        struct container *c = all[n];
         struct err e;
         bool start = locked(&en->lock, c->state == STATE_EXITED && c->started != 0 && !en->stopping && wanted(c, true));
         if (start && container_start(en, c, &e) < 0 && e.kind != ERR_UNMODIFIED)

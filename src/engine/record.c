@@ -21,7 +21,8 @@
 #include <stdlib.h>
 
 #define RECORD_VERSION 1
-#define RECORD_MAX     (4u << 20)
+#define RECORD_MAX \
+    (64u << 20) /* bytes: what a create of API_JSON_MAX can become, spread over lines, its command twice */
 
 bool container_ephemeral(const struct container *c)
 {

@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -37,13 +36,21 @@
 static void adopt(struct engine *en, struct container *c, const json_t *hello)
 {
     struct err e;
-    if (c->state != STATE_RUNNING)
+    bool noted = c->state == STATE_RUNNING;
+    if (!noted) { /* the daemon died between the start and its record: what that says is of the run before */
         container_step(c, ON_START);
+        c->stopped_by_hand = false;
+        c->exit_code = 0;
+        free(c->error);
+        c->error = NULL;
+    }
     c->run_mounted = true;
     c->pid = (int)json_int(hello, "pid", 0);
     c->starttime = (uint64_t)json_int(hello, "starttime", 0);
     c->started = json_int(hello, "at", c->started);
     c->oom_killed = json_is(hello, "oom");
+    if (!noted && container_save(en, c, !container_ephemeral(c), &e) < 0)
+        log_error("%s", e.msg);
     cgroup_recover(en, c);
     update_finish(en, c);
     log_info("container %.12s (%s) runs on, pid %d", c->id, c->name, c->pid);
@@ -51,9 +58,9 @@ static void adopt(struct engine *en, struct container *c, const json_t *hello)
     if (container_frozen(en, c))
         container_step(c, ON_PAUSE);
     execs_recover(en, c);
+    health_begin(en, c);
     if (monitor_start(en, c, &e) < 0)
         log_error("%s", e.msg);
-    health_begin(en, c);
 }
 
 static bool read_exit(struct engine *en, struct container *c, int *code, int64_t *at, bool *oom)
@@ -145,23 +152,12 @@ static void load_one(struct engine *en, const char *id)
 
 /* ---- all of them ---- */
 
-static int names_in(const char *dir, struct strv *ret, struct err *e)
-{
-    autoclosedir DIR *d = opendir(dir);
-    if (!d)
-        return err_sys(e, "list folder %s", dir);
-    for (struct dirent *x; (x = readdir(d));)
-        if (x->d_name[0] != '.')
-            strv_add(ret, x->d_name);
-    return 0;
-}
-
 /* What file_replace() was writing when its process died. */
 static void drop_temporaries(const char *dir)
 {
     autostrv names = {NULL, 0};
     struct err ignored;
-    if (names_in(dir, &names, &ignored) < 0)
+    if (dir_names(AT_FDCWD, dir, &names, &ignored) < 0)
         return;
     for (size_t i = 0; i < names.n; i++) {
         autofree char *path = str_printf("%s/%s", dir, names.v[i]);
@@ -176,7 +172,7 @@ static void drop_strangers(struct engine *en)
 {
     autostrv names = {NULL, 0};
     struct err e;
-    if (names_in(en->run_dir, &names, &e) < 0)
+    if (dir_names(AT_FDCWD, en->run_dir, &names, &e) < 0)
         return;
     for (size_t i = 0; i < names.n; i++) {
         struct container *known = str_is_hex(names.v[i], ID_LENGTH) ? container_get(en, names.v[i], &e) : NULL;
@@ -196,7 +192,7 @@ int recover(struct engine *en, struct err *e)
 {
     autostrv names = {NULL, 0};
     drop_temporaries(en->opt.data_root);
-    if (names_in(en->containers_dir, &names, e) < 0)
+    if (dir_names(AT_FDCWD, en->containers_dir, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.v[i];
@@ -206,7 +202,8 @@ int recover(struct engine *en, struct err *e)
             drop_temporaries(path);
             load_one(en, name);
         } else if (str_starts(name, "removing-") && str_is_hex(name + 9, ID_LENGTH)) {
-            if (tree_remove(AT_FDCWD, path, &why) < 0)
+            autofree char *rootfs = str_printf("%s/rootfs", path); /* somebody of the host stood in it */
+            if (overlay_unmount(rootfs, &why) < 0 || tree_remove(AT_FDCWD, path, &why) < 0)
                 log_error("finish a removal: %s", why.msg);
         } else {
             log_warn("%s is nothing of ours; left alone", path);

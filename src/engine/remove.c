@@ -79,7 +79,6 @@ static int kill_first(struct engine *en, struct container *c, struct err *e)
     if (!w)
         return -1;
     struct err why = {0};
-    locked(&en->lock, c->stopped_by_hand = true);
     if (container_signal(en, c, SIGKILL, &why) == 0)
         event_container(en, c, "kill", json_pack("{s:s}", "signal", "9"));
     container_thaw(en, c, &why);
@@ -95,6 +94,7 @@ static int remove_locked(struct engine *en, struct container *c, bool force, str
     pthread_mutex_lock(&en->lock);
     enum state s = c->state;
     bool gone = !c->in_table;
+    c->stopped_by_hand |= force && state_alive(s); /* seen and marked in one: its policy does not come in between */
     pthread_mutex_unlock(&en->lock);
     if (gone)
         return err_set(e, ERR_NOT_FOUND, "No such container: %s", c->id);

@@ -259,11 +259,6 @@ struct monitor {
     pid_t shim; /* to be waited for; 0 where an earlier daemon was its parent */
 };
 
-static void on_detach(struct engine *en, struct container *c)
-{
-    event_container(en, c, "detach", NULL);
-}
-
 /* Told at once, while the container lives on or is about to end: State.OOMKilled, and an event for each. */
 static void on_oom(struct engine *en, struct container *c)
 {
@@ -302,7 +297,7 @@ static void follow(struct engine *en, struct container *c)
             return;
         }
         if (str_eq(ev, "detach"))
-            on_detach(en, c);
+            event_container(en, c, "detach", NULL);
         else if (str_eq(ev, "oom"))
             on_oom(en, c);
     }

@@ -85,11 +85,11 @@ static int add_wanted(json_t *list, const json_t *m, struct err *e)
     if (check_source(m, e) < 0)
         return -1;
     /* Read-only means the whole tree, mounts below included, unless the caller wants only its top (mount_setattr(2)).
-     */
-    autofree char *o = str_printf("%s,%s,%s", json_is(m, "NonRecursive") ? "bind" : "rbind",
-                                  rw                              ? "rw"
-                                  : json_is(m, "ReadOnlyTopOnly") ? "ro"
-                                                                  : "ro,rro",
+     * Writable is not asked for by name: what the host has mounted read-only stays so. */
+    autofree char *o = str_printf("%s%s,%s", json_is(m, "NonRecursive") ? "bind" : "rbind",
+                                  rw                              ? ""
+                                  : json_is(m, "ReadOnlyTopOnly") ? ",ro"
+                                                                  : ",ro,rro",
                                   json_str(m, "Propagation", "rprivate"));
     add(list, json_str(m, "Destination", ""), "bind", json_str(m, "Source", ""), o);
     return 0;

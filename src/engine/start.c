@@ -142,12 +142,13 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
     begin_run(en, c, by_policy);
     if (bring_up(en, c, e) < 0) {
+        struct err ignored;
+        container_signal(en, c, SIGKILL, &ignored); /* a shim whose container runs would not go with us */
         shim_drop(&c->link);
         container_teardown(en, c);
         parked_drop(en, c);
         note_failure(en, c, e);
-        struct err ignored; /* --rm: it goes as well, and whoever waits for its removal is told */
-        if (json_is(c->host, "AutoRemove"))
+        if (json_is(c->host, "AutoRemove")) /* it goes as well, and whoever waits for its removal is told */
             container_destroy(en, c, &ignored);
         return -1;
     }
@@ -155,18 +156,24 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
     container_step(c, ON_START);
     c->started = c->started_by_shim ? c->started_by_shim : clock_real();
     pthread_mutex_unlock(&en->lock);
+    struct err ignored;
     struct span s = trace_begin(3, "note that it runs");
-    if (container_save(en, c, !container_ephemeral(c), e) < 0 || monitor_start(en, c, e) < 0) {
-        struct err ignored;
+    health_begin(en, c);
+    event_container(en, c, "start", NULL);
+    if (monitor_start(en, c, e) < 0) {
         container_signal(en, c, SIGKILL, &ignored);
         shim_drop(&c->link);
         container_ended(en, c, 128, clock_real(), false, e->msg);
         return -1;
     }
-    health_begin(en, c);
-    trace_end(&s, "record written, monitor thread started");
+    /* A full disk: the shim, too, finds no room for its exit record, and tells it to the monitor instead. */
+    if (container_save(en, c, !container_ephemeral(c), e) < 0) {
+        locked(&en->lock, c->stopped_by_hand = true); /* its restart policy would try for ever */
+        container_signal(en, c, SIGKILL, &ignored);
+        return -1;
+    }
+    trace_end(&s, "monitor thread started, record written");
     FAULT("start.noted");
-    event_container(en, c, "start", NULL);
     return 0;
 }
 

@@ -41,15 +41,36 @@ static void event_kill(struct engine *en, struct container *c, int signal)
     event_container(en, c, "kill", json_pack("{s:s}", "signal", text));
 }
 
-static void mark_stopped_by_hand(struct engine *en, struct container *c)
+/* After its end the policy asks for this mark. @return false where it has asked already: policy_cancel() is due */
+static bool mark_stopped_by_hand(struct engine *en, struct container *c)
 {
-    locked(&en->lock, c->stopped_by_hand = !en->stopping);
+    pthread_mutex_lock(&en->lock);
+    bool in_time = c->state != STATE_RESTARTING;
+    c->stopped_by_hand = in_time ? !en->stopping : c->stopped_by_hand;
+    pthread_mutex_unlock(&en->lock);
+    return in_time;
+}
+
+/* @return true where there is no process that could get a signal, and will be none */
+static bool stopped_between(struct engine *en, struct container *c, bool mark)
+{
+    do
+        if (policy_cancel(en, c))
+            return true;
+    while (mark && !mark_stopped_by_hand(en, c));
+    return false;
 }
 
 static int stop_signal(const struct container *c)
 {
     int signal = signal_number(json_str(c->config, "StopSignal", "TERM"));
     return signal ? signal : SIGTERM;
+}
+
+/* A container that ends of these was stopped by hand. Others may be news to it: HUP to read its settings again. */
+static bool asks_to_end(const struct container *c, int signal)
+{
+    return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == stop_signal(c);
 }
 
 /* A frozen process sees no signal: whoever asks a paused container to end gets it thawed, after the signal, so that the
@@ -72,7 +93,6 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
         return -1;
     struct err why = {0};
     int r = 0;
-    mark_stopped_by_hand(en, c);
     if (container_signal(en, c, signal, &why) == 0)
         event_kill(en, c, signal);
     FAULT("stop.signalled");
@@ -92,7 +112,7 @@ static int stop_running(struct engine *en, struct container *c, int signal, int 
 
 int container_stop(struct engine *en, struct container *c, int signal, int timeout_s, struct err *e)
 {
-    if (policy_cancel(en, c)) {
+    if (stopped_between(en, c, true)) {
         event_container(en, c, "stop", NULL);
         return 0;
     }
@@ -117,13 +137,11 @@ int engine_kill(struct engine *en, const char *name, int signal, struct err *e)
     autocontainer *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    if (policy_cancel(en, c)) /* there is no process that could get the signal, and there will be none */
+    if (stopped_between(en, c, asks_to_end(c, signal)))
         return 0;
     struct waiter *w = signal == SIGKILL ? waiter_new(en, c, WAIT_DOWN, e) : NULL;
     if (signal == SIGKILL && !w)
         return -1;
-    if (w)
-        mark_stopped_by_hand(en, c);
     int r = container_signal(en, c, signal, e);
     if (r == 0)
         event_kill(en, c, signal);
@@ -141,7 +159,7 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
     autocontainer *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    int r = shim_resize(&c->link, rows, columns, e);
+    int r = locked(&c->op, shim_resize(&c->link, rows, columns, e)); /* not amid the conversation of a start */
     if (r == 0) {
         autofree char *h = str_printf("%d", rows), *w = str_printf("%d", columns);
         event_container(en, c, "resize", json_pack("{s:s, s:s}", "height", h, "width", w));

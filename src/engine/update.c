@@ -40,12 +40,6 @@ static const char *const changeable[] = {
     "CpusetCpus", "CpusetMems", "Memory",   "MemorySwap", "MemoryReservation", "BlkioWeight"};
 #define CHANGEABLE (sizeof(changeable) / sizeof(changeable[0]))
 
-static bool given(const json_t *v)
-{
-    return json_integer_value(v) != 0 || (json_is_string(v) && json_string_length(v) > 0) || json_array_size(v) > 0 ||
-           json_is_true(v);
-}
-
 /* What belongs to a container's making and cannot change under a running program. Zero values are no wish: clients send
  * the whole object. */
 static int refuse_fixed(const json_t *in, struct err *e)
@@ -63,7 +57,7 @@ static int refuse_fixed(const json_t *in, struct err *e)
                                         "OomKillDisable",
                                         "MemorySwappiness"};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-        if (given(json_object_get(in, fixed[i])))
+        if (json_says(json_object_get(in, fixed[i])))
             return err_set(e, ERR_INVALID, "%s cannot be updated: it is fixed when a container is created", fixed[i]);
     return 0;
 }
@@ -102,7 +96,7 @@ static json_t *join(const json_t *old, const json_t *in, const json_t *body, str
     json_auto_t *host = json_copy((json_t *)old);
     const json_t *policy = body_get(body, "RestartPolicy");
     for (size_t i = 0; i < CHANGEABLE; i++)
-        if (given(json_object_get(in, changeable[i])))
+        if (json_says(json_object_get(in, changeable[i])))
             json_object_set(host, changeable[i], json_object_get(in, changeable[i]));
     if (json_is_integer(json_object_get(in, "PidsLimit")))
         json_object_set(host, "PidsLimit", json_object_get(in, "PidsLimit"));
@@ -176,7 +170,7 @@ void update_forget(struct container *c)
 
 static bool alive(struct engine *en, struct container *c)
 {
-    bool yes = locked(&en->lock, state_alive(c->state));
+    bool yes = locked(&en->lock, state_alive(c->state) && !c->ending);
     return yes;
 }
 

@@ -83,7 +83,7 @@ void oom_begin(struct shim *s)
 
 void oom_watch(struct shim *s, struct watch *w)
 {
-    if (s->kills.fd < 0 || s->init_ended)
+    if (s->kills.fd < 0 || s->init_ended || s->phase < PHASE_RUNNING) /* the daemon is due another message first */
         return;
     if (s->kills.looks > 0 && clock_mono() >= s->kills.again) {
         s->kills.looks--;

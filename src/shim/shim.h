@@ -35,7 +35,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TASK_FILE_MAX      65536            /**< bytes of shim.json */
+#define TASK_FILE_MAX      (8u << 20)       /**< bytes of shim.json: an exec's holds its whole request */
 #define RUNTIME_LOG_MAX    65536            /**< bytes looked at, from the end of what a runtime call logged */
 #define RUNTIME_TIMEOUT    (120 * NS_PER_S) /**< for one call of the runtime */
 #define DRAIN_TIMEOUT      NS_PER_S         /**< for output that outlives init, and for its orphans to die */
