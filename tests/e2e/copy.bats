@@ -641,6 +641,7 @@ bad = {
     "/over": tar([("d", D, "", 0o755, b""), ("d/f", S, T + "/canary/f", 0o777, b""), ("d/f", R, "", 0o666, b"evil")]),
     "/cut": tar([("d", D, "", 0o755, b""), ("d/f", R, "", 0o644, b"x" * 5000)])[:2048],
 }
+names = {"/slash": "../canary/f", "/dots": "..", "/deep": "d/f"}
 l = socket.socket(socket.AF_UNIX); l.bind(T + "/fake"); l.listen(8); open(T + "/fake.ready", "w")
 while True:
     c, _ = l.accept(); f = c.makefile("rb")
@@ -650,8 +651,9 @@ while True:
         while f.readline() not in (b"\r\n", b""): pass
         path = line.split()[1].decode()
         if "_ping" in path: c.sendall(b"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nContent-Length: 0\r\n\r\n"); continue
-        body = bad["/" + path.rsplit("%2F" if "%2F" in path else "/", 1)[1]]
-        st = base64.b64encode(json.dumps({"name": "d", "size": 0, "mode": 2147484141, "mtime": "2020-01-01T00:00:00Z", "linkTarget": ""}).encode())
+        at = "/" + path.rsplit("%2F" if "%2F" in path else "/", 1)[1]
+        body, name = bad.get(at, tar([("f", R, "", 0o644, b"evil")])), names.get(at, "d")
+        st = base64.b64encode(json.dumps({"name": name, "size": 0, "mode": 2147484141, "mtime": "2020-01-01T00:00:00Z", "linkTarget": ""}).encode())
         c.sendall(b"HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: " + st + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 PY
     fake=$!
@@ -670,6 +672,10 @@ PY
     [ ! -L d/f ]
     [ ! -e up ]
     [ ! -e ../up ]
+    # the name that the daemon gives the thing, beside the archive, would be a path here
+    for attack in /slash /dots /deep; do
+        fails_with 'and that leads elsewhere' g $attack
+    done
     kill "$fake"
     canary_same
 }
