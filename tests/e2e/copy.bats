@@ -621,6 +621,15 @@ PY
     rm -rf "$T/vol/sub" "$T/vol/was"
 }
 
+@test "cp: a folder whose name begins with blanks comes out, with its time" {
+    gorae create --name c1 busybox true >/dev/null
+    mkdir -p "d/ a/  b"
+    touch -d 2001-02-03 "d/ a"
+    gorae cp d c1:/
+    gorae cp "c1:/d/ a" .
+    [[ $(stat -c %y " a") == 2001-02-03* ]]
+}
+
 @test "what a container sends is unpacked here without setuid, devices, links followed or names above" {
     # the daemon is played: its archive is as bad as can be
     python3 - "$T" <<'PY' 3>&- &
@@ -673,9 +682,7 @@ PY
     [ ! -e up ]
     [ ! -e ../up ]
     # the name that the daemon gives the thing, beside the archive, would be a path here
-    for attack in /slash /dots /deep; do
-        fails_with 'and that leads elsewhere' g $attack
-    done
+    for attack in /slash /dots /deep; do fails_with 'and that leads elsewhere' g $attack; done
     kill "$fake"
     canary_same
 }
