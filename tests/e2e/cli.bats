@@ -432,6 +432,33 @@ ended() {
     [[ $output == *"stopped container"* ]]
 }
 
+# A stopped process stands for a daemon that hangs, or holds the container for long.
+@test "run: a daemon that does not answer does not hold up the third signal" {
+    daemon_pid
+    gorae run --name deaf busybox sh -c 'echo ready; sleep 100' >"$T/out" 2>"$T/err" 3>&- &
+    pid=$!
+    eventually 100 grep -q ready "$T/out"
+    kill -STOP "$DAEMON"
+    for _ in $(seq 50); do kill -TERM $pid 2>/dev/null || break; sleep 0.2; done
+    kill -CONT "$DAEMON"
+    ended $pid
+    [ "$status" = 1 ]
+    grep -q "third signal" "$T/err"
+}
+
+@test "run -it: a daemon that does not answer does not hold up the keyboard when the window changes" {
+    mkdir -p "$T/flags"
+    daemon_pid
+    { eventually 100 test -e "$T/flags/go" && kill -STOP "$DAEMON" && touch "$T/flags/halt"; sleep 9; kill -CONT "$DAEMON"; } \
+        >/dev/null 2>&1 3>&- &
+    started=$SECONDS
+    run in_pty 24x80 $'# =>touch /flags/go; until [ -e /flags/halt ]; do sleep 0.1; done; echo sto""pped\\n\nstopped=>resize 30 90\n=>\\x10\\x11' \
+        gorae run -it --name shell -v "$T/flags:/flags" busybox sh
+    took=$((SECONDS - started))
+    [[ $output == *"exit=0"*"mode=same"* && $output != *"never seen"* ]]
+    [ "$took" -lt 8 ]
+}
+
 # ---- a container's life --------------------------------------------------------------------------------------------
 
 @test "create, start, stop, kill, wait, rename, rm: each says what it did" {
