@@ -28,7 +28,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define AGAIN_TRIES  100 /* AGAIN_MS apart: as long as a daemon may take to be started again */
+#define WAIT_API     "1.30" /* wait?condition= (Engine API, version history) */
+#define AGAIN_TRIES  100    /* AGAIN_MS apart: as long as a daemon may take to be started again */
 #define AGAIN_MS     100
 #define RESIZE_TRIES 10               /* `start` returns before the pty may be there */
 #define RESIZE_PAUSE (10 * NS_PER_MS) /* before the second try; then twice, three times as long … */
@@ -60,6 +61,19 @@ void session_input(struct session *s, bool in)
         s->in = STDIN_FILENO;
     else /* nothing will be typed: say so at once, or a container that reads would wait for ever */
         shutdown(s->hijack.fd, SHUT_WR);
+}
+
+int session_check(struct cli *cli, struct err *e)
+{
+    const struct client *c = &cli->client;
+    int r = client_negotiate(&cli->client, e);
+    if (r < 0 || client_version_compare(c->version, WAIT_API) >= 0)
+        return r;
+    cli->client.status = 0; /* it is ours to say */
+    return err_set(e, ERR_NOT_IMPLEMENTED,
+                   "staying attached from the start takes API " WAIT_API
+                   ", and the daemon at %s is spoken to in %s: use run -d or start, then attach",
+                   c->host, c->version);
 }
 
 int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
@@ -175,9 +189,8 @@ static void try_resize(struct session *s)
         s->resize_tries = 0;
         return;
     }
-    s->resize_tries--;
-    if (clock_mono() - begun >= PATIENCE_MS * NS_PER_MS) /* a daemon that hangs is not asked ten times */
-        s->resize_tries = 0;
+    /* a daemon that hangs is not asked ten times */
+    s->resize_tries = clock_mono() - begun < PATIENCE_MS * NS_PER_MS ? s->resize_tries - 1 : 0;
     s->resize_at = clock_mono() + RESIZE_PAUSE * (RESIZE_TRIES - s->resize_tries);
     log_debug("window size not sent: %s", e.msg);
 }

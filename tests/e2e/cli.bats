@@ -459,6 +459,43 @@ ended() {
     [ "$took" -lt 8 ]
 }
 
+@test "closed standard descriptors: no file or socket of ours takes their place" {
+    gorae create --cidfile "$T/cid" busybox true >&-
+    [ "$(wc -c <"$T/cid")" = 64 ]
+    gorae ps <&- >&- 2>&-
+}
+
+@test "save -o: a file that was there is as it was where the answer breaks off, and keeps its mode" {
+    python3 - "$T/cut" <<'PY' >/dev/null 2>&1 3>&- &
+import socket, sys
+l = socket.socket(socket.AF_UNIX); l.bind(sys.argv[1]); l.listen(8); l.settimeout(20)
+c, _ = l.accept()
+for answer in b"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut":
+    c.recv(65536); c.sendall(answer)
+PY
+    eventually 50 test -S "$T/cut"
+    mkdir "$T/saved"
+    echo before >"$T/saved/file"
+    chmod 640 "$T/saved/file"
+    fails_with 'cut short' gorae -H "unix://$T/cut" save -o "$T/saved/file" busybox
+    [ "$(cat "$T/saved/file")" = before ]
+    gorae save -o "$T/saved/file" busybox
+    [ "$(stat -c %a "$T/saved/file")" = 640 ]
+    tar tf "$T/saved/file" >/dev/null
+    ln -s file "$T/saved/link"
+    gorae save -o "$T/saved/link" busybox
+    [ -L "$T/saved/link" ]
+    [ "$(ls "$T/saved" | xargs)" = "file link" ]
+}
+
+@test "run and start -a: refused with a daemon whose wait knows no condition, before anything is made" {
+    fails_with 'API 1.30' env DOCKER_API_VERSION=1.29 gorae run --name old busybox true
+    never gorae inspect old
+    gorae create --name old busybox true
+    fails_with 'API 1.30' env DOCKER_API_VERSION=1.29 gorae start -a old
+    DOCKER_API_VERSION=1.29 gorae run -d busybox true
+}
+
 # ---- a container's life --------------------------------------------------------------------------------------------
 
 @test "create, start, stop, kill, wait, rename, rm: each says what it did" {
