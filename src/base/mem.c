@@ -46,9 +46,9 @@ char *mem_strndup(const char *s, size_t n)
 
 void mem_setup(void)
 {
-    int fd = 0;
-    while (fd >= 0 && fd <= STDERR_FILENO)
-        fd = open("/dev/null", O_RDWR);
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+        fcntl(fd, F_SETFD, 0); /* programs that we start inherit it, as they would the real one */
     fd_close(fd);
     json_set_alloc_funcs(mem_alloc, free);
 }
