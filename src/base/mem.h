@@ -30,8 +30,9 @@ char *mem_strdup(const char *s);
 /** A copy of the first `n` bytes of `s`, NUL terminated. @return the caller's */
 char *mem_strndup(const char *s, size_t n) __attribute__((returns_nonnull));
 
-/** Give jansson our allocator, so that no json_… constructor can return NULL for want of memory. Call first in main().
- */
+/** Call first in main(). jansson gets our allocator, so that no json_… constructor can return NULL for want of memory.
+ * Of descriptors 0 to 2 those that are closed lead to /dev/null: else the first file or socket that we open would be
+ * standard output, and what is printed would go there. */
 void mem_setup(void);
 
 void mem_freep(void *pp);

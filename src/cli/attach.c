@@ -59,7 +59,7 @@ static int start_joined(struct cli *cli, const struct join_options *o, const cha
     struct reply wait;
     struct err e;
     autostr resize = STR_INIT, path = STR_INIT;
-    json_auto_t *seen = look(cli, name, &e);
+    json_auto_t *seen = session_check(cli, &e) < 0 ? NULL : look(cli, name, &e);
     if (!seen)
         return cli_fail(cli, &e);
     bool in = o->interactive && json_is(seen, "Config.OpenStdin");

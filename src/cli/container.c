@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/create.h"
 #include "cli/session.h"
+#include "cli/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,10 +121,8 @@ static void print_bindings(const char *prefix, const json_t *bindings)
 
 static void print_all_ports(json_t *ports)
 {
-    size_t n = 0;
-    autofree const char **key = mem_alloc((json_object_size(ports) + 1) * sizeof(*key));
-    json_each_pair (k, v, ports)
-        key[n++] = k;
+    size_t n;
+    autofree const char **key = json_sorted_keys(ports, &n);
     qsort(key, n, sizeof(*key), by_key);
     for (size_t i = 0; i < n; i++) {
         autofree char *prefix = str_printf("%s -> ", key[i]);

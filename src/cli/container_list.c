@@ -84,18 +84,13 @@ static json_t *command(const json_t *c, bool whole)
     return json_take(json_compact(text));
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The strings in order, with commas. */
 static json_t *joined(struct strv *v)
 {
     struct str out = STR_INIT;
     str_reset(&out);
     if (v->n > 1)
-        qsort(v->v, v->n, sizeof(*v->v), by_text);
+        qsort(v->v, v->n, sizeof(*v->v), by_bytes);
     for (size_t i = 0; i < v->n; i++)
         str_addf(&out, "%s%s", i ? "," : "", v->v[i]);
     return json_take(str_take(&out));

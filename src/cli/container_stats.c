@@ -112,8 +112,8 @@ static int gather(struct cli *cli, const struct stats_options *o, const struct a
         const json_t *before = json_object_get(past, id);
         if (!before)
             before = json_object_get(s, "precpu_stats"); /* of a daemon that does not know one-shot */
-        json_array_append_new(
-            rows, make_row(args->n > 0 ? names.v[i] : json_str(s, "name", "/") + 1, s, before, o->no_trunc));
+        const char *name = json_str(s, "name", ""), *typed = args->n > 0 ? names.v[i] : name + (*name == '/');
+        json_array_append_new(rows, make_row(typed, s, before, o->no_trunc));
         json_object_set(past, id, json_object_get(s, "cpu_stats"));
     }
     return 0;

@@ -171,6 +171,15 @@ static void report(const struct cp_options *o, int64_t bytes, const char *to)
 
 /* ---- from a container ---- */
 
+/* It comes from the daemon (the path's stat, or where its link leads to) and becomes a path here: "../.ssh" would be
+ * outside the destination. */
+static int check_name(const char *name, struct err *e)
+{
+    if (str_eq(name, "/") || (!strchr(name, '/') && !str_eq(name, "..")))
+        return 0;
+    return err_set(e, ERR_INVALID, "what is to be copied is called \"%.200s\", and that leads elsewhere", name);
+}
+
 static ssize_t from_reply(void *arg, void *p, size_t n, struct err *e)
 {
     return reply_read(arg, p, n, e);
@@ -227,11 +236,12 @@ static int copy_from(struct cli *cli, const struct cp_options *o, struct end *sr
     json_auto_t *stat = read_stat(&r, e);
     src->folder = (json_int(stat, "mode", 0) & GO_DIR) != 0;
     was = mem_strdup(json_str(stat, "name", "."));
+    const char *own = o->follow ? called : was;
     look_here(dst);
     int got = stat ? 0 : -1;
     if (got == 0 && str_eq(dst->path, "-"))
         got = cli_copy_reply(&r, STDOUT_FILENO, e);
-    else if (got == 0 && (got = place(src, dst, o->follow ? called : was, &folder, &name, e)) == 0 &&
+    else if (got == 0 && (got = check_name(own, e)) == 0 && (got = place(src, dst, own, &folder, &name, e)) == 0 &&
              (got = unpack(&r, o, was, folder, name, &bytes, e)) == 0)
         report(o, bytes, dst->path);
     cli->client.status = got < 0 ? 0 : cli->client.status; /* what failed was here */

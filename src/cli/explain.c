@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "wire/order.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -177,20 +177,6 @@ static int by_start(const void *a, const void *b)
     return p != q ? (p > q ? -1 : 1) : 0;
 }
 
-static json_t *sorted(json_t *spans)
-{
-    size_t n = json_array_size(spans);
-    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
-    for (size_t i = 0; i < n; i++)
-        v[i] = json_array_get(spans, i);
-    if (n > 1)
-        qsort(v, n, sizeof(*v), by_start);
-    json_t *list = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append(list, v[i]);
-    return list;
-}
-
 static void tell(const struct explain *x, const struct story *s)
 {
     FILE *out = x->mode == EXPLAIN_TEXT ? stderr : fdopen(fcntl(x->out, F_DUPFD_CLOEXEC, 3), "w");
@@ -223,7 +209,7 @@ void explain_end(struct explain *x, struct cli *cli, int code)
     /* Where no answer came at all there is nobody to ask. */
     s.traced = *cli->client.version && add_daemons(spans, cli, x->id);
     s.shift = fit_clocks(spans, own);
-    s.spans = sorted(spans);
+    s.spans = json_sorted(spans, by_start);
     json_each (span, s.spans) {
         int64_t end = json_int(span, "end", 0);
         s.start = span_at ? s.start : json_int(span, "start", 0);

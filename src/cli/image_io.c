@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* client_source: the bytes of a descriptor. */
@@ -131,20 +132,19 @@ int cli_copy_reply(struct reply *r, int fd, struct err *e)
     return n < 0 ? -1 : 0;
 }
 
-/* Only a plain file can be replaced at the end; /dev/null and pipes are written to as they are. */
+/* Only a plain file can be replaced at the end; /dev/null, pipes and links are written to as they are. A new file is
+ * its maker's alone; one that was there keeps whose it is, and then who may read it. */
 static int copy_to_file(struct reply *r, const char *path, struct err *e)
 {
-    struct str part = STR_INIT;
-    bool plain = access(path, F_OK) < 0;
-    if (plain)
-        str_addf(&part, "%s.part-%d", path, (int)getpid());
-    else
-        str_add(&part, path);
-    autofree char *name = str_take(&part);
+    struct stat before;
+    bool there = lstat(path, &before) == 0, plain = !there || S_ISREG(before.st_mode);
+    autofree char *name = plain ? str_printf("%s.part-%d", path, (int)getpid()) : mem_strdup(path);
     autoclose int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | (plain ? O_EXCL : O_TRUNC), 0600);
     if (fd < 0)
         return err_sys(e, "cannot write %s", name);
     int result = cli_copy_reply(r, fd, e);
+    if (plain && there && fchown(fd, before.st_uid, before.st_gid) == 0)
+        fchmod(fd, before.st_mode & 0777);
     if (plain && result == 0 && rename(name, path) < 0)
         result = err_sys(e, "cannot rename %s to %s", name, path);
     if (plain && result < 0)

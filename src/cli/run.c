@@ -230,6 +230,8 @@ static int run(struct cli *cli, void *options, const struct args *args)
         fprintf(stderr, "the input device is not a TTY\n");
         return EXIT_FAILED;
     }
+    if (!o->detach && session_check(cli, &e) < 0)
+        return fail(cli, &e, EXIT_USAGE);
     autofree char *id = create_container(cli, o, args, &e);
     if (!id)
         return fail(cli, &e, EXIT_USAGE);

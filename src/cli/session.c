@@ -28,10 +28,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define AGAIN_TRIES  100 /* AGAIN_MS apart: as long as a daemon may take to be started again */
+#define WAIT_API     "1.30" /* wait?condition= (Engine API, version history) */
+#define AGAIN_TRIES  100    /* AGAIN_MS apart: as long as a daemon may take to be started again */
 #define AGAIN_MS     100
 #define RESIZE_TRIES 10               /* `start` returns before the pty may be there */
 #define RESIZE_PAUSE (10 * NS_PER_MS) /* before the second try; then twice, three times as long … */
+#define PATIENCE_MS  2000             /* for the daemon to answer a call while the streams stand still */
 #define STOPS_MAX    3                /* INT or TERM so often means: leave, whatever the container does */
 #define SAMPLE_MAX   512              /* bytes of output that the trace shows */
 
@@ -59,6 +61,19 @@ void session_input(struct session *s, bool in)
         s->in = STDIN_FILENO;
     else /* nothing will be typed: say so at once, or a container that reads would wait for ever */
         shutdown(s->hijack.fd, SHUT_WR);
+}
+
+int session_check(struct cli *cli, struct err *e)
+{
+    const struct client *c = &cli->client;
+    int r = client_negotiate(&cli->client, e);
+    if (r < 0 || client_version_compare(c->version, WAIT_API) >= 0)
+        return r;
+    cli->client.status = 0; /* it is ours to say */
+    return err_set(e, ERR_NOT_IMPLEMENTED,
+                   "staying attached from the start takes API " WAIT_API
+                   ", and the daemon at %s is spoken to in %s: use run -d or start, then attach",
+                   c->host, c->version);
 }
 
 int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e)
@@ -112,6 +127,16 @@ void session_close(struct session *s)
 
 /* ---- signals and size ---- */
 
+/* A call in the middle of the loop. The daemon may hang, or hold the container for as long as a commit takes: the keys
+ * and the third signal do not wait for that. What it has been sent it may still do. @return as client_call() */
+static int call(struct session *s, const char *path, struct err *e)
+{
+    s->cli->client.patience_ms = PATIENCE_MS;
+    int status = client_call(&s->cli->client, "POST", path, NULL, e);
+    s->cli->client.patience_ms = 0;
+    return status;
+}
+
 static void hand_on(struct session *s, const char *name)
 {
     struct err e;
@@ -119,7 +144,7 @@ static void hand_on(struct session *s, const char *name)
     path_start(&path, "/containers/%s/kill", s->id);
     path_query(&path, "signal", name);
     /* It may have ended, or not have begun: nothing that the person who pressed the key has to read. */
-    if (client_call(&s->cli->client, "POST", path.s, NULL, &e) < 0)
+    if (call(s, path.s, &e) < 0)
         log_debug("signal %s not handed on: %s", name, e.msg);
 }
 
@@ -146,13 +171,14 @@ static int take_signals(struct session *s, struct err *e)
 static int send_size(struct session *s, int rows, int columns, struct err *e)
 {
     autofree char *path = str_printf("%s?h=%d&w=%d", s->resize, rows, columns);
-    return client_call(&s->cli->client, "POST", path, NULL, e);
+    return call(s, path, e);
 }
 
 static void try_resize(struct session *s)
 {
     struct err e;
     int rows, columns;
+    int64_t begun = clock_mono();
     if (!term_size(STDOUT_FILENO, &rows, &columns)) {
         s->resize_tries = 0;
         return;
@@ -163,7 +189,8 @@ static void try_resize(struct session *s)
         s->resize_tries = 0;
         return;
     }
-    s->resize_tries--;
+    /* a daemon that hangs is not asked ten times */
+    s->resize_tries = clock_mono() - begun < PATIENCE_MS * NS_PER_MS ? s->resize_tries - 1 : 0;
     s->resize_at = clock_mono() + RESIZE_PAUSE * (RESIZE_TRIES - s->resize_tries);
     log_debug("window size not sent: %s", e.msg);
 }

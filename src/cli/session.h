@@ -52,6 +52,9 @@ int session_attach(struct session *s, bool in, bool out, bool error, bool logs, 
 /** Say whether standard input goes to the connection. session_attach() does it itself. */
 void session_input(struct session *s, bool in);
 
+/** Ask before anything is made: below API 1.30 `wait` has no condition, and answers 0 at once before a start. */
+int session_check(struct cli *cli, struct err *e);
+
 /** Send `wait` and read its head. @param condition "next-exit", "removed" or NULL @param ret must outlive the stream */
 int session_wait(struct session *s, const char *condition, struct reply *ret, struct err *e);
 

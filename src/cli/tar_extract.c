@@ -220,9 +220,10 @@ static int finish(const struct tar_extract *x, const struct later *later, struct
         long long mtime;
         int at;
         const char *name;
-        if (sscanf(later->dirs.v[i - 1], "%o %lld %n", &mode, &mtime, &at) < 2)
+        /* no blank before %n: it would pass over those that the path begins with */
+        if (sscanf(later->dirs.v[i - 1], "%o %lld%n", &mode, &mtime, &at) < 2)
             continue;
-        autoclose int parent = open_parent(x->dir, later->dirs.v[i - 1] + at, &name, e);
+        autoclose int parent = open_parent(x->dir, later->dirs.v[i - 1] + at + 1, &name, e);
         autoclose int fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = (time_t)mtime}};
         if (fd < 0 || fchmod(fd, mode) < 0 || futimens(fd, times) < 0)

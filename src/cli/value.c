@@ -54,7 +54,7 @@ json_t *json_object_at(json_t *object, const char *key)
     return o;
 }
 
-static int by_text(const void *a, const void *b)
+int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -66,7 +66,7 @@ const char **json_sorted_keys(const json_t *map, size_t *ret_n)
     for (void *at = json_object_iter((json_t *)map); at; at = json_object_iter_next((json_t *)map, at))
         key[n++] = json_object_iter_key(at);
     if (n > 1)
-        qsort(key, n, sizeof(*key), by_text);
+        qsort(key, n, sizeof(*key), by_bytes);
     *ret_n = n;
     return key;
 }

@@ -20,6 +20,8 @@ json_t *json_pairs(const struct strv *v);
 void json_put(json_t *object, const char *key, size_t n, json_t *value);
 /** The object at `key`, made if missing. @return borrowed from `object` */
 json_t *json_object_at(json_t *object, const char *key);
+/** Of two char *, for qsort(3): the order of their bytes. */
+int by_bytes(const void *a, const void *b);
 /** The keys of a map in byte order: jansson keeps the order of arrival, people and Go's templates want this one.
  * @return the caller's, the strings borrowed from `map` */
 const char **json_sorted_keys(const json_t *map, size_t *ret_n);

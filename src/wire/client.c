@@ -95,6 +95,7 @@ static struct http *open_new(struct client *c, struct err *e)
     struct http *h = mem_alloc(sizeof(*h));
     http_init(h, fd);
     h->why = why;
+    h->idle_timeout_ms = c->patience_ms;
     return h;
 }
 
@@ -106,6 +107,8 @@ static struct http *take_idle(struct client *c)
         client_close(h);
         h = NULL;
     }
+    if (h)
+        h->idle_timeout_ms = c->patience_ms;
     return h;
 }
 

@@ -43,6 +43,7 @@ struct client {
     char server[16];            /**< the newest version that the daemon speaks, as it said; "" until negotiated */
     char ostype[16];            /**< the daemon's "Ostype": "linux"; "" until negotiated */
     int status;                 /**< of the last answer; 0 where the last request got none */
+    int patience_ms;            /**< how long a daemon may be silent before a request has failed; 0: for ever */
     const char *trace_id;       /**< borrowed; sent as Gorae-Trace with every request; NULL for none */
     const struct dial_tls *tls; /**< borrowed; NULL: plain text */
     const struct http_field

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "wire/order.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -216,20 +217,6 @@ static int by_name(const void *a, const void *b)
     return (unsigned char)*x - (unsigned char)*y;
 }
 
-static json_t *sorted(json_t *list)
-{
-    size_t n = json_array_size(list);
-    autofree json_t **v = mem_alloc((n + 1) * sizeof(*v));
-    for (size_t i = 0; i < n; i++)
-        v[i] = json_array_get(list, i);
-    if (n > 1)
-        qsort(v, n, sizeof(*v), by_name);
-    json_t *ret = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append(ret, v[i]);
-    return ret;
-}
-
 json_t *context_list(struct str *ret_bad, struct err *e)
 {
     autofree char *folder = context_config("contexts/meta");
@@ -248,7 +235,7 @@ json_t *context_list(struct str *ret_bad, struct err *e)
         else
             str_addf(ret_bad, "%s\n", why.msg);
     }
-    return sorted(list);
+    return json_sorted(list, by_name);
 }
 
 /* ---- writing ---- */

@@ -92,6 +92,53 @@ ssize_t reply_read(struct reply *r, void *p, size_t n, struct err *e)
     return k;
 }
 
+#define INT64_DIGITS 19
+
+/* @param p a number as JSON writes it, `n` bytes */
+static void clamp_number(char *p, size_t n)
+{
+    bool minus = *p == '-';
+    const char *limit = minus ? "9223372036854775808" : "9223372036854775807";
+    p += minus;
+    n -= minus;
+    if (n < INT64_DIGITS || *p == '0')
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (p[i] < '0' || p[i] > '9')
+            return;
+    if (n == INT64_DIGITS && memcmp(p, limit, n) <= 0)
+        return;
+    memcpy(p, limit, INT64_DIGITS);
+    memset(p + INT64_DIGITS, ' ', n - INT64_DIGITS);
+}
+
+/* Go's daemons write unsigned 64-bit numbers: dockerd says 18446744073709551615 where there is no limit
+ * (pids_stats.limit on cgroup v2). jansson keeps int64_t, and refuses the whole text for one number that does not fit.
+ * So an integer beyond int64_t becomes the nearest that there is, in place, with blanks for digits left over. What has
+ * a fraction or an exponent is no integer, and what begins with 0 is no JSON: both are left to the parser. */
+static void clamp_integers(char *text, size_t n)
+{
+    bool quoted = false;
+    for (size_t i = 0, k; i < n; i += k) {
+        char *p = text + i;
+        for (k = 0; !quoted && i + k < n && p[k] && strchr("0123456789-+.eE", p[k]);)
+            k++;
+        if (k > 0) {
+            clamp_number(p, k);
+            continue;
+        }
+        k = quoted && *p == '\\' ? 2 : 1;
+        quoted ^= *p == '"';
+    }
+}
+
+/* All JSON that a daemon sends. @return a new reference, or NULL */
+static json_t *parse(char *text, size_t n, struct err *e)
+{
+    clamp_integers(text, n);
+    return json_parse(text, n, e);
+}
+
 json_t *reply_value(struct reply *r, struct err *e)
 {
     size_t n;
@@ -100,18 +147,18 @@ json_t *reply_value(struct reply *r, struct err *e)
         return err_null(err_wrap(e, "the daemon's answer"));
     if (n == 0)
         return json_null();
-    json_t *j = json_parse(text, n, e);
+    json_t *j = parse(text, n, e);
     if (!j)
         err_wrap(e, "the daemon's answer");
     return j;
 }
 
 /* The next whole line of what was read, without its end; *n its length. @return NULL where none is complete */
-static const char *whole_line(struct reply *r, bool at_end, size_t *n)
+static char *whole_line(struct reply *r, bool at_end, size_t *n)
 {
     if (r->line_pos == r->line_len)
         return NULL;
-    const char *p = r->line + r->line_pos;
+    char *p = r->line + r->line_pos;
     const char *lf = memchr(p, '\n', r->line_len - r->line_pos);
     if (!lf && !at_end)
         return NULL;
@@ -143,11 +190,11 @@ int reply_next(struct reply *r, json_t **ret, struct err *e)
 {
     for (bool at_end = false;;) {
         size_t n = 0;
-        const char *p = whole_line(r, at_end, &n);
+        char *p = whole_line(r, at_end, &n);
         while (n > 0 && strchr(" \t\r", p[n - 1]))
             n--;
         if (n > 0) {
-            *ret = json_parse(p, n, e);
+            *ret = parse(p, n, e);
             return *ret ? 1 : err_wrap(e, "the daemon's stream");
         }
         if (p)
@@ -224,7 +271,7 @@ int reply_element(struct reply *r, json_t **ret, struct err *e)
         if (k <= 0)
             return no_list((int)k, e);
     }
-    *ret = json_parse(r->line + r->line_pos, n, e);
+    *ret = parse(r->line + r->line_pos, n, e);
     r->line_pos += n;
     r->list_bytes += n;
     if (*ret && r->list_bytes <= CLIENT_JSON_MAX)

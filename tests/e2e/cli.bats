@@ -432,6 +432,70 @@ ended() {
     [[ $output == *"stopped container"* ]]
 }
 
+# A stopped process stands for a daemon that hangs, or holds the container for long.
+@test "run: a daemon that does not answer does not hold up the third signal" {
+    daemon_pid
+    gorae run --name deaf busybox sh -c 'echo ready; sleep 100' >"$T/out" 2>"$T/err" 3>&- &
+    pid=$!
+    eventually 100 grep -q ready "$T/out"
+    kill -STOP "$DAEMON"
+    for _ in $(seq 50); do kill -TERM $pid 2>/dev/null || break; sleep 0.2; done
+    kill -CONT "$DAEMON"
+    ended $pid
+    [ "$status" = 1 ]
+    grep -q "third signal" "$T/err"
+}
+
+@test "run -it: a daemon that does not answer does not hold up the keyboard when the window changes" {
+    mkdir -p "$T/flags"
+    daemon_pid
+    { eventually 100 test -e "$T/flags/go" && kill -STOP "$DAEMON" && touch "$T/flags/halt"; sleep 9; kill -CONT "$DAEMON"; } \
+        >/dev/null 2>&1 3>&- &
+    started=$SECONDS
+    run in_pty 24x80 $'# =>touch /flags/go; until [ -e /flags/halt ]; do sleep 0.1; done; echo sto""pped\\n\nstopped=>resize 30 90\n=>\\x10\\x11' \
+        gorae run -it --name shell -v "$T/flags:/flags" busybox sh
+    took=$((SECONDS - started))
+    [[ $output == *"exit=0"*"mode=same"* && $output != *"never seen"* ]]
+    [ "$took" -lt 8 ]
+}
+
+@test "closed standard descriptors: no file or socket of ours takes their place" {
+    gorae create --cidfile "$T/cid" busybox true >&-
+    [ "$(wc -c <"$T/cid")" = 64 ]
+    gorae ps <&- >&- 2>&-
+}
+
+@test "save -o: a file that was there is as it was where the answer breaks off, and keeps its mode" {
+    python3 - "$T/cut" <<'PY' >/dev/null 2>&1 3>&- &
+import socket, sys
+l = socket.socket(socket.AF_UNIX); l.bind(sys.argv[1]); l.listen(8); l.settimeout(20)
+c, _ = l.accept()
+for answer in b"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut":
+    c.recv(65536); c.sendall(answer)
+PY
+    eventually 50 test -S "$T/cut"
+    mkdir "$T/saved"
+    echo before >"$T/saved/file"
+    chmod 640 "$T/saved/file"
+    fails_with 'cut short' gorae -H "unix://$T/cut" save -o "$T/saved/file" busybox
+    [ "$(cat "$T/saved/file")" = before ]
+    gorae save -o "$T/saved/file" busybox
+    [ "$(stat -c %a "$T/saved/file")" = 640 ]
+    tar tf "$T/saved/file" >/dev/null
+    ln -s file "$T/saved/link"
+    gorae save -o "$T/saved/link" busybox
+    [ -L "$T/saved/link" ]
+    [ "$(ls "$T/saved" | xargs)" = "file link" ]
+}
+
+@test "run and start -a: refused with a daemon whose wait knows no condition, before anything is made" {
+    fails_with 'API 1.30' env DOCKER_API_VERSION=1.29 gorae run --name old busybox true
+    never gorae inspect old
+    gorae create --name old busybox true
+    fails_with 'API 1.30' env DOCKER_API_VERSION=1.29 gorae start -a old
+    DOCKER_API_VERSION=1.29 gorae run -d busybox true
+}
+
 # ---- a container's life --------------------------------------------------------------------------------------------
 
 @test "create, start, stop, kill, wait, rename, rm: each says what it did" {

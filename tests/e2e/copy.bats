@@ -621,6 +621,15 @@ PY
     rm -rf "$T/vol/sub" "$T/vol/was"
 }
 
+@test "cp: a folder whose name begins with blanks comes out, with its time" {
+    gorae create --name c1 busybox true >/dev/null
+    mkdir -p "d/ a/  b"
+    touch -d 2001-02-03 "d/ a"
+    gorae cp d c1:/
+    gorae cp "c1:/d/ a" .
+    [[ $(stat -c %y " a") == 2001-02-03* ]]
+}
+
 @test "what a container sends is unpacked here without setuid, devices, links followed or names above" {
     # the daemon is played: its archive is as bad as can be
     python3 - "$T" <<'PY' 3>&- &
@@ -641,6 +650,7 @@ bad = {
     "/over": tar([("d", D, "", 0o755, b""), ("d/f", S, T + "/canary/f", 0o777, b""), ("d/f", R, "", 0o666, b"evil")]),
     "/cut": tar([("d", D, "", 0o755, b""), ("d/f", R, "", 0o644, b"x" * 5000)])[:2048],
 }
+names = {"/slash": "../canary/f", "/dots": "..", "/deep": "d/f"}
 l = socket.socket(socket.AF_UNIX); l.bind(T + "/fake"); l.listen(8); open(T + "/fake.ready", "w")
 while True:
     c, _ = l.accept(); f = c.makefile("rb")
@@ -650,8 +660,9 @@ while True:
         while f.readline() not in (b"\r\n", b""): pass
         path = line.split()[1].decode()
         if "_ping" in path: c.sendall(b"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nContent-Length: 0\r\n\r\n"); continue
-        body = bad["/" + path.rsplit("%2F" if "%2F" in path else "/", 1)[1]]
-        st = base64.b64encode(json.dumps({"name": "d", "size": 0, "mode": 2147484141, "mtime": "2020-01-01T00:00:00Z", "linkTarget": ""}).encode())
+        at = "/" + path.rsplit("%2F" if "%2F" in path else "/", 1)[1]
+        body, name = bad.get(at, tar([("f", R, "", 0o644, b"evil")])), names.get(at, "d")
+        st = base64.b64encode(json.dumps({"name": name, "size": 0, "mode": 2147484141, "mtime": "2020-01-01T00:00:00Z", "linkTarget": ""}).encode())
         c.sendall(b"HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: " + st + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 PY
     fake=$!
@@ -670,6 +681,8 @@ PY
     [ ! -L d/f ]
     [ ! -e up ]
     [ ! -e ../up ]
+    # the name that the daemon gives the thing, beside the archive, would be a path here
+    for attack in /slash /dots /deep; do fails_with 'and that leads elsewhere' g $attack; done
     kill "$fake"
     canary_same
 }

@@ -363,3 +363,11 @@ P
     echo "ready after $best ms"
     [ "$best" -le 100 ]
 }
+
+@test "closed standard descriptors: what the daemon logs goes into no file of its own" {
+    goraed -H "unix://$SOCK" --data-root "$T/data" --exec-root "$T/exec" --pidfile "$T/pid" --cgroup-parent "$CGROUP" <&- >&- 2>&- 3>&- &
+    local pid=$!
+    eventually 100 curl -sf --unix-socket "$SOCK" http://d/_ping
+    [ "$(cat "$T/pid")" = "$pid" ]
+    [ "$(readlink "/proc/$pid/fd/2")" = /dev/null ]
+}

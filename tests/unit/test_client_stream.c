@@ -81,6 +81,50 @@ START_TEST(lists_are_read_element_by_element)
 }
 END_TEST
 
+/* dockerd's "no limit" is the largest uint64_t. */
+START_TEST(integers_beyond_int64_are_the_nearest)
+{
+    static const struct {
+        const char *sent, *read; /* NULL: still no JSON */
+    } t[] = {{"[{\"a\":18446744073709551615,\"b\":1}]", "{\"a\":9223372036854775807,\"b\":1}"},
+             {"[{\"a\":9223372036854775808}]", "{\"a\":9223372036854775807}"},
+             {"[{\"a\":9223372036854775807}]", "{\"a\":9223372036854775807}"},
+             {"[{\"a\":[1234567890123456789,99999999999999999999999999]}]",
+              "{\"a\":[1234567890123456789,9223372036854775807]}"},
+             {"[{\"a\":-9223372036854775809}]", "{\"a\":-9223372036854775808}"},
+             {"[{\"a\":-9223372036854775808}]", "{\"a\":-9223372036854775808}"},
+             {"[{\"a\":\"\\\\\\\"18446744073709551615\",\"18446744073709551616\":0}]",
+              "{\"a\":\"\\\\\\\"18446744073709551615\",\"18446744073709551616\":0}"},
+             {"[{\"a\":18446744073709551616.0}]", "{\"a\":1.8446744073709552e19}"},
+             {"[{\"a\":18446744073709551616e2}]", "{\"a\":1.8446744073709552e21}"},
+             {"[{\"a\":0.50000000000000000000}]", "{\"a\":0.5}"},
+             {"[{\"a\":018446744073709551616}]", NULL},
+             {"[{\"a\":e18446744073709551616}]", NULL}};
+    struct client c;
+    client_init(&c, host, NULL);
+    for (size_t i = 0; i < COUNT(t); i++) {
+        struct reply r;
+        struct err e = {0};
+        json_t *j = NULL;
+        list_text = t[i].sent;
+        ck_assert_int_eq(client_request(&c, "GET", "/list", NULL, NULL, &r, &e), 0);
+        int got = reply_element(&r, &j, &e);
+        ck_assert_msg(got == (t[i].read ? 1 : -1), "%s: %s", t[i].sent, e.msg);
+        autofree char *text = got > 0 ? json_compact(j) : NULL;
+        ck_assert_pstr_eq(text, t[i].read);
+        json_decref(got > 0 ? j : NULL);
+        reply_release(&r);
+        json_auto_t *whole = client_json(&c, "GET", "/list", NULL, &e); /* the other ways to read go there, too */
+        ck_assert(!whole == !t[i].read);
+        ck_assert_int_eq(client_request(&c, "GET", "/list", NULL, NULL, &r, &e), 0);
+        ck_assert_int_eq(reply_next(&r, &j, &e), t[i].read ? 1 : -1);
+        json_decref(t[i].read ? j : NULL);
+        reply_release(&r);
+    }
+    client_release(&c);
+}
+END_TEST
+
 START_TEST(a_list_has_a_limit)
 {
     struct client c;
@@ -268,6 +312,7 @@ int main(void)
     TCase *t = client_case(s, "streams");
     tcase_add_test(t, streams_are_read_object_by_object);
     tcase_add_test(t, lists_are_read_element_by_element);
+    tcase_add_test(t, integers_beyond_int64_are_the_nearest);
     tcase_add_test(t, a_list_has_a_limit);
     tcase_add_test(t, requests_beside_a_stream);
     t = client_case(s, "uploads");
