@@ -460,8 +460,8 @@ ended() {
 }
 
 @test "closed standard descriptors: no file or socket of ours takes their place" {
-    gorae create --cidfile "$T/cid" busybox true >&-
-    [ "$(wc -c <"$T/cid")" = 64 ]
+    gorae create --cidfile "$T/closed.cid" busybox true >&-
+    [ "$(wc -c <"$T/closed.cid")" = 64 ]
     gorae ps <&- >&- 2>&-
 }
 
