@@ -127,17 +127,20 @@ static int write_map(pid_t pid, const char *file, const json_t *list, struct err
     return file_put(AT_FDCWD, path, text.s, e) < 0 ? err_wrap(e, "map ids of the user namespace") : 0;
 }
 
-static int make_groups(const struct cgroup *cg, const json_t *resources, struct err *e)
+/* That they are ours is written down before anybody is in them: where this process is killed, `delete --force` ends
+ * whom it finds in groups that were claimed, and nobody in others. */
+static int make_groups(struct state *s, const json_t *resources, struct err *e)
 {
-    struct span s = trace_begin(3, "make the control groups");
-    if (cgroup_create(cg, resources, e) < 0)
+    const struct cgroup *cg = &s->cgroup;
+    struct span span = trace_begin(3, "make the control groups");
+    if (cgroup_create(&s->cgroup, resources, e) < 0)
         return -1;
     if (cg->scope.unit)
-        trace_end(&s, "systemd's scope %s; version %d", cg->scope.unit, cg->version);
+        trace_end(&span, "systemd's scope %s; version %d", cg->scope.unit, cg->version);
     else
-        trace_end(&s, "mkdir x %zu; version %d", cg->n, cg->version);
+        trace_end(&span, "mkdir x %zu; version %d", cg->n, cg->version);
     FAULT("runtime.cgroups-made");
-    return 0;
+    return state_save(s, e);
 }
 
 static int limit(const struct runtime *rt, const struct cgroup *cg, const json_t *resources, struct err *e)
@@ -151,15 +154,14 @@ static int limit(const struct runtime *rt, const struct cgroup *cg, const json_t
 }
 
 /* Step 7. */
-static int settle(const struct runtime *rt, const struct child *c, const struct plan *p, pid_t pid, int sock,
-                  struct err *e)
+static int settle(const struct runtime *rt, const struct child *c, struct state *s, pid_t pid, int sock, struct err *e)
 {
-    const json_t *lin = json_object_get(p->config, "linux");
-    if (plan_new(p, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
-                                 write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
+    const json_t *lin = json_object_get(c->plan->config, "linux");
+    if (plan_new(c->plan, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
+                                       write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
         return -1;
-    if ((c->cgroup->version == 1 && make_groups(c->cgroup, json_object_get(lin, "resources"), e) < 0) ||
-        limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
+    if ((s->cgroup.version == 1 && make_groups(s, json_object_get(lin, "resources"), e) < 0) ||
+        limit(rt, &s->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
     return launch_place(c, sock, e);
 }
@@ -175,9 +177,9 @@ static int run_hooks(const struct child *c, pid_t pid, struct err *e)
     return hooks_run(c->hooks, "createRuntime", c->state, e);
 }
 
-static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid_t pid, int sock, struct err *e)
+static int attend(const struct runtime *rt, struct child *c, struct state *s, pid_t pid, int sock, struct err *e)
 {
-    if (settle(rt, c, p, pid, sock, e) < 0) {
+    if (settle(rt, c, s, pid, sock, e) < 0) {
         launch_blame(sock, e);
         return -1;
     }
@@ -211,7 +213,7 @@ static int bear(const struct runtime *rt, struct child *c, struct plan *p, struc
     FAULT("runtime.cloned");
     int r = host_net >= 0 && setns(host_net, CLONE_NEWNET) < 0 ? err_sys(e, "return to our network namespace") : 0;
     if (r == 0)
-        r = attend(rt, c, p, pid, sock, e);
+        r = attend(rt, c, s, pid, sock, e);
     if (r == 0) {
         s->pid = pid;
         s->starttime = process_starttime(pid);
@@ -264,14 +266,14 @@ static void begin_child(struct child *c, const struct plan *p, const struct stat
                         .pts = -1};
 }
 
-/* Steps 4 to 9; the groups are removed again on failure. */
+/* Steps 4 to 9; the groups are removed again on failure, if they are ours. */
 static int build(const struct runtime *rt, struct child *c, struct plan *p, struct state *s,
                  const struct launch_options *o, struct err *e)
 {
     autofree char *barrier = state_socket_path(s, STATE_BARRIER);
     if (launch_prepare(c, o, e) < 0)
         return -1;
-    int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, json_at(p->config, "linux.resources"), e) : 0;
+    int r = s->cgroup.version == 2 ? make_groups(s, json_at(p->config, "linux.resources"), e) : 0;
     if (r == 0)
         r = open_for_child(c, p, e);
     if (r == 0)
@@ -280,8 +282,9 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
         r = c->barrier = sock_listen_unix(barrier, SOCK_SEQPACKET, 0600, e);
     if (r >= 0)
         r = bear(rt, c, p, s, o, e);
-    if (r < 0 && e->kind != ERR_CONFLICT) { /* a conflict: somebody else's groups */
+    if (r < 0)
         cgroup_scope_settled();
+    if (r < 0 && s->cgroup.claimed) {
         cgroup_signal(&s->cgroup, SIGKILL, NULL);
         cgroup_remove(&s->cgroup, NULL);
     }
