@@ -5,7 +5,7 @@
  *     3. the filter (seccomp.c)
  *     4. the control group, on version 2: the child is born in it
  *     5. open what the child needs from the host      bind sources, the root, devices: as detached mounts
- *     6. join namespaces that exist, clone with new ones
+ *     6. join namespaces that exist, clone with new ones, return
  *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 let it
  *        in, after the limits, since a cpuset must be complete before a process can enter. GO
  *     8. the child is prepared: run the prestart and createRuntime hooks; GO
@@ -87,15 +87,38 @@ static int make_time_namespace(const struct plan *p, struct err *e)
     return 0;
 }
 
-/* Step 6: we join the existing ones ourselves, and the child is born there. None of them matters to what is left for us
- * to do, but the network does to hooks, so *ret_net keeps ours. */
-static int join_namespaces(const struct plan *p, int *ret_net, struct err *e)
+/* Descriptors of our own namespaces of the kinds that join_namespaces() leaves, else -1. Close them with go_home(). */
+static int keep_home(const struct plan *p, int home[NS_COUNT], struct err *e)
+{
+    static const char *const names[NS_COUNT] = {"mnt", "pid", "net", "ipc", "uts", "user", "cgroup", "time"};
+    int r = 0;
+    for (int k = 0; k < NS_COUNT; k++) {
+        autofree char *path = str_printf("/proc/self/ns/%s", names[k]);
+        bool left = p->ns[k].path || (k == NS_TIME && plan_new(p, NS_TIME));
+        home[k] = left ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (left && home[k] < 0)
+            r = err_sys(e, "open our %s namespace", plan_ns_name[k]);
+    }
+    return r;
+}
+
+static int go_home(int home[NS_COUNT], struct err *e)
+{
+    int r = 0;
+    for (int k = 0; k < NS_COUNT; k++) {
+        if (home[k] >= 0 && setns(home[k], plan_ns_flag[k]) < 0)
+            r = err_sys(e, "return to our %s namespace", plan_ns_name[k]);
+        fd_close(home[k]);
+    }
+    return r;
+}
+
+/* Step 6: we join the existing ones ourselves, and the child is born there. */
+static int join_namespaces(const struct plan *p, struct err *e)
 {
     for (int k = 0; k < NS_COUNT; k++) {
         if (!p->ns[k].path)
             continue;
-        if (k == NS_NETWORK && (*ret_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) < 0)
-            return err_sys(e, "open our network namespace");
         autoclose int fd = open(p->ns[k].path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0 || setns(fd, plan_ns_flag[k]) < 0)
             return err_sys(e, "join %s namespace %s", plan_ns_name[k], p->ns[k].path);
@@ -111,6 +134,22 @@ static int clone_flags(const struct plan *p, bool nursery)
         if (k != NS_CGROUP && k != NS_TIME && plan_new(p, k) && !(k == NS_MOUNT && nursery))
             flags |= plan_ns_flag[k];
     return flags;
+}
+
+/* Afterwards we are back where we came from, whatever has happened: hooks and helpers that we start are the host's, and
+ * would else be born among another container's processes, as the host's root. */
+static pid_t clone_child(struct child *c, const struct plan *p, int group, int *ret_sock, int *ret_pidfd, struct err *e)
+{
+    struct err why;
+    int home[NS_COUNT];
+    pid_t pid = -1;
+    if (keep_home(p, home, e) == 0 && join_namespaces(p, e) == 0)
+        pid = launch_clone(c, clone_flags(p, c->nursery >= 0), group, child_run_create, ret_sock, ret_pidfd, e);
+    if (go_home(home, &why) == 0 || pid < 0)
+        return pid;
+    launch_abort(pid, *ret_pidfd);
+    *e = why;
+    return -1;
 }
 
 static int write_map(pid_t pid, const char *file, const json_t *list, struct err *e)
@@ -199,21 +238,16 @@ static int attend(const struct runtime *rt, struct child *c, struct state *s, pi
 static int bear(const struct runtime *rt, struct child *c, struct plan *p, struct state *s,
                 const struct launch_options *o, struct err *e)
 {
-    autoclose int host_net = -1;
     autoclose int sock = -1;
     autoclose int pidfd = -1;
     autoclose int group = cgroup_birthplace(&s->cgroup, e);
     if (s->cgroup.version == 2 && group < 0)
         return -1;
-    if (join_namespaces(p, &host_net, e) < 0)
-        return -1;
-    pid_t pid = launch_clone(c, clone_flags(p, c->nursery >= 0), group, child_run_create, &sock, &pidfd, e);
+    pid_t pid = clone_child(c, p, group, &sock, &pidfd, e);
     if (pid < 0)
         return -1;
     FAULT("runtime.cloned");
-    int r = host_net >= 0 && setns(host_net, CLONE_NEWNET) < 0 ? err_sys(e, "return to our network namespace") : 0;
-    if (r == 0)
-        r = attend(rt, c, s, pid, sock, e);
+    int r = attend(rt, c, s, pid, sock, e);
     if (r == 0) {
         s->pid = pid;
         s->starttime = process_starttime(pid);
