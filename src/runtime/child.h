@@ -36,6 +36,7 @@ struct child {
     bool shows_groups; /**< version 1, no cgroup namespace: the parent sends the groups that are to be mounted */
     /* Found on the way. */
     bool placed;                /**< we are in our control groups */
+    bool dev_bound;             /**< what lies on /dev is a bind: somebody else's folder, nothing is made in it */
     int tree[CGROUP_TREES_MAX]; /**< the groups' folders, detached mounts, as many as came */
     size_t ntrees;
     bool trees_attached; /**< a first mount of control groups shows them: a second one clones */

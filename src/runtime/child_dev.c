@@ -22,14 +22,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static bool dev_is_bound(const struct plan *p)
-{
-    for (size_t i = 0; i < p->nmounts; i++)
-        if (p->mounts[i].bind && str_eq(p->mounts[i].dest, "/dev"))
-            return true;
-    return false;
-}
-
 static int make_node(int parent, const char *name, const struct plan_device *d, struct err *e)
 {
     struct stat st;
@@ -84,7 +76,7 @@ static int make_links(const struct child *c, int dev, struct err *e)
 
 int child_devices(struct child *c, struct err *e)
 {
-    if (dev_is_bound(c->plan))
+    if (c->dev_bound)
         return 0;
     autoclose int dev = rootpath_make_dirs(c->root, "/dev", 0755, e);
     if (dev < 0)
