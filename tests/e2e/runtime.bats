@@ -138,7 +138,7 @@ profile() {
     [ "$status" = 1 ]
     [[ "$output" == *"has stopped"* ]]
     run rt exec life true
-    [ "$status" = 1 ]
+    [ "$status" = 255 ]
     [[ "$output" == *"stopped container"* ]]
     rt delete life
     run rt state life
@@ -730,7 +730,7 @@ SH
     run rt pause "$ID"
     [ "$status" = 1 ]
     run rt exec "$ID" true
-    [ "$status" = 1 ]
+    [ "$status" = 255 ]
     [[ "$output" == *"paused container"* ]]
     rt resume "$ID"
     [ "$(status_of "$ID")" = running ]
