@@ -76,7 +76,7 @@ static int make(int rootfd, const char *path, bool dir, mode_t mode, int *links,
             return fd;
         autofree char *name = NULL;
         autoclose int parent = parent_of(rootfd, now, links, &name, e);
-        if (parent < 0)
+        if (parent < 0 || !name)
             return -1;
         fd = step(parent, name, dir, mode);
         if (fd >= 0 || (errno != ELOOP && errno != ENOTDIR))

@@ -93,6 +93,9 @@ child_step child_go; /* child_go.c */
 
 /** The path of a descriptor as seen from the process's root, from the private procfs. @return the caller's, or NULL */
 char *child_path_of(const struct child *c, int fd, struct err *e);
+/** Open what lies at `path` in the container, if it is a thing of this type, and, a character device, this one.
+ * @return fd that does not block, or -1 */
+int child_open_known(const struct child *c, const char *path, mode_t type, dev_t rdev, int flags);
 /** Mount a control group file system as `m` asks (child_cgroup.c). */
 int child_mount_cgroup(struct child *c, const struct plan_mount *m, int target, struct err *e);
 

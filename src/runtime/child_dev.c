@@ -158,9 +158,8 @@ int child_console(struct child *c, struct err *e)
 /* The host's /dev/null would be a way to an inode of the host; the container has its own. */
 static int replace_null(const struct child *c, int fd, struct err *e)
 {
-    struct stat st;
-    autoclose int own = rootpath_open(c->root, "/dev/null", O_RDWR | O_NOCTTY | O_NONBLOCK, 0, NULL);
-    if (own < 0 || fstat(own, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+    autoclose int own = child_open_known(c, "/dev/null", S_IFCHR, makedev(1, 3), O_RDWR);
+    if (own < 0)
         return 0; /* an odd image; the host's null device is still a null device */
     fcntl(own, F_SETFL, 0);
     return dup2(own, fd) < 0 ? err_sys(e, "make /dev/null descriptor %d", fd) : 0;

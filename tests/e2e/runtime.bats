@@ -616,6 +616,27 @@ SH
     [ "$status" = 0 ]
 }
 
+@test "attack: /dev/null and /etc/passwd of the image are devices: they are looked at, and not opened" {
+    mkdir -p "$T/nulldev"
+    mknod "$T/nulldev/null" c 10 229 # fuse: opening it is an act
+    bundle '.mounts |= map(select(.destination | startswith("/dev") | not))' '.process.args = ["sh", "-c", "echo $HOME"]' \
+        ".mounts += [{destination: \"/dev\", type: \"bind\", source: \"$T/nulldev\", options: [\"rbind\"]}]"
+    rm "$B/rootfs/etc/passwd"
+    mkfifo "$B/rootfs/etc/passwd"
+    run strace -f -qq -e trace=openat,openat2 -o "$B/strace" gorae-runtime --root "$T/run" run -b "$B" \
+        "t$BATS_TEST_NUMBER" </dev/null 3>&-
+    [ "$output" = / ]
+    [ "$(grep -cE 'openat2.*"/(dev/null|etc/passwd)".*O_PATH' "$B/strace")" -ge 2 ]
+    [ -z "$(grep -E 'openat2.*"/(dev/null|etc/passwd)"' "$B/strace" | grep -v O_PATH)" ]
+    [ -z "$(grep '"self/fd/' "$B/strace")" ]
+    bundle # and good ones serve: the container's own /dev/null is its standard input
+    in_container sh -c 'echo $HOME; test /dev/null -ef /proc/self/fd/0 && echo own'
+    [ "$output" = /root$'\n'own ]
+    begin sleep 100
+    run rt exec "$ID" sh -c 'echo $HOME; test /dev/null -ef /proc/self/fd/0 && echo own' </dev/null
+    [ "$output" = /root$'\n'own ]
+}
+
 @test "attack: the working folder is a descriptor of the host's (CVE-2024-21626)" {
     for cwd in /proc/self/fd/3 /proc/self/fd/7 /proc/self/fd/8 /proc/1/cwd/.. /proc/self/root; do
         bundle ".process.cwd = \"$cwd\"" '.process.args = ["sh", "-c", "ls ..; pwd"]'
