@@ -65,6 +65,7 @@ child_step child_wait_placed;
 /** Tell the parent something that is no failure. */
 void child_warn(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+child_step child_let_go;  /* child_go.c */
 child_step child_network; /* child_net.c */
 child_step child_rootfs;  /* child_root.c */
 child_step child_proc;

@@ -182,6 +182,20 @@ profile() {
     [ "$(ls "/proc/$pid/fd" | tr '\n' ' ')" = "0 1 2 " ]
 }
 
+@test "descriptors: while it is made, a container's process holds none of its folder, its log or the caller's" {
+    bundle
+    cat >"$B/hook" <<'SH'
+#!/bin/sh
+ls -l "/proc/$(sed 's/.*"pid":\([0-9]*\).*/\1/')/fd" >"$1"
+SH
+    chmod +x "$B/hook"
+    jq ".hooks.createRuntime = [{path: \"$B/hook\", args: [\"hook\", \"$B/fds\"], env: [\"PATH=/bin:/usr/bin\"]}]" "$B/config.json" >"$B/c" && mv "$B/c" "$B/config.json"
+    rt --log "$B/log" create -b "$B" made </dev/null >/dev/null 2>&1 9<"$T/canary"
+    rt delete --force made
+    grep socket: "$B/fds"
+    never grep -E "$T|/ns/" "$B/fds"
+}
+
 @test "--preserve-fds hands on exactly the descriptors it counts" {
     bundle '.process.args = ["ls", "/proc/self/fd"]'
     exec 7</etc/passwd
