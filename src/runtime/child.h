@@ -48,6 +48,13 @@ struct child {
     bool chdir_later;    /**< the working folder opens to the user only, not to root */
 };
 
+#define CHILD_INIT                                                                                           \
+    (struct child)                                                                                           \
+    {                                                                                                        \
+        .sync = -1, .barrier = -1, .console = -1, .rootfs = -1, .null_tree = -1, .nursery = -1, .pidfd = -1, \
+        .root = -1, .proc = -1, .pts = -1                                                                    \
+    }
+
 /** A step. @return 0, or -1 with an error, which ends the child */
 typedef int child_step(struct child *c, struct err *e);
 

@@ -279,25 +279,16 @@ static bool shows_groups(const struct plan *p, const struct cgroup *cg)
 
 static void begin_child(struct child *c, const struct plan *p, const struct state *s, const struct filter *f)
 {
-    *c = (struct child){.id = s->id,
-                        .plan = p,
-                        .process = &p->process,
-                        .filter = f,
-                        .cgroup = &s->cgroup,
-                        .hooks = json_object_get(p->config, "hooks"),
-                        .state = state_oci(s, STATUS_CREATING),
-                        .user_ns = p->ns[NS_USER].own,
-                        .shows_groups = shows_groups(p, &s->cgroup),
-                        .sync = -1,
-                        .barrier = -1,
-                        .console = -1,
-                        .rootfs = -1,
-                        .null_tree = -1,
-                        .nursery = -1,
-                        .pidfd = -1,
-                        .root = -1,
-                        .proc = -1,
-                        .pts = -1};
+    *c = CHILD_INIT;
+    c->id = s->id;
+    c->plan = p;
+    c->process = &p->process;
+    c->filter = f;
+    c->cgroup = &s->cgroup;
+    c->hooks = json_object_get(p->config, "hooks");
+    c->state = state_oci(s, STATUS_CREATING);
+    c->user_ns = p->ns[NS_USER].own;
+    c->shows_groups = shows_groups(p, &s->cgroup);
 }
 
 /* Steps 4 to 9; the groups are removed again on failure, if they are ours. */

@@ -164,21 +164,14 @@ static int exec_in(const struct runtime *rt, struct state *s, const struct exec_
     autoclose int pidfd = j ? state_pidfd(s, e) : -1;
     if (pidfd < 0)
         return -1;
-    struct child c = {.id = s->id,
-                      .process = &process,
-                      .filter = &filter,
-                      .cgroup = &s->cgroup,
-                      .user_ns = state_has_ns(s, NS_USER),
-                      .pidfd = pidfd,
-                      .ns_flags = ns_flags(s),
-                      .sync = -1,
-                      .barrier = -1,
-                      .console = -1,
-                      .rootfs = -1,
-                      .null_tree = -1,
-                      .root = -1,
-                      .proc = -1,
-                      .pts = -1};
+    struct child c = CHILD_INIT;
+    c.id = s->id;
+    c.process = &process;
+    c.filter = &filter;
+    c.cgroup = &s->cgroup;
+    c.user_ns = state_has_ns(s, NS_USER);
+    c.pidfd = pidfd;
+    c.ns_flags = ns_flags(s);
     int r = plan_process(&process, j, rt, e);
     if (r == 0)
         r = filter_load(&filter, s->dir, e);
