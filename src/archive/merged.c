@@ -117,19 +117,11 @@ int merged_add_opaque(struct merged *m, const char *path, struct err *e)
     return 0;
 }
 
-static size_t parts_in(const char *path)
-{
-    size_t n = *path != '\0';
-    for (; *path; path++)
-        n += *path == '/';
-    return n;
-}
-
 /* Step into `part`, which is a folder of this layer. Depth is counted on the path without links: a path of few parts
  * can lead through links into a tree of any depth, and who removes the tree needs a descriptor for each level. */
 static int enter(struct walk *w, const char *part, struct err *e)
 {
-    if (parts_in(w->at.s) >= DEPTH_MAX)
+    if (path_depth(w->at.s) >= DEPTH_MAX)
         return err_set(e, ERR_INVALID, "it lies deeper than %d folders", DEPTH_MAX);
     int fd = hold_folder(w->fd, part);
     if (fd < 0)
@@ -275,7 +267,7 @@ int merged_place(struct merged *m, const char *path, bool make, struct place *re
     str_addn(&w.todo, path, (size_t)(name - path));
     w.fd = hold_folder(m->root, ".");
     int r = w.fd < 0 ? err_sys(e, "open the layer's root folder") : walk_all(&w, e);
-    if (r == 0 && parts_in(w.at.s) >= DEPTH_MAX)
+    if (r == 0 && path_depth(w.at.s) >= DEPTH_MAX)
         r = err_set(e, ERR_INVALID, "it lies deeper than %d folders", DEPTH_MAX);
     if (r == 0)
         *ret = (struct place){.parent = take_fd(&w.fd), .path = str_take(&w.at), .name = name};

@@ -31,7 +31,7 @@ static bool add_parts(struct str *out, const char *text, enum dots dots)
     return true;
 }
 
-static size_t depth_of(const char *path)
+size_t path_depth(const char *path)
 {
     size_t n = *path != '\0';
     for (; *path; path++)
@@ -52,7 +52,7 @@ char *path_clean(const char *name, struct err *e)
         err_set(e, ERR_INVALID, "entry %s: its name contains \"..\"", path_show(name, shown));
         return NULL;
     }
-    if (depth_of(out.s) > DEPTH_MAX) {
+    if (path_depth(out.s) > DEPTH_MAX) {
         err_set(e, ERR_INVALID, "entry %s: it lies deeper than %d folders", path_show(name, shown), DEPTH_MAX);
         return NULL;
     }

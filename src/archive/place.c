@@ -101,6 +101,8 @@ static int write_content(int fd, struct archive *a, int64_t size, struct err *e)
             continue;
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
             return stream_error(a, e);
+        if (stream_check_ratio(a, archive_filter_bytes(a, 0), e) < 0) /* one entry may be the whole bomb */
+            return -1;
         if (offset < 0 || offset > size || (int64_t)n > size - offset)
             return err_set(e, ERR_INVALID, "it has bytes beyond its length");
         if (write_at(fd, p, n, offset, e) < 0)

@@ -122,19 +122,6 @@ static int read_all(struct spool *s, struct archive *a, struct err *e)
     return r;
 }
 
-/* What follows the end of a tar (padding to a tape's record) is read and dropped, so that whoever writes does not
- * run into a closed pipe. */
-static void drain(int fd)
-{
-    char buf[8192];
-    for (int64_t left = 1 << 20; left > 0;) {
-        ssize_t k = read(fd, buf, sizeof(buf));
-        if (k == 0 || (k < 0 && errno != EINTR))
-            break;
-        left -= k > 0 ? k : 0;
-    }
-}
-
 int spool_read(struct spool *s, int fd, struct err *e)
 {
     if (mkdirat(s->root, "spool", 0700) < 0)
@@ -142,7 +129,7 @@ int spool_read(struct spool *s, int fd, struct err *e)
     autostream *a = stream_open(fd, STREAM_PACKED_TAR, e);
     if (!a || read_all(s, a, e) < 0)
         return -1;
-    drain(fd);
+    stream_drain(fd);
     if (s->n > 0)
         qsort(s->file, s->n, sizeof(*s->file), by_name);
     for (size_t i = 1; i < s->n; i++) {

@@ -23,8 +23,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BLOCK  (64 << 10)
-#define COPIES (256 << 10)
+#define BLOCK     (64 << 10)
+#define COPIES    (256 << 10)
+#define DRAIN_MAX (1 << 20)
 
 int stream_error(struct archive *a, struct err *e)
 {
@@ -134,4 +135,15 @@ int stream_copy(struct archive *a, int out, char *hex, int64_t *ret_size, struct
     digest_hex(&d, hex);
     *ret_size = size;
     return 0;
+}
+
+void stream_drain(int fd)
+{
+    char buf[8192];
+    for (int64_t left = DRAIN_MAX; left > 0;) {
+        ssize_t k = read(fd, buf, sizeof(buf));
+        if (k == 0 || (k < 0 && errno != EINTR))
+            break;
+        left -= k > 0 ? k : 0;
+    }
 }

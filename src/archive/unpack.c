@@ -18,8 +18,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define DRAIN_MAX (1 << 20)
-
 static bool same_mount(int a, int b)
 {
     struct statx x = {0}, y = {0};
@@ -54,18 +52,6 @@ static char *without_links(int root, const char *path, struct err *e)
     return merged_place(&m, inside + 1, false, &p, e) < 0 ? NULL : take_ptr(&p.path);
 }
 
-/* What follows the end of a tar is read and dropped, so that whoever sends does not meet a closed door. */
-static void drain(int fd)
-{
-    char buf[8192];
-    for (int64_t left = DRAIN_MAX; left > 0;) {
-        ssize_t k = read(fd, buf, sizeof(buf));
-        if (k == 0 || (k < 0 && errno != EINTR))
-            break;
-        left -= k > 0 ? k : 0;
-    }
-}
-
 int unpack_run(const struct view *v, const json_t *request, struct err *e)
 {
     const char *path = json_str(request, "path", "/");
@@ -86,7 +72,7 @@ int unpack_run(const struct view *v, const json_t *request, struct err *e)
     if (!a || layer_apply(v->root, a, &o, &result, e) < 0)
         return -1;
     strv_release(&result.opaque);
-    drain(STDIN_FILENO);
+    stream_drain(STDIN_FILENO);
     trace_end(&span, "%s: %llu entries, %lld bytes", path, (unsigned long long)result.entries, (long long)result.size);
     return message_send(json_pack("{s:s}", "ev", "done"), e);
 }

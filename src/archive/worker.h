@@ -159,12 +159,16 @@ int stream_check_ratio(struct archive *a, int64_t expanded, struct err *e);
 int stream_error(struct archive *a, struct err *e);
 /** Copy a whole stream of form STREAM_PACKED to `out`, hashing. @param hex takes DIGEST_SIZE bytes */
 int stream_copy(struct archive *a, int out, char *hex, int64_t *ret_size, struct err *e);
+/** Read and drop what follows the end of a tar (padding to a tape's record), so that who sends meets no closed door. */
+void stream_drain(int fd);
 
 /* --- path.c ------------------------------------------------------------------------------------------------- */
 
 /** A name of an archive as a relative path without "." and empty parts; "" is the root. ".." is ERR_INVALID, as is
  * what is too long or too deep. @return the caller's, or NULL */
 char *path_clean(const char *name, struct err *e);
+/** How many parts a clean path has. */
+size_t path_depth(const char *path);
 /** Where a symbolic link at `from` (clean) with this text leads, by the text alone. @return clean, the caller's; NULL
  * where it leads out */
 char *path_follow(const char *from, const char *text);

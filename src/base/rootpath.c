@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,42 +42,59 @@ int rootpath_open(int rootfd, const char *path, int flags, mode_t mode, struct e
     return fd >= 0 ? fd : err_sys(e, "open %s inside the container's root", path);
 }
 
-/* mkdir `name` in the held folder `at` unless it is there; then hold it. A link in its place was resolved by the
- * caller's open_in_root() before; one that appears in between is refused by O_NOFOLLOW, and the caller tries again. */
-static int step(int at, const char *name, mode_t mode)
+/* Make `name` in the held folder `at` unless it is there; then hold it. A link is refused, and the caller's to follow.
+ */
+static int step(int at, const char *name, bool dir, mode_t mode)
 {
-    if (mkdirat(at, name, mode) < 0 && errno != EEXIST)
+    autoclose int file = dir ? -1 : openat(at, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode);
+    if (dir ? mkdirat(at, name, mode) < 0 && errno != EEXIST : file < 0)
         return -1;
-    return openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return openat(at, name, O_PATH | (dir ? O_DIRECTORY : 0) | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* `path`, whose last part is `name` in the held folder `at`, with the text of that link in its place; if it is one. */
+static char *follow(int at, const char *name, const char *path)
+{
+    char text[PATH_MAX] = "";
+    ssize_t n = readlinkat(at, name, text, sizeof(text));
+    const char *last = path + strlen(path);
+    while (!str_starts(last, name))
+        last--;
+    return n < 0 ? mem_strdup(path) : str_printf("%.*s%.*s", *text == '/' ? 0 : (int)(last - path), path, (int)n, text);
+}
+
+static int parent_of(int rootfd, const char *path, int *links, char **ret_name, struct err *e);
+
+/* A link to what is not there yet is read, and its text resolved anew, below the root like any path. @param links how
+ * many may still be followed, those of parents among them; one that comes and goes meanwhile counts too */
+static int make(int rootfd, const char *path, bool dir, mode_t mode, int *links, struct err *e)
+{
+    autofree char *now = mem_strdup(path);
+    for (; *links > 0; (*links)--) {
+        int fd = rootpath_open(rootfd, now, dir ? O_PATH | O_DIRECTORY : O_PATH, 0, e);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        autofree char *name = NULL;
+        autoclose int parent = parent_of(rootfd, now, links, &name, e);
+        if (parent < 0 || !name)
+            return -1;
+        fd = step(parent, name, dir, mode);
+        if (fd >= 0 || (errno != ELOOP && errno != ENOTDIR))
+            return fd >= 0 ? fd : err_sys(e, "make %s inside the container's root", now);
+        autofree char *was = now;
+        now = follow(parent, name, was);
+    }
+    errno = ELOOP;
+    return err_sys(e, "make %s inside the container's root", path);
 }
 
 int rootpath_make_dirs(int rootfd, const char *path, mode_t mode, struct err *e)
 {
-    int whole = open_in_root(rootfd, path, O_PATH | O_DIRECTORY, 0);
-    if (whole >= 0 || errno != ENOENT)
-        return whole >= 0 ? whole : err_sys(e, "open folder %s inside the container's root", path);
-    autofree char *name = NULL;
-    for (int tries = 0; tries < LINKS_MAX; tries++) {
-        mem_freep(&name);
-        name = NULL;
-        autoclose int parent = rootpath_parent(rootfd, path, true, &name, e);
-        if (parent < 0 || !name)
-            return -1;
-        int fd = step(parent, name, mode);
-        if (fd >= 0)
-            return fd;
-        if (errno != ELOOP && errno != ENOTDIR)
-            return err_sys(e, "make folder %s inside the container's root", path);
-        /* The last component is a link. If it leads somewhere, that is the folder; a dangling one is refused. */
-        fd = open_in_root(rootfd, path, O_PATH | O_DIRECTORY, 0);
-        if (fd >= 0 || errno != ENOENT)
-            return fd >= 0 ? fd : err_sys(e, "open folder %s inside the container's root", path);
-    }
-    errno = ELOOP;
-    return err_sys(e, "make folder %s inside the container's root: dangling symbolic link", path);
+    return make(rootfd, path, true, mode, &(int){LINKS_MAX}, e);
 }
 
-int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, struct err *e)
+/* @param links NULL: a folder that is missing is an error */
+static int parent_of(int rootfd, const char *path, int *links, char **ret_name, struct err *e)
 {
     size_t n = strlen(path);
     while (n > 0 && path[n - 1] == '/')
@@ -87,30 +106,32 @@ int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, st
     autofree char *above = start > 0 ? mem_strndup(path, start) : mem_strdup("/");
     if (str_empty(last) || str_eq(last, ".") || str_eq(last, ".."))
         return err_set(e, ERR_INVALID, "path %s has no last component to make", path);
-    int fd = open_in_root(rootfd, above, O_PATH | O_DIRECTORY, 0);
-    if (fd < 0 && errno == ENOENT && make)
-        fd = rootpath_make_dirs(rootfd, above, 0755, e);
-    else if (fd < 0)
-        err_sys(e, "open folder %s inside the container's root", above);
+    int fd = rootpath_open(rootfd, above, O_PATH | O_DIRECTORY, 0, e);
+    if (fd < 0 && errno == ENOENT && links)
+        fd = make(rootfd, above, true, 0755, links, e);
     if (fd >= 0)
         *ret_name = take_ptr(&last);
     return fd;
 }
 
+int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, struct err *e)
+{
+    return parent_of(rootfd, path, make ? &(int){LINKS_MAX} : NULL, ret_name, e);
+}
+
 int rootpath_mount_target(int rootfd, const char *path, bool want_dir, struct err *e)
 {
-    int fd = open_in_root(rootfd, path, O_PATH, 0);
-    if (fd >= 0 || errno != ENOENT)
-        return fd >= 0 ? fd : err_sys(e, "open %s inside the container's root", path);
-    if (want_dir)
-        return rootpath_make_dirs(rootfd, path, 0755, e);
-    autofree char *name = NULL;
-    autoclose int parent = rootpath_parent(rootfd, path, true, &name, e);
-    if (parent < 0 || !name)
-        return -1;
-    autoclose int made = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0755);
-    if (made < 0)
-        return err_sys(e, "make mount target %s inside the container's root", path);
-    fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 ? fd : err_sys(e, "open %s inside the container's root", path);
+    return make(rootfd, path, want_dir, 0755, &(int){LINKS_MAX}, e);
+}
+
+int rootpath_open_file(int rootfd, const char *path, struct err *e)
+{
+    struct stat st;
+    char again[40];
+    autoclose int found = rootpath_open(rootfd, path, O_PATH, 0, e);
+    if (found >= 0 && (fstat(found, &st) < 0 || !S_ISREG(st.st_mode)))
+        return err_set(e, ERR_INVALID, "%s is not a regular file", path);
+    snprintf(again, sizeof(again), "/proc/self/fd/%d", found);
+    int fd = found < 0 ? -1 : open(again, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 || found < 0 ? fd : err_sys(e, "open %s inside the container's root", path);
 }

@@ -22,7 +22,7 @@
 int rootpath_open(int rootfd, const char *path, int flags, mode_t mode, struct err *e);
 
 /** An O_PATH descriptor of the folder `path`, making it and missing parents (mode `mode`, owner root) step by step,
- * each below the one before, through links that stay inside. @return fd or -1 */
+ * each below the one before, through links, also where what they name is still to be made. @return fd or -1 */
 int rootpath_make_dirs(int rootfd, const char *path, mode_t mode, struct err *e);
 
 /** The folder that holds the last component of `path`, made if missing, and that component's name in `ret_name` (to be
@@ -32,5 +32,9 @@ int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, st
 /** An O_PATH descriptor of an existing folder or file to mount onto at `path`, made if missing: a folder where
  * `want_dir`, else an empty regular file. @return fd or -1 */
 int rootpath_mount_target(int rootfd, const char *path, bool want_dir, struct err *e);
+
+/** Open a regular file for reading, never anything else (ERR_INVALID): opening a device or a FIFO does something
+ * already. Needs the host's /proc. @return fd or -1 */
+int rootpath_open_file(int rootfd, const char *path, struct err *e);
 
 #endif

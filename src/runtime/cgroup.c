@@ -207,14 +207,16 @@ json_t *cgroup_to_json(const struct cgroup *cg)
     for (size_t i = 0; i < cg->n; i++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "controllers", cg->dir[i].controllers, "mount",
                                               cg->dir[i].mount, "path", cg->dir[i].path));
-    return json_pack("{s:i, s:o, s:s*, s:s*, s:s*}", "version", cg->version, "dirs", list, "slice", cg->scope.slice,
-                     "unit", cg->scope.unit, "path", cg->scope.path);
+    return json_pack("{s:i, s:b, s:o, s:s*, s:s*, s:s*}", "version", cg->version, "claimed", (int)cg->claimed, "dirs",
+                     list, "slice", cg->scope.slice, "unit", cg->scope.unit, "path", cg->scope.path);
 }
 
 int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e)
 {
     const json_t *list = json_object_get(j, "dirs");
-    *cg = (struct cgroup){.version = (int)json_int(j, "version", 0)};
+    /* Said in so many words only: a state.json of before there was the word is of a container that stands. */
+    *cg = (struct cgroup){.version = (int)json_int(j, "version", 0),
+                          .claimed = !json_is_false(json_object_get(j, "claimed"))};
     if (json_array_size(list) > CGROUP_TREES_MAX)
         return err_set(e, ERR_SYSTEM, "state.json lists more than %d control groups", CGROUP_TREES_MAX);
     if (json_object_get(j, "unit"))
@@ -375,24 +377,29 @@ static int make_group(const struct cgroup *cg, const struct cgroup_dir *d, struc
     return errno == EEXIST ? check_empty(d->path, e) : err_sys(e, "make control group %s", d->path);
 }
 
-/* systemd makes the folders of the trees that it knows; the others of version 1 are ours. */
-static int make_scope(const struct cgroup *cg, const json_t *resources, struct err *e)
+/* rmdir(2) cannot take a group from anybody who is in it. */
+static void remove_empty(const struct cgroup *cg, size_t n)
 {
-    if (cgroup_scope_start(cg, resources, e) < 0)
-        return -1;
-    for (size_t i = 0; i < cg->n; i++)
-        if (access(cg->dir[i].path, F_OK) < 0 && make_group(cg, &cg->dir[i], e) < 0)
-            return -1;
-    return 0;
+    for (size_t i = 0; i < n; i++)
+        unlinkat(AT_FDCWD, cg->dir[i].path, AT_REMOVEDIR);
 }
 
-int cgroup_create(const struct cgroup *cg, const json_t *resources, struct err *e)
+/* systemd makes the folders of the trees that it knows; the others of version 1 are ours. A scope that it was not asked
+ * for with success is another's, and is not stopped. */
+int cgroup_create(struct cgroup *cg, const json_t *resources, struct err *e)
 {
-    if (cg->scope.unit)
-        return make_scope(cg, resources, e);
-    for (size_t i = 0; i < cg->n; i++)
-        if (make_group(cg, &cg->dir[i], e) < 0)
-            return -1;
+    if (cg->scope.unit && cgroup_scope_start(cg, resources, e) < 0)
+        return -1;
+    for (size_t i = 0; i < cg->n; i++) {
+        bool made = cg->scope.unit && access(cg->dir[i].path, F_OK) == 0;
+        if (made || make_group(cg, &cg->dir[i], e) == 0)
+            continue;
+        if (cg->scope.unit)
+            cgroup_scope_stop(cg);
+        remove_empty(cg, i + 1);
+        return -1;
+    }
+    cg->claimed = true;
     return 0;
 }
 
@@ -460,20 +467,30 @@ static bool settled(const struct cgroup *cg, const char *dir, bool frozen)
                             : str_starts(text, frozen ? "FROZEN" : "THAWED");
 }
 
+static int say(const struct cgroup *cg, bool frozen, struct err *e)
+{
+    static const char *const words[2][2] = {{"THAWED", "FROZEN"}, {"0", "1"}};
+    bool v2 = cg->version == 2;
+    return cgroup_put(cg, "freezer", v2 ? "cgroup.freeze" : "freezer.state", words[v2][frozen], e);
+}
+
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *e)
 {
     const char *dir = cgroup_path(cg, "freezer");
-    const char *word = cg->version == 2 ? (frozen ? "1" : "0") : frozen ? "FROZEN" : "THAWED";
     if (!dir)
         return err_set(e, ERR_SYSTEM, "this machine has no freezer controller");
     for (int try = 0; try < TRIES_MAX; try++) {
         /* Version 1 freezes lazily, and a process forked meanwhile may be missed: say it again each time. */
-        if (cgroup_put(cg, "freezer", cg->version == 2 ? "cgroup.freeze" : "freezer.state", word, e) < 0)
+        if (say(cg, frozen, e) < 0)
             return -1;
         if (settled(cg, dir, frozen))
             return 0;
         pause_ms(try);
     }
+    /* A process that waits for its disk cannot be stopped. The others already are, and would be for good after a pause
+     * that has failed. */
+    if (frozen)
+        say(cg, false, NULL);
     return err_set(e, ERR_TIMEOUT, "control group %s did not become %s", dir, frozen ? "frozen" : "thawed");
 }
 
@@ -531,11 +548,13 @@ static size_t signal_once(const struct cgroup *cg, int sig)
 /* No pid can be reused while it stands in cgroup.procs of a frozen group: a frozen process cannot end. */
 int cgroup_signal(const struct cgroup *cg, int sig, struct err *e)
 {
+    if (!cg->claimed)
+        return 0;
     if (sig == SIGKILL && cg->version == 2 && cgroup_has_file(cg, "", "cgroup.kill"))
         return cgroup_put(cg, "", "cgroup.kill", "1", e);
-    bool was_frozen = cgroup_frozen(cg);
+    bool was_frozen = cgroup_frozen(cg), freeze = cgroup_path(cg, "freezer") != NULL;
     for (int try = 0; try < TRIES_MAX; try++) {
-        bool freeze = cgroup_path(cg, "freezer") != NULL && cgroup_freeze(cg, true, NULL) == 0;
+        freeze = freeze && cgroup_freeze(cg, true, NULL) == 0; /* once in vain is enough: each time takes two seconds */
         size_t left = signal_once(cg, sig);
         /* A signal to a frozen process waits until the thaw. */
         if (freeze && (sig == SIGKILL || !was_frozen))
@@ -556,6 +575,10 @@ static int remove_one(int at, const char *name, void *arg)
 
 int cgroup_remove(const struct cgroup *cg, struct err *e)
 {
+    if (!cg->claimed) {
+        remove_empty(cg, cg->n);
+        return 0;
+    }
     if (cg->scope.unit)
         cgroup_scope_stop(cg);
     for (size_t i = 0; i < cg->n; i++) {

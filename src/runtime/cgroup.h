@@ -39,6 +39,8 @@ struct cgroup_journal {
 
 struct cgroup {
     int version;                    /**< 1 or 2; 0: not set */
+    bool claimed;                   /**< they are ours: made by us, or found empty. Until then whoever is in there is
+                                     * somebody else's, and is neither signalled nor removed */
     struct cgroup_journal *journal; /**< borrowed; NULL where nothing needs to be taken back */
     struct scope scope;             /**< systemd's, where it makes the groups; else empty */
     size_t n;
@@ -53,9 +55,10 @@ void cgroup_release(struct cgroup *cg);
 json_t *cgroup_to_json(const struct cgroup *cg);
 int cgroup_from_json(struct cgroup *cg, const json_t *j, struct err *e);
 
-/** Make the folders. One that exists and holds processes is ERR_CONFLICT. @param resources "linux.resources", which
- * systemd wants to know before; cgroup_limit() applies them */
-int cgroup_create(const struct cgroup *cg, const json_t *resources, struct err *e);
+/** Make the folders, and claim them. One that exists and holds processes is ERR_CONFLICT, as is a scope that systemd
+ * knows; what was made before that is removed again. @param resources "linux.resources", which systemd wants to know
+ * before; cgroup_limit() applies them */
+int cgroup_create(struct cgroup *cg, const json_t *resources, struct err *e);
 /** Apply "linux.resources". A limit whose controller the machine lacks is an error that names it. */
 int cgroup_limit(const struct cgroup *cg, const struct runtime *rt, const json_t *resources, struct err *e);
 /** As cgroup_limit(), but all or nothing: where the kernel refuses one of the limits, those before it are put back.
@@ -70,11 +73,13 @@ int cgroup_enter(int door, struct err *e);
 /** Stop or continue all processes, and wait until the kernel says that it is so. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *e);
 bool cgroup_frozen(const struct cgroup *cg);
-/** Send `sig` to every process in it and below. SIGKILL also thaws, and tries again until none is left. */
+/** Send `sig` to every process in it and below. SIGKILL also thaws, and tries again until none is left. Groups that are
+ * not claimed hold nobody of ours: nothing is done. */
 int cgroup_signal(const struct cgroup *cg, int sig, struct err *e);
 /** The pids in it and below, in our pid namespace. @return new array */
 json_t *cgroup_pids(const struct cgroup *cg);
-/** Remove the folders, those below first. The dead take a moment to leave: EBUSY is retried for a bounded time. */
+/** Remove the folders, those below first. The dead take a moment to leave: EBUSY is retried for a bounded time. Of
+ * groups that are not claimed, only the empty folders that a killed create may have left. */
 int cgroup_remove(const struct cgroup *cg, struct err *e);
 
 /* Between the files of this part: */

@@ -248,6 +248,8 @@ static int start(const struct cgroup *cg, const struct properties *p, struct err
         call(&reset, &ignored);
         step();
     }
+    if (r < 0 && strstr(e->msg, "already loaded"))
+        e->kind = ERR_CONFLICT; /* another container's, and it runs */
     return r;
 }
 

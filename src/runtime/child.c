@@ -1,5 +1,6 @@
 /* The child, its order of work. Every step stands where it does for a reason; most pairs cannot be swapped:
  *
+ *   let go       before anybody else could look at what we hold
  *   session      before any program: no terminal of the caller's is ours, and no keyring either
  *   nursery      an empty mount namespace in place of a copy of the host's, before anything is mounted (nursery.c)
  *   network      while we still have all capabilities
@@ -206,6 +207,7 @@ static int step_join(struct child *c, struct err *e)
 }
 
 static const struct step create_steps[] = {
+    {"let go of the parent's descriptors", child_let_go, "close_range"},
     {"wait for the id maps", step_wait_for_maps, "recvmsg"},
     {"start a session", step_session, "setsid, keyctl(JOIN_SESSION_KEYRING)"},
     {"become root of the user namespace", step_become_root, "setresgid, setresuid"},

@@ -36,6 +36,7 @@ struct child {
     bool shows_groups; /**< version 1, no cgroup namespace: the parent sends the groups that are to be mounted */
     /* Found on the way. */
     bool placed;                /**< we are in our control groups */
+    bool dev_bound;             /**< what lies on /dev is a bind: somebody else's folder, nothing is made in it */
     int tree[CGROUP_TREES_MAX]; /**< the groups' folders, detached mounts, as many as came */
     size_t ntrees;
     bool trees_attached; /**< a first mount of control groups shows them: a second one clones */
@@ -46,6 +47,13 @@ struct child {
     char *home;          /**< "HOME=…" where the environment lacks it, or NULL */
     bool chdir_later;    /**< the working folder opens to the user only, not to root */
 };
+
+#define CHILD_INIT                                                                                           \
+    (struct child)                                                                                           \
+    {                                                                                                        \
+        .sync = -1, .barrier = -1, .console = -1, .rootfs = -1, .null_tree = -1, .nursery = -1, .pidfd = -1, \
+        .root = -1, .proc = -1, .pts = -1                                                                    \
+    }
 
 /** A step. @return 0, or -1 with an error, which ends the child */
 typedef int child_step(struct child *c, struct err *e);
@@ -64,6 +72,7 @@ child_step child_wait_placed;
 /** Tell the parent something that is no failure. */
 void child_warn(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+child_step child_let_go;  /* child_go.c */
 child_step child_network; /* child_net.c */
 child_step child_rootfs;  /* child_root.c */
 child_step child_proc;
@@ -92,6 +101,9 @@ child_step child_go; /* child_go.c */
 
 /** The path of a descriptor as seen from the process's root, from the private procfs. @return the caller's, or NULL */
 char *child_path_of(const struct child *c, int fd, struct err *e);
+/** Open what lies at `path` in the container, if it is a thing of this type, and, a character device, this one.
+ * @return fd that does not block, or -1 */
+int child_open_known(const struct child *c, const char *path, mode_t type, dev_t rdev, int flags);
 /** Mount a control group file system as `m` asks (child_cgroup.c). */
 int child_mount_cgroup(struct child *c, const struct plan_mount *m, int target, struct err *e);
 

@@ -13,7 +13,6 @@
 #include "runtime/child.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/rootpath.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -57,13 +56,11 @@ static char *home_in(const char *passwd, uid_t uid)
 int child_home(struct child *c, struct err *e)
 {
     (void)e;
-    struct stat st;
     for (const char *const *v = c->process->env; *v; v++)
         if (str_starts(*v, "HOME=") && (*v)[5])
             return 0;
-    autoclose int fd = rootpath_open(c->root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
-    bool plain = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    autofree char *text = plain ? fd_read_all(fd, PASSWD_MAX, NULL, NULL) : NULL;
+    autoclose int fd = child_open_known(c, "/etc/passwd", S_IFREG, 0, O_RDONLY);
+    autofree char *text = fd >= 0 ? fd_read_all(fd, PASSWD_MAX, NULL, NULL) : NULL;
     autofree char *home = text ? home_in(text, c->process->uid) : NULL;
     c->home = str_printf("HOME=%s", str_empty(home) ? "/" : home);
     return 0;

@@ -22,14 +22,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static bool dev_is_bound(const struct plan *p)
-{
-    for (size_t i = 0; i < p->nmounts; i++)
-        if (p->mounts[i].bind && str_eq(p->mounts[i].dest, "/dev"))
-            return true;
-    return false;
-}
-
 static int make_node(int parent, const char *name, const struct plan_device *d, struct err *e)
 {
     struct stat st;
@@ -84,7 +76,7 @@ static int make_links(const struct child *c, int dev, struct err *e)
 
 int child_devices(struct child *c, struct err *e)
 {
-    if (dev_is_bound(c->plan))
+    if (c->dev_bound)
         return 0;
     autoclose int dev = rootpath_make_dirs(c->root, "/dev", 0755, e);
     if (dev < 0)
@@ -166,9 +158,8 @@ int child_console(struct child *c, struct err *e)
 /* The host's /dev/null would be a way to an inode of the host; the container has its own. */
 static int replace_null(const struct child *c, int fd, struct err *e)
 {
-    struct stat st;
-    autoclose int own = rootpath_open(c->root, "/dev/null", O_RDWR | O_NOCTTY | O_NONBLOCK, 0, NULL);
-    if (own < 0 || fstat(own, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+    autoclose int own = child_open_known(c, "/dev/null", S_IFCHR, makedev(1, 3), O_RDWR);
+    if (own < 0)
         return 0; /* an odd image; the host's null device is still a null device */
     fcntl(own, F_SETFL, 0);
     return dup2(own, fd) < 0 ? err_sys(e, "make /dev/null descriptor %d", fd) : 0;

@@ -90,25 +90,47 @@ int child_find_program(struct child *c, struct err *e)
     return -1;
 }
 
-/* Close all descriptors but the container's and the few that are still needed: the gaps between those, in ascending
- * order. close_range(2), Linux 5.9. */
+static int ascending(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* Close all descriptors but the container's and those in `keep` (-1 is none): the gaps between those. close_range(2),
+ * Linux 5.9. */
+static int close_others(const struct child *c, int *keep, size_t n, struct err *e)
+{
+    int from = 3 + c->preserve;
+    qsort(keep, n, sizeof(*keep), ascending);
+    for (size_t i = 0; i < n; i++) {
+        if (keep[i] > from && syscall(SYS_close_range, from, keep[i] - 1, 0) < 0)
+            return err_sys(e, "close the host's descriptors");
+        from = keep[i] >= from ? keep[i] + 1 : from;
+    }
+    return syscall(SYS_close_range, from, ~0U, 0) < 0 ? err_sys(e, "close the host's descriptors") : 0;
+}
+
 int child_sweep(struct child *c, struct err *e)
 {
     int keep[] = {c->sync, c->barrier, c->pidfd, c->console, trace_fd()};
-    const size_t n = sizeof(keep) / sizeof(keep[0]);
-    unsigned from = 3 + (unsigned)c->preserve;
-    for (size_t i = 0; i <= n; i++) {
-        unsigned next = ~0U;
-        for (size_t k = 0; k < n; k++)
-            if (keep[k] >= 0 && (unsigned)keep[k] >= from && (unsigned)keep[k] < next)
-                next = (unsigned)keep[k];
-        if (next > from && syscall(SYS_close_range, from, next - 1 + (next == ~0U), 0) < 0)
-            return err_sys(e, "close the host's descriptors");
-        if (next == ~0U)
-            break;
-        from = next + 1;
-    }
-    return 0;
+    return close_others(c, keep, sizeof(keep) / sizeof(keep[0]), e);
+}
+
+/* A container may join the pid namespace of another one, whose processes see this one from its first instant and, with
+ * CAP_SYS_PTRACE, get at what it holds (CVE-2016-9962). So the parent's other descriptors go at once: the state folder,
+ * the log, the host's namespaces. */
+int child_let_go(struct child *c, struct err *e)
+{
+    const struct plan *p = c->plan;
+    const int few[] = {c->sync, c->barrier, c->console, c->rootfs, c->null_tree, c->nursery, trace_fd()};
+    size_t n = sizeof(few) / sizeof(few[0]);
+    autofree int *keep = mem_alloc((n + p->nmounts + p->ndevices) * sizeof(*keep));
+    memcpy(keep, few, sizeof(few));
+    for (size_t i = 0; i < p->nmounts; i++)
+        keep[n++] = p->mounts[i].tree;
+    for (size_t i = 0; i < p->ndevices; i++)
+        keep[n++] = p->devices[i].tree;
+    return close_others(c, keep, n, e);
 }
 
 int child_filter(struct child *c, struct err *e)

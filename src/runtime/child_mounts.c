@@ -89,6 +89,8 @@ static int place(struct child *c, const struct plan_mount *m, int tree, struct e
     autofree char *at = child_path_of(c, target, e);
     if (!at || check_target(m, tree, at, e) < 0)
         return -1;
+    if (str_eq(at, "/dev")) /* however the bundle spells it, and through whatever link */
+        c->dev_bound = m->bind;
     return mnt_attach(tree, target) < 0 ? err_sys(e, "mount of %s", m->dest) : 0;
 }
 

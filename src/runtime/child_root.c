@@ -71,6 +71,24 @@ char *child_path_of(const struct child *c, int fd, struct err *e)
     return mem_strndup(path, (size_t)n);
 }
 
+/* Looked at first, since to open a device or a FIFO already is to do something. The second time it is opened by its
+ * descriptor, not by its name. `exec` has no procfs that it could trust, but a device group around it, which the
+ * container cannot get past either; so there it is the name again, and a comparison. */
+int child_open_known(const struct child *c, const char *path, mode_t type, dev_t rdev, int flags)
+{
+    struct stat st, opened;
+    char again[32];
+    autoclose int seen = rootpath_open(c->root, path, O_PATH, 0, NULL);
+    if (seen < 0 || fstat(seen, &st) < 0 || (st.st_mode & S_IFMT) != type || (type == S_IFCHR && st.st_rdev != rdev))
+        return -1;
+    flags |= O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+    snprintf(again, sizeof(again), "self/fd/%d", seen);
+    autoclose int fd = c->proc >= 0 ? openat(c->proc, again, flags) : rootpath_open(c->root, path, flags, 0, NULL);
+    if (fd < 0 || fstat(fd, &opened) < 0 || opened.st_dev != st.st_dev || opened.st_ino != st.st_ino)
+        return -1;
+    return take_fd(&fd);
+}
+
 int child_workdir(struct child *c, struct err *e)
 {
     autoclose int fd = rootpath_make_dirs(c->root, c->process->cwd, 0755, e);

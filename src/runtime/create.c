@@ -5,7 +5,7 @@
  *     3. the filter (seccomp.c)
  *     4. the control group, on version 2: the child is born in it
  *     5. open what the child needs from the host      bind sources, the root, devices: as detached mounts
- *     6. join namespaces that exist, clone with new ones
+ *     6. join namespaces that exist, clone with new ones, return
  *     7. while the child mounts: write id maps; on version 1 make the groups; set limits; on version 1 let it
  *        in, after the limits, since a cpuset must be complete before a process can enter. GO
  *     8. the child is prepared: run the prestart and createRuntime hooks; GO
@@ -87,15 +87,38 @@ static int make_time_namespace(const struct plan *p, struct err *e)
     return 0;
 }
 
-/* Step 6: we join the existing ones ourselves, and the child is born there. None of them matters to what is left for us
- * to do, but the network does to hooks, so *ret_net keeps ours. */
-static int join_namespaces(const struct plan *p, int *ret_net, struct err *e)
+/* Descriptors of our own namespaces of the kinds that join_namespaces() leaves, else -1. Close them with go_home(). */
+static int keep_home(const struct plan *p, int home[NS_COUNT], struct err *e)
+{
+    static const char *const names[NS_COUNT] = {"mnt", "pid", "net", "ipc", "uts", "user", "cgroup", "time"};
+    int r = 0;
+    for (int k = 0; k < NS_COUNT; k++) {
+        autofree char *path = str_printf("/proc/self/ns/%s", names[k]);
+        bool left = p->ns[k].path || (k == NS_TIME && plan_new(p, NS_TIME));
+        home[k] = left ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (left && home[k] < 0)
+            r = err_sys(e, "open our %s namespace", plan_ns_name[k]);
+    }
+    return r;
+}
+
+static int go_home(int home[NS_COUNT], struct err *e)
+{
+    int r = 0;
+    for (int k = 0; k < NS_COUNT; k++) {
+        if (home[k] >= 0 && setns(home[k], plan_ns_flag[k]) < 0)
+            r = err_sys(e, "return to our %s namespace", plan_ns_name[k]);
+        fd_close(home[k]);
+    }
+    return r;
+}
+
+/* Step 6: we join the existing ones ourselves, and the child is born there. */
+static int join_namespaces(const struct plan *p, struct err *e)
 {
     for (int k = 0; k < NS_COUNT; k++) {
         if (!p->ns[k].path)
             continue;
-        if (k == NS_NETWORK && (*ret_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) < 0)
-            return err_sys(e, "open our network namespace");
         autoclose int fd = open(p->ns[k].path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0 || setns(fd, plan_ns_flag[k]) < 0)
             return err_sys(e, "join %s namespace %s", plan_ns_name[k], p->ns[k].path);
@@ -113,6 +136,22 @@ static int clone_flags(const struct plan *p, bool nursery)
     return flags;
 }
 
+/* Afterwards we are back where we came from, whatever has happened: hooks and helpers that we start are the host's, and
+ * would else be born among another container's processes, as the host's root. */
+static pid_t clone_child(struct child *c, const struct plan *p, int group, int *ret_sock, int *ret_pidfd, struct err *e)
+{
+    struct err why;
+    int home[NS_COUNT];
+    pid_t pid = -1;
+    if (keep_home(p, home, e) == 0 && join_namespaces(p, e) == 0)
+        pid = launch_clone(c, clone_flags(p, c->nursery >= 0), group, child_run_create, ret_sock, ret_pidfd, e);
+    if (go_home(home, &why) == 0 || pid < 0)
+        return pid;
+    launch_abort(pid, *ret_pidfd);
+    *e = why;
+    return -1;
+}
+
 static int write_map(pid_t pid, const char *file, const json_t *list, struct err *e)
 {
     autostr text = STR_INIT;
@@ -127,17 +166,20 @@ static int write_map(pid_t pid, const char *file, const json_t *list, struct err
     return file_put(AT_FDCWD, path, text.s, e) < 0 ? err_wrap(e, "map ids of the user namespace") : 0;
 }
 
-static int make_groups(const struct cgroup *cg, const json_t *resources, struct err *e)
+/* That they are ours is written down before anybody is in them: where this process is killed, `delete --force` ends
+ * whom it finds in groups that were claimed, and nobody in others. */
+static int make_groups(struct state *s, const json_t *resources, struct err *e)
 {
-    struct span s = trace_begin(3, "make the control groups");
-    if (cgroup_create(cg, resources, e) < 0)
+    const struct cgroup *cg = &s->cgroup;
+    struct span span = trace_begin(3, "make the control groups");
+    if (cgroup_create(&s->cgroup, resources, e) < 0)
         return -1;
     if (cg->scope.unit)
-        trace_end(&s, "systemd's scope %s; version %d", cg->scope.unit, cg->version);
+        trace_end(&span, "systemd's scope %s; version %d", cg->scope.unit, cg->version);
     else
-        trace_end(&s, "mkdir x %zu; version %d", cg->n, cg->version);
+        trace_end(&span, "mkdir x %zu; version %d", cg->n, cg->version);
     FAULT("runtime.cgroups-made");
-    return 0;
+    return state_save(s, e);
 }
 
 static int limit(const struct runtime *rt, const struct cgroup *cg, const json_t *resources, struct err *e)
@@ -151,15 +193,14 @@ static int limit(const struct runtime *rt, const struct cgroup *cg, const json_t
 }
 
 /* Step 7. */
-static int settle(const struct runtime *rt, const struct child *c, const struct plan *p, pid_t pid, int sock,
-                  struct err *e)
+static int settle(const struct runtime *rt, const struct child *c, struct state *s, pid_t pid, int sock, struct err *e)
 {
-    const json_t *lin = json_object_get(p->config, "linux");
-    if (plan_new(p, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
-                                 write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
+    const json_t *lin = json_object_get(c->plan->config, "linux");
+    if (plan_new(c->plan, NS_USER) && (write_map(pid, "uid_map", json_object_get(lin, "uidMappings"), e) < 0 ||
+                                       write_map(pid, "gid_map", json_object_get(lin, "gidMappings"), e) < 0))
         return -1;
-    if ((c->cgroup->version == 1 && make_groups(c->cgroup, json_object_get(lin, "resources"), e) < 0) ||
-        limit(rt, c->cgroup, json_object_get(lin, "resources"), e) < 0)
+    if ((s->cgroup.version == 1 && make_groups(s, json_object_get(lin, "resources"), e) < 0) ||
+        limit(rt, &s->cgroup, json_object_get(lin, "resources"), e) < 0)
         return -1;
     return launch_place(c, sock, e);
 }
@@ -175,9 +216,9 @@ static int run_hooks(const struct child *c, pid_t pid, struct err *e)
     return hooks_run(c->hooks, "createRuntime", c->state, e);
 }
 
-static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid_t pid, int sock, struct err *e)
+static int attend(const struct runtime *rt, struct child *c, struct state *s, pid_t pid, int sock, struct err *e)
 {
-    if (settle(rt, c, p, pid, sock, e) < 0) {
+    if (settle(rt, c, s, pid, sock, e) < 0) {
         launch_blame(sock, e);
         return -1;
     }
@@ -197,21 +238,16 @@ static int attend(const struct runtime *rt, struct child *c, struct plan *p, pid
 static int bear(const struct runtime *rt, struct child *c, struct plan *p, struct state *s,
                 const struct launch_options *o, struct err *e)
 {
-    autoclose int host_net = -1;
     autoclose int sock = -1;
     autoclose int pidfd = -1;
     autoclose int group = cgroup_birthplace(&s->cgroup, e);
     if (s->cgroup.version == 2 && group < 0)
         return -1;
-    if (join_namespaces(p, &host_net, e) < 0)
-        return -1;
-    pid_t pid = launch_clone(c, clone_flags(p, c->nursery >= 0), group, child_run_create, &sock, &pidfd, e);
+    pid_t pid = clone_child(c, p, group, &sock, &pidfd, e);
     if (pid < 0)
         return -1;
     FAULT("runtime.cloned");
-    int r = host_net >= 0 && setns(host_net, CLONE_NEWNET) < 0 ? err_sys(e, "return to our network namespace") : 0;
-    if (r == 0)
-        r = attend(rt, c, p, pid, sock, e);
+    int r = attend(rt, c, s, pid, sock, e);
     if (r == 0) {
         s->pid = pid;
         s->starttime = process_starttime(pid);
@@ -243,35 +279,26 @@ static bool shows_groups(const struct plan *p, const struct cgroup *cg)
 
 static void begin_child(struct child *c, const struct plan *p, const struct state *s, const struct filter *f)
 {
-    *c = (struct child){.id = s->id,
-                        .plan = p,
-                        .process = &p->process,
-                        .filter = f,
-                        .cgroup = &s->cgroup,
-                        .hooks = json_object_get(p->config, "hooks"),
-                        .state = state_oci(s, STATUS_CREATING),
-                        .user_ns = p->ns[NS_USER].own,
-                        .shows_groups = shows_groups(p, &s->cgroup),
-                        .sync = -1,
-                        .barrier = -1,
-                        .console = -1,
-                        .rootfs = -1,
-                        .null_tree = -1,
-                        .nursery = -1,
-                        .pidfd = -1,
-                        .root = -1,
-                        .proc = -1,
-                        .pts = -1};
+    *c = CHILD_INIT;
+    c->id = s->id;
+    c->plan = p;
+    c->process = &p->process;
+    c->filter = f;
+    c->cgroup = &s->cgroup;
+    c->hooks = json_object_get(p->config, "hooks");
+    c->state = state_oci(s, STATUS_CREATING);
+    c->user_ns = p->ns[NS_USER].own;
+    c->shows_groups = shows_groups(p, &s->cgroup);
 }
 
-/* Steps 4 to 9; the groups are removed again on failure. */
+/* Steps 4 to 9; the groups are removed again on failure, if they are ours. */
 static int build(const struct runtime *rt, struct child *c, struct plan *p, struct state *s,
                  const struct launch_options *o, struct err *e)
 {
     autofree char *barrier = state_socket_path(s, STATE_BARRIER);
     if (launch_prepare(c, o, e) < 0)
         return -1;
-    int r = s->cgroup.version == 2 ? make_groups(&s->cgroup, json_at(p->config, "linux.resources"), e) : 0;
+    int r = s->cgroup.version == 2 ? make_groups(s, json_at(p->config, "linux.resources"), e) : 0;
     if (r == 0)
         r = open_for_child(c, p, e);
     if (r == 0)
@@ -280,8 +307,9 @@ static int build(const struct runtime *rt, struct child *c, struct plan *p, stru
         r = c->barrier = sock_listen_unix(barrier, SOCK_SEQPACKET, 0600, e);
     if (r >= 0)
         r = bear(rt, c, p, s, o, e);
-    if (r < 0 && e->kind != ERR_CONFLICT) { /* a conflict: somebody else's groups */
+    if (r < 0)
         cgroup_scope_settled();
+    if (r < 0 && s->cgroup.claimed) {
         cgroup_signal(&s->cgroup, SIGKILL, NULL);
         cgroup_remove(&s->cgroup, NULL);
     }

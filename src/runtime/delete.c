@@ -17,15 +17,16 @@
 #define KILL_WAIT_MS 10000
 
 /* The first process by pidfd: if it leads a pid namespace, the kernel kills all others with it. A container that shares
- * the pid namespace has no such leader, and is ended through its control group. Frozen, nobody dies: thaw first. */
+ * one, the host's or another container's, has no such leader, and is ended through its control group. Frozen, nobody
+ * dies: thaw first. */
 int container_kill(struct state *s, struct err *e)
 {
     autoclose int fd = state_pidfd(s, NULL);
     if (fd >= 0 && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
         return err_sys(e, "kill container %s", s->id);
-    if (cgroup_frozen(&s->cgroup) && cgroup_freeze(&s->cgroup, false, e) < 0)
+    if (s->cgroup.claimed && cgroup_frozen(&s->cgroup) && cgroup_freeze(&s->cgroup, false, e) < 0)
         return -1;
-    if (!state_has_ns(s, NS_PID) || s->pid == 0)
+    if (!s->leads || s->pid == 0)
         cgroup_signal(&s->cgroup, SIGKILL, NULL);
     struct pollfd p = {fd, POLLIN, 0};
     if (fd >= 0 && poll(&p, 1, KILL_WAIT_MS) == 0)
@@ -37,7 +38,7 @@ int container_remove(const struct runtime *rt, struct state *s, struct err *e)
 {
     struct err hook;
     struct span span = trace_begin(3, "remove the control groups");
-    if (!state_has_ns(s, NS_PID))
+    if (!s->leads)
         cgroup_signal(&s->cgroup, SIGKILL, NULL);
     if (cgroup_remove(&s->cgroup, e) < 0)
         return -1;

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #define PROCESS_FILE_MAX (16 << 20)
+#define EXIT_FAILED      255 /* as of runc: 1 would be an exit code of many a program that did run */
 
 struct exec_options {
     struct launch_options launch;
@@ -39,21 +40,29 @@ struct exec_options {
 /* Step 1, --process FILE. */
 static json_t *process_file(const char *path, struct err *e)
 {
-    json_t *j = json_read_file(AT_FDCWD, path, PROCESS_FILE_MAX, e);
+    json_t *j = plan_read(path, PROCESS_FILE_MAX, e);
     if (!j)
         err_wrap(e, "--process");
     return j;
 }
 
-/* "uid" or "uid:gid", numbers only: names are the daemon's business. */
+/* "uid" or "uid:gid", numbers only: names are the daemon's business. What is not named stays the container's, the
+ * additional groups always. */
 static int set_user(json_t *process, const char *text, struct err *e)
 {
     uint64_t uid, gid = 0;
+    json_t *user = json_object_get(process, "user");
     size_t n = strcspn(text, ":");
     autofree char *first = mem_strndup(text, n);
     if (!str_to_u64(first, &uid) || (text[n] && !str_to_u64(text + n + 1, &gid)) || uid > INT64_MAX || gid > INT64_MAX)
         return err_set(e, ERR_INVALID, "--user %s is not a number, or two with a colon", text);
-    json_object_set_new(process, "user", json_pack("{s:I, s:I}", "uid", (json_int_t)uid, "gid", (json_int_t)gid));
+    if (!json_is_object(user)) {
+        user = json_object();
+        json_object_set_new(process, "user", user);
+    }
+    json_object_set_new(user, "uid", json_integer((json_int_t)uid));
+    if (text[n])
+        json_object_set_new(user, "gid", json_integer((json_int_t)gid));
     return 0;
 }
 
@@ -155,21 +164,14 @@ static int exec_in(const struct runtime *rt, struct state *s, const struct exec_
     autoclose int pidfd = j ? state_pidfd(s, e) : -1;
     if (pidfd < 0)
         return -1;
-    struct child c = {.id = s->id,
-                      .process = &process,
-                      .filter = &filter,
-                      .cgroup = &s->cgroup,
-                      .user_ns = state_has_ns(s, NS_USER),
-                      .pidfd = pidfd,
-                      .ns_flags = ns_flags(s),
-                      .sync = -1,
-                      .barrier = -1,
-                      .console = -1,
-                      .rootfs = -1,
-                      .null_tree = -1,
-                      .root = -1,
-                      .proc = -1,
-                      .pts = -1};
+    struct child c = CHILD_INIT;
+    c.id = s->id;
+    c.process = &process;
+    c.filter = &filter;
+    c.cgroup = &s->cgroup;
+    c.user_ns = state_has_ns(s, NS_USER);
+    c.pidfd = pidfd;
+    c.ns_flags = ns_flags(s);
     int r = plan_process(&process, j, rt, e);
     if (r == 0)
         r = filter_load(&filter, s->dir, e);
@@ -201,11 +203,15 @@ static int exec_verb(struct runtime *rt, int argc, char **argv, struct exec_opti
         return -1;
     if (o->process ? argc - first != 1 : argc - first < 2)
         return err_set(e, ERR_INVALID, "exec needs a container and either --process FILE or a command");
-    if (state_open(&s, rt, argv[first], false, e) < 0)
-        return -1;
-    int r = exec_in(rt, &s, o, argv + first + 1, e);
-    state_release(&s);
-    return r;
+    int r = state_open(&s, rt, argv[first], false, e);
+    if (r == 0) {
+        r = exec_in(rt, &s, o, argv + first + 1, e);
+        state_release(&s);
+    }
+    if (r >= 0)
+        return r;
+    runtime_error(rt, "exec", e);
+    return EXIT_FAILED;
 }
 
 int verb_exec(struct runtime *rt, int argc, char **argv, struct err *e)

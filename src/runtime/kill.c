@@ -40,9 +40,10 @@ static int signal_number(const char *name)
     return -1;
 }
 
+/* KILL means the whole container. Where the first process leads no pid namespace, nothing but the group does that. */
 static int kill_container(const struct state *s, int sig, bool all, struct err *e)
 {
-    if (all)
+    if (all || (sig == SIGKILL && !s->leads))
         return cgroup_signal(&s->cgroup, sig, e);
     autoclose int fd = state_pidfd(s, NULL);
     if (fd < 0 || (syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 && errno == ESRCH))
@@ -120,7 +121,7 @@ int verb_update(struct runtime *rt, int argc, char **argv, struct err *e)
     if (!j || state_open(&s, rt, argv[first], false, e) < 0)
         return -1;
     int r = -1;
-    if (state_status(&s) == STATUS_STOPPED)
+    if (state_status(&s) == STATUS_STOPPED || !s.cgroup.claimed)
         err_set(e, ERR_CONFLICT, "container not running");
     else if (json_array_size(json_object_get(j, "devices")) > 0)
         err_set(e, ERR_NOT_IMPLEMENTED, "device rules cannot be updated");

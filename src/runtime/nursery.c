@@ -14,6 +14,8 @@
  * It lives for as long as somebody holds a descriptor of it, and leaves no trace when that one is gone. Then, and where
  * the bundle wants something of the host's mounts, a container begins in a copy as ever:
  *   - hooks before the pivot are promised the runtime's files (OCI runtime-spec config.md, "POSIX-platform Hooks");
+ *   - a file system may name something of the host when it is made: ext4 its device, overlay its folders. Those that
+ * are known not to are in a list, and any other begins in a copy;
  *   - a new user namespace has no right over a mount namespace of the host's (setns(2), EPERM).
  *
  * Read next: child.c, where it is entered. */
@@ -46,9 +48,22 @@ static bool is_ours(int fd)
            owner.st_dev == own.st_dev && owner.st_ino == own.st_ino;
 }
 
+/* Binds were opened by the parent. */
+static bool names_nothing(const struct plan_mount *m)
+{
+    static const char *const known[] = {"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (m->bind || str_eq(m->type, known[i]))
+            return true;
+    return false;
+}
+
 static bool begins_empty(const struct plan *p)
 {
     const json_t *hooks = json_object_get(p->config, "hooks");
+    for (size_t i = 0; i < p->nmounts; i++)
+        if (!names_nothing(&p->mounts[i]))
+            return false;
     return plan_new(p, NS_MOUNT) && !p->ns[NS_USER].own && !hooks_any(hooks, "prestart") &&
            !hooks_any(hooks, "createRuntime") && !hooks_any(hooks, "createContainer");
 }

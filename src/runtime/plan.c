@@ -289,7 +289,7 @@ int plan_load(struct plan *p, const struct runtime *rt, const char *bundle, stru
     if (!p->bundle)
         return err_sys(e, "bundle %s", bundle);
     autofree char *path = str_printf("%s/config.json", p->bundle);
-    p->config = json_read_file(AT_FDCWD, path, PLAN_CONFIG_MAX, e);
+    p->config = plan_read(path, PLAN_CONFIG_MAX, e);
     int r = p->config ? read_all(p, rt, e) : err_wrap(e, "bundle");
     if (r < 0)
         plan_release(p);

@@ -108,6 +108,9 @@ struct plan {
     unsigned long personality;
 };
 
+/** Read a JSON file in which numbers may be of 64 bits without a sign (plan_read.c): those of 2^63 and above become
+ * negative, and are themselves again once cast to uint64_t. @return new reference, or NULL */
+json_t *plan_read(const char *path, size_t limit, struct err *e);
 /** Load and check `<bundle>/config.json`. @return 0, or -1: *p needs no plan_release() then */
 int plan_load(struct plan *p, const struct runtime *rt, const char *bundle, struct err *e);
 void plan_release(struct plan *p);

@@ -65,6 +65,7 @@ static int read_doc(struct state *s, struct err *e)
     }
     s->pid = (pid_t)json_int(s->doc, "pid", 0);
     s->starttime = (uint64_t)json_int(s->doc, "starttime", 0);
+    s->leads = json_is(s->doc, "leads");
     return cgroup_from_json(&s->cgroup, json_object_get(s->doc, "cgroup"), e);
 }
 
@@ -100,9 +101,10 @@ void state_describe(struct state *s, const struct plan *p)
     for (int k = 0; k < NS_COUNT; k++)
         if (p->ns[k].own)
             json_array_append_new(ns, json_string(plan_ns_name[k]));
-    s->doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "ociVersion", OCI_VERSION, "id", s->id, "bundle",
+    s->leads = plan_new(p, NS_PID);
+    s->doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "ociVersion", OCI_VERSION, "id", s->id, "bundle",
                        p->bundle, "rootfs", p->rootfs, "created", clock_format(clock_real(), now), "namespaces", ns,
-                       "cgroup", cgroup_to_json(&s->cgroup));
+                       "leads", (int)s->leads);
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         json_object_set(s->doc, kept[i], json_object_get(p->config, kept[i])); /* nothing happens for a missing one */
 }
@@ -123,6 +125,7 @@ int state_save(struct state *s, struct err *e)
 {
     json_object_set_new(s->doc, "pid", json_integer(s->pid));
     json_object_set_new(s->doc, "starttime", json_integer((json_int_t)s->starttime));
+    json_object_set_new(s->doc, "cgroup", cgroup_to_json(&s->cgroup));
     autofree char *text = json_text(s->doc);
     return file_replace_volatile(s->dir, "state.json", text, strlen(text), 0600, e);
 }

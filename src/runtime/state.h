@@ -33,12 +33,13 @@ enum status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, ST
 struct state {
     char *id;
     int dir; /**< the folder */
-    /** state.json: ociVersion, id, pid, starttime, bundle, rootfs, created, namespaces, cgroup, and from config.json
-     * annotations, hooks, process. */
+    /** state.json: ociVersion, id, pid, starttime, bundle, rootfs, created, namespaces, leads, cgroup, and from
+     * config.json annotations, hooks, process. */
     json_t *doc;
     struct cgroup cgroup;
     pid_t pid; /**< 0 while creating */
     uint64_t starttime;
+    bool leads; /**< its first process began a pid namespace: the kernel ends all in there with it */
 };
 
 #define STATE_INIT \
@@ -52,11 +53,11 @@ int state_new(struct state *s, const struct runtime *rt, const char *id, struct 
  * state_release(); those that only look, and `kill`, which may have to end a hanging `start`, do not lock */
 int state_open(struct state *s, const struct runtime *rt, const char *id, bool lock, struct err *e);
 void state_release(struct state *s);
-/** Fill s->doc from the plan and the groups chosen. */
+/** Fill s->doc from the plan. */
 void state_describe(struct state *s, const struct plan *p);
 /** True where the container has a namespace of this kind that is not the runtime's. */
 bool state_has_ns(const struct state *s, enum plan_ns kind);
-/** Write state.json, with s->pid and s->starttime. */
+/** Write state.json, with s->pid, s->starttime and s->cgroup. */
 int state_save(struct state *s, struct err *e);
 /** Remove the folder and all in it. */
 int state_remove(struct state *s, const struct runtime *rt, struct err *e);

@@ -10,10 +10,12 @@
  *
  * A journal that is slow makes us wait, at most SEND_TIMEOUT for a record: it is the only place where the shim waits,
  * and a container that writes more than the journal takes has to be slowed down or lose lines. Then the record is lost,
- * counted, and told.
+ * counted, and told. A journal that hangs would have us wait for every line and do nothing else: so after a wait in
+ * vain what comes in the next second is lost without one.
  *
  * Read next: log.c. */
 #include "shim/shim.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/sock.h"
@@ -25,6 +27,7 @@
 #include <sys/time.h>
 
 #define SEND_TIMEOUT_S 1
+#define QUIET_S        1
 #define PRIORITY_OUT   "6" /* informational, syslog(3) */
 #define PRIORITY_ERR   "3" /* error */
 
@@ -80,6 +83,10 @@ bool journal_put(struct logger *l, int stream, const char *p, size_t n)
     struct err ignored;
     autostr datagram = STR_INIT;
     bool whole = n > 0 && p[n - 1] == '\n';
+    if (clock_mono() < j->quiet) {
+        errno = EAGAIN;
+        return false;
+    }
     str_addn(&datagram, j->field.s, j->field.len);
     add_field(&datagram, "PRIORITY", stream == JSONLOG_STDERR ? PRIORITY_ERR : PRIORITY_OUT, 1);
     if (!whole && n + 4 > JSONLOG_TEXT_MAX) /* a cut may come up to three bytes early: jsonlog_cut() */
@@ -90,6 +97,11 @@ bool journal_put(struct logger *l, int stream, const char *p, size_t n)
             return false;
         if (send(j->sock, datagram.s, datagram.len, MSG_NOSIGNAL) >= 0)
             return true;
+        if (errno == EAGAIN) {
+            j->quiet = clock_mono() + QUIET_S * NS_PER_S;
+            errno = EAGAIN;
+            return false;
+        }
         if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET)
             return false;
         fd_close(j->sock); /* the journal was started anew */

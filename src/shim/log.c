@@ -224,6 +224,7 @@ void logger_finish(struct logger *l, int64_t at)
 {
     if (!logger_on(l))
         return;
+    l->journal.quiet = 0; /* the last chance for the note about what was lost: one more wait, at most */
     for (int i = 0; i < 2; i++) {
         if (l->partial[i].len > 0)
             record(l, JSONLOG_STDOUT + i, l->partial[i].s, l->partial[i].len, at);

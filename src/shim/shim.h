@@ -107,6 +107,7 @@ void task_release(struct task *t);
 struct journal {
     const char *path;
     int sock;         /**< -1: to be connected anew */
+    int64_t quiet;    /**< CLOCK_MONOTONIC ns: nothing is tried before, since the last try took its whole time */
     struct str field; /**< the fields that all records share, encoded */
     size_t n;         /**< fields; 0: the journal is not in use */
 };

@@ -122,6 +122,16 @@ except OSError as e: print(e.strerror)' "$NURSERY"
     rt --nursery "$NURSERY" run -b "$B" "t$BATS_TEST_NUMBER" </dev/null
 }
 
+@test "a mount that names something of the host by its options begins in a copy" {
+    mkdir -p "$T/lower" "$T/second"
+    echo below >"$T/lower/file"
+    bundle '.process.args = ["cat", "/merged/file"]' ".mounts += [{destination: \"/merged\", type: \"overlay\",
+        source: \"overlay\", options: [\"lowerdir=$T/lower:$T/second\", \"ro\"]}]"
+    run rt --nursery "$NURSERY" run -b "$B" "t$BATS_TEST_NUMBER" </dev/null
+    [ "$status" = 0 ]
+    [ "$output" = below ]
+}
+
 @test "what is no mount namespace is refused, and so is a stranger's; one that has gone is done without" {
     bundle
     refused() {

@@ -138,7 +138,7 @@ profile() {
     [ "$status" = 1 ]
     [[ "$output" == *"has stopped"* ]]
     run rt exec life true
-    [ "$status" = 1 ]
+    [ "$status" = 255 ]
     [[ "$output" == *"stopped container"* ]]
     rt delete life
     run rt state life
@@ -180,6 +180,20 @@ profile() {
     for n in "${lines[@]}"; do [ "$n" -le 2 ] || [[ "$(readlink "/proc/$pid/fd/$n")" == socket:* ]]; done
     rt start fds
     [ "$(ls "/proc/$pid/fd" | tr '\n' ' ')" = "0 1 2 " ]
+}
+
+@test "descriptors: while it is made, a container's process holds none of its folder, its log or the caller's" {
+    bundle
+    cat >"$B/hook" <<'SH'
+#!/bin/sh
+ls -l "/proc/$(sed 's/.*"pid":\([0-9]*\).*/\1/')/fd" >"$1"
+SH
+    chmod +x "$B/hook"
+    jq ".hooks.createRuntime = [{path: \"$B/hook\", args: [\"hook\", \"$B/fds\"], env: [\"PATH=/bin:/usr/bin\"]}]" "$B/config.json" >"$B/c" && mv "$B/c" "$B/config.json"
+    rt --log "$B/log" create -b "$B" made </dev/null >/dev/null 2>&1 9<"$T/canary"
+    rt delete --force made
+    grep socket: "$B/fds"
+    never grep -E "$T|/ns/" "$B/fds"
 }
 
 @test "--preserve-fds hands on exactly the descriptors it counts" {
@@ -268,8 +282,35 @@ profile() {
     run rt exec "$ID" sh -c 'exit 41' </dev/null
     [ "$status" = 41 ]
     run rt exec "$ID" nosuch </dev/null
-    [ "$status" = 1 ]
+    [ "$status" = 255 ]
     [[ "$output" == *'executable file not found in $PATH'* ]]
+}
+
+@test "exec --user changes what it names: the group only where one is given, and never the additional ones" {
+    bundle '.process.user = {uid: 5, gid: 6, additionalGids: [7, 8]}'
+    begin sleep 100
+    run rt exec --user 1000 "$ID" sh -c 'id -u; id -g; grep Groups: /proc/self/status' </dev/null
+    [ "$(tr -s '\n\t ' ' ' <<<"$output")" = "1000 6 Groups: 7 8 " ]
+    run rt exec --user 1000:9 "$ID" sh -c 'id -u; id -g; grep Groups: /proc/self/status' </dev/null
+    [ "$(tr -s '\n\t ' ' ' <<<"$output")" = "1000 9 Groups: 7 8 " ]
+}
+
+@test "numbers above the signed ones, as dockerd writes an unlimited ulimit" {
+    bundle '.process.args = ["sleep", "100"]' '.process.rlimits = [{type: "RLIMIT_CORE", soft: 11, hard: 22}]' \
+        '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["personality"], action: "SCMP_ACT_ERRNO",
+          args: [{index: 0, op: "SCMP_CMP_EQ", value: 33}]}]}' '.process.env += ["NUMBER=18446744073709551615"]'
+    sed -i 's/"hard": 22/"hard": 18446744073709551615/; s/"soft": 11/"soft":18446744073709551615/; s/"value": 33/"value": 9223372036854775808/' "$B/config.json"
+    rt create -b "$B" --pid-file "$B/pid" "t$BATS_TEST_NUMBER" </dev/null >/dev/null
+    grep -E '^Max core file size +unlimited +unlimited' "/proc/$(cat "$B/pid")/limits"
+    rt start "t$BATS_TEST_NUMBER"
+    jq '.process | .args = ["sh", "-c", "ulimit -Hc; echo $NUMBER"] | .rlimits[0] |= (.soft = 11 | .hard = 22)' "$B/config.json" >"$B/process"
+    sed -i 's/"hard": 22/"hard": 18446744073709551615/; s/"soft": 11/"soft": 18446744073709551614/' "$B/process"
+    run rt exec --process "$B/process" "t$BATS_TEST_NUMBER" </dev/null
+    [ "$output" = "unlimited"$'\n'"18446744073709551615" ]
+    sed -i 's/18446744073709551614/18446744073709551616/' "$B/process" # that is no number of 64 bits
+    run rt exec --process "$B/process" "t$BATS_TEST_NUMBER" </dev/null
+    [ "$status" = 255 ]
+    [[ "$output" == *"too big integer"* ]]
 }
 
 @test "exec --process FILE --detach --pid-file, as the daemon calls it" {
@@ -541,6 +582,18 @@ SH
     never grep -q "$T/canary" /proc/self/mountinfo
 }
 
+@test "a mount target that is a link to nothing is made where it leads, inside the root" {
+    echo nameserver >"$T/resolv"
+    bundle ".mounts += [{destination: \"/etc/resolv.conf\", type: \"bind\", source: \"$T/resolv\", options: [\"bind\"]},
+        {destination: \"/data\", type: \"bind\", source: \"$T/canary\", options: [\"rbind\", \"ro\"]}]"
+    ln -sfn ../run/systemd/resolve/stub-resolv.conf "$B/rootfs/etc/resolv.conf"
+    ln -sfn "$T/canary/empty/data" "$B/rootfs/data"
+    in_container sh -c 'cat /etc/resolv.conf /data/file; ls /run/systemd/resolve'
+    [ "$status" = 0 ]
+    [ "$output" = "nameserver"$'\n'"canary"$'\n'"stub-resolv.conf" ]
+    canary_same
+}
+
 @test "attack: /dev of the image holds links and false devices (CVE-2015-3627, CVE-2025-31133, CVE-2025-52565)" {
     mkdir -p "$T/dev"
     for name in null console stdout ptmx zero; do ln -sfn "$T/canary/file" "$T/dev/$name"; done
@@ -561,6 +614,43 @@ SH
     canary_same
 }
 
+@test "attack: /dev of the host, bound under another spelling or through a link: nothing is made in it" {
+    local dest
+    mkdir -p "$T/hostdev/pts"
+    for dest in /dev /dev/ /./dev /link; do
+        bundle '.mounts |= map(select(.destination | startswith("/dev") | not))' \
+            ".mounts += [{destination: \"$dest\", type: \"bind\", source: \"$T/hostdev\", options: [\"rbind\"]}]"
+        ln -s dev "$B/rootfs/link"
+        in_container true
+        [ "$status" = 0 ]
+        [ "$(ls -A "$T/hostdev")" = pts ]
+    done
+    bundle # and without it they are made
+    in_container ls /dev/null /dev/fd
+    [ "$status" = 0 ]
+}
+
+@test "attack: /dev/null and /etc/passwd of the image are devices: they are looked at, and not opened" {
+    mkdir -p "$T/nulldev"
+    mknod "$T/nulldev/null" c 10 229 # fuse: opening it is an act
+    bundle '.mounts |= map(select(.destination | startswith("/dev") | not))' '.process.args = ["sh", "-c", "echo $HOME"]' \
+        ".mounts += [{destination: \"/dev\", type: \"bind\", source: \"$T/nulldev\", options: [\"rbind\"]}]"
+    rm "$B/rootfs/etc/passwd"
+    mkfifo "$B/rootfs/etc/passwd"
+    run strace -f -qq -e trace=openat,openat2 -o "$B/strace" gorae-runtime --root "$T/run" run -b "$B" \
+        "t$BATS_TEST_NUMBER" </dev/null 3>&-
+    [ "$output" = / ]
+    [ "$(grep -cE 'openat2.*"/(dev/null|etc/passwd)".*O_PATH' "$B/strace")" -ge 2 ]
+    [ -z "$(grep -E 'openat2.*"/(dev/null|etc/passwd)"' "$B/strace" | grep -v O_PATH)" ]
+    [ -z "$(grep '"self/fd/' "$B/strace")" ]
+    bundle # and good ones serve: the container's own /dev/null is its standard input
+    in_container sh -c 'echo $HOME; test /dev/null -ef /proc/self/fd/0 && echo own'
+    [ "$output" = /root$'\n'own ]
+    begin sleep 100
+    run rt exec "$ID" sh -c 'echo $HOME; test /dev/null -ef /proc/self/fd/0 && echo own' </dev/null
+    [ "$output" = /root$'\n'own ]
+}
+
 @test "attack: the working folder is a descriptor of the host's (CVE-2024-21626)" {
     for cwd in /proc/self/fd/3 /proc/self/fd/7 /proc/self/fd/8 /proc/1/cwd/.. /proc/self/root; do
         bundle ".process.cwd = \"$cwd\"" '.process.args = ["sh", "-c", "ls ..; pwd"]'
@@ -572,7 +662,7 @@ SH
     begin sleep 100
     for n in 3 4 5 6 7 8 9 10 11; do
         run bash -c 'exec 7</ 8</etc; timeout 20 gorae-runtime --root "$T/run" exec --cwd /proc/self/fd/$0 "$1" pwd </dev/null' "$n" "$ID"
-        [ "$status" = 1 ]
+        [ "$status" = 255 ]
     done
 }
 
@@ -687,7 +777,7 @@ SH
     run rt pause "$ID"
     [ "$status" = 1 ]
     run rt exec "$ID" true
-    [ "$status" = 1 ]
+    [ "$status" = 255 ]
     [[ "$output" == *"paused container"* ]]
     rt resume "$ID"
     [ "$(status_of "$ID")" = running ]
@@ -712,6 +802,57 @@ SH
         sleep 0.02
     done
     [ "$alive" = 0 ]
+}
+
+# joined TYPE…: a filter for bundle(), to share those namespaces with the process PID
+joined() {
+    local kind out=.
+    for kind; do
+        out="$out | .linux.namespaces |= map(if .type == \"$kind\" then .path = \"/proc/$PID/ns/${kind/network/net}\" else . end)"
+    done
+    echo "$out"
+}
+
+@test "a container in the pid namespace of another one is ended whole, and no other" {
+    bundle '.process.args = ["sleep", "100"]'
+    rt create -b "$B" --pid-file "$B/pid" host </dev/null >/dev/null 2>&1
+    rt start host
+    PID=$(cat "$B/pid")
+    local host=$PID join
+    join=$(joined pid)
+    bundle "$join" ".linux.cgroupsPath = \"$GROUP/tjoin\""
+    begin sh -c 'sleep 900 & exit'
+    wait_stopped "$ID"
+    [ "$(rt ps --format json "$ID" | jq length)" = 1 ] # its orphan
+    rt delete "$ID"
+    [ ! -e "$T/run/$ID" ]
+    bundle "$join" ".linux.cgroupsPath = \"$GROUP/tjoin\""
+    begin sh -c 'sleep 900 & sleep 900 & sleep 900'
+    for i in $(seq 50); do [ "$(rt ps --format json "$ID" | jq length)" = 3 ] && break; sleep 0.02; done
+    rt kill "$ID" KILL
+    wait_stopped "$ID"
+    [ "$(rt ps --format json "$ID" | jq length)" = 0 ]
+    rt delete "$ID"
+    [ "$(status_of host)" = running ]
+    grep -q '^State:.S' "/proc/$host/status"
+}
+
+@test "hooks run in the host's namespaces, whatever the container has joined" {
+    bundle
+    begin sleep 100
+    bundle "$(joined pid uts ipc network)" 'del(.linux.sysctl) | del(.hostname)' ".linux.cgroupsPath = \"$GROUP/tjoin\""
+    printf '#!/bin/sh\nfor n in pid uts ipc net; do readlink /proc/self/ns/$n; done >>"$1"\n' >"$B/hook"
+    chmod +x "$B/hook"
+    local name filter='.hooks = {}'
+    for name in prestart createRuntime poststart poststop; do
+        filter="$filter | .hooks.$name = [{path: \"$B/hook\", args: [\"hook\", \"$B/$name\"], env: [\"PATH=/bin:/usr/bin\"]}]"
+    done
+    jq "$filter" "$B/config.json" >"$B/c" && mv "$B/c" "$B/config.json"
+    set_args true
+    rt run -b "$B" hooked </dev/null
+    for name in prestart createRuntime poststart poststop; do
+        diff "$B/$name" <(for n in pid uts ipc net; do readlink "/proc/self/ns/$n"; done)
+    done
 }
 
 @test "hooks run at their points, in order, with the state on standard input; a failing one undoes the container" {
@@ -888,4 +1029,42 @@ SH
     [ "$(status_of torn)" = creating ]
     rt delete --force torn
     [ ! -e "$T/run/torn" ]
+}
+
+@test "a create that fails, or is killed, leaves alone the control groups that it has not made itself" {
+    bundle
+    begin sleep 100
+    local mine=$PID
+    # The same group, and a failure before it is asked for; then the same id in another place.
+    bundle '.mounts += [{destination: "/x", type: "bind", source: "/no/such", options: ["bind"]}]'
+    set_args true
+    run rt create -b "$B" other </dev/null
+    [ "$status" = 1 ]
+    [[ "$output" == *"/no/such"* ]]
+    run timeout 30 gorae-runtime --root "$T/run2" create -b "$B" "$ID" </dev/null
+    [ "$status" = 1 ]
+    [ "$(status_of "$ID")" = running ]
+    grep -q "$GROUP/t$BATS_TEST_NUMBER" "/proc/$mine/cgroup"
+    # A conflict is one, and what was made before it was found is gone again.
+    bundle ".linux.cgroupsPath = \"$GROUP/t$BATS_TEST_NUMBER\""
+    run rt create -b "$B" other </dev/null
+    [ "$status" = 1 ]
+    [[ "$output" == *"exists and holds processes"* ]]
+    # A create that was killed before it had claimed them: its state names them all the same.
+    mkdir "$T/run/torn"
+    jq '.id = "torn" | .pid = 0 | .starttime = 0 | .cgroup.claimed = false' "$T/run/$ID/state.json" >"$T/run/torn/state.json"
+    rt kill --all torn KILL
+    rt delete --force torn
+    [ ! -e "$T/run/torn" ]
+    [ "$(status_of "$ID")" = running ]
+    grep -q "$GROUP/t$BATS_TEST_NUMBER" "/proc/$mine/cgroup"
+    rt delete --force "$ID"
+    # And after it had: they go with it.
+    bundle '.hooks = {createRuntime: [{path: "/bin/sleep", args: ["sleep", "30"]}]}'
+    gorae-runtime --root "$T/run" create -b "$B" torn </dev/null >/dev/null 2>&1 3>&- &
+    pid=$!
+    for i in $(seq 100); do [ "$(jq .cgroup.claimed "$T/run/torn/state.json" 2>/dev/null)" = true ] && break; sleep 0.02; done
+    kill -KILL "$pid"
+    rt delete --force torn
+    [ -z "$(find /sys/fs/cgroup -path "*$GROUP/*" -name "t$BATS_TEST_NUMBER")" ]
 }

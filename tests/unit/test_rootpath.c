@@ -95,11 +95,12 @@ START_TEST(folders_are_made_inside)
     autoclose int through = rootpath_make_dirs(rootfd, "link/d/e", 0755, &e);
     ck_assert_msg(through >= 0, "%s", e.msg);
     ck_assert_int_eq(access("root/a/d/e", F_OK), 0);
-    autofree char *outside = str_printf("%s/made", folder);
+    /* and through one that leads nowhere yet: what it names is made, below the root and not where the host has it */
+    autofree char *outside = str_printf("%s/made", folder), *inside = str_printf("root%s/x", outside);
     ck_assert_int_eq(symlink(outside, "root/out"), 0);
-    ck_assert_int_eq(rootpath_make_dirs(rootfd, "out/x", 0755, &e), -1);
-    ck_assert_int_eq(rootpath_make_dirs(rootfd, "out", 0755, &e), -1);
-    ck_assert_int_eq(access("made", F_OK), -1);
+    autoclose int dangling = rootpath_make_dirs(rootfd, "out/x", 0755, &e);
+    ck_assert_msg(dangling >= 0, "%s", e.msg);
+    ck_assert(access("made", F_OK) == -1 && access(inside, F_OK) == 0);
     autoclose int above = rootpath_make_dirs(rootfd, "../../up", 0755, &e);
     ck_assert_int_ge(above, 0);
     ck_assert(access("up", F_OK) == -1 && access("root/up", F_OK) == 0);
@@ -141,10 +142,61 @@ START_TEST(mount_targets_are_made)
     ck_assert(dir >= 0 && fstat(dir, &st) == 0 && S_ISDIR(st.st_mode));
     autoclose int there = rootpath_mount_target(rootfd, "/etc/passwd", false, &e);
     ck_assert(there >= 0 && fstat(there, &st) == 0 && st.st_size == 6);
-    autofree char *outside = str_printf("%s/new", folder);
+}
+END_TEST
+
+/* Images have /etc/resolv.conf as a link into /run, which is empty in them. Docker and runc make what the link names,
+ * inside the root, so it is no reason to refuse a container; it was one here until now. */
+START_TEST(mount_targets_are_made_where_links_lead)
+{
+    struct err e = {0};
+    struct stat st;
+    autofree char *outside = str_printf("%s/new", folder), *inside = str_printf("root%s/new", folder);
+    ck_assert_int_eq(symlink("../run/systemd/resolve/stub.conf", "root/etc/resolv.conf"), 0);
+    autoclose int stub = rootpath_mount_target(rootfd, "/etc/resolv.conf", false, &e);
+    ck_assert_msg(stub >= 0, "%s", e.msg);
+    ck_assert(stat("root/run/systemd/resolve/stub.conf", &st) == 0 && S_ISREG(st.st_mode));
     ck_assert_int_eq(symlink(outside, "root/dangling"), 0);
-    ck_assert_int_eq(rootpath_mount_target(rootfd, "dangling", false, &e), -1);
-    ck_assert_int_eq(access("new", F_OK), -1);
+    autoclose int file = rootpath_mount_target(rootfd, "dangling", false, &e);
+    ck_assert_msg(file >= 0, "%s", e.msg);
+    ck_assert(access("new", F_OK) == -1 && access(inside, F_OK) == 0);
+    ck_assert_int_eq(symlink("../../../../up/here/", "root/etc/up"), 0);
+    ck_assert_int_eq(symlink("etc/up/..//../there", "root/chain"), 0);
+    autoclose int up = rootpath_mount_target(rootfd, "etc/up", true, &e);
+    ck_assert(up >= 0 && access("up", F_OK) == -1 && access("root/up/here", F_OK) == 0);
+    autoclose int chain = rootpath_mount_target(rootfd, "chain", true, &e);
+    ck_assert_msg(chain >= 0 && stat("root/there", &st) == 0 && S_ISDIR(st.st_mode), "%s", e.msg);
+    for (int i = 0; i < 60; i++) { /* longer than the kernel follows; and each link below the one before */
+        autofree char *from = str_printf("root/l%d", i), *to = str_printf("l%d/x", i + 1);
+        ck_assert_int_eq(symlink(to, from), 0);
+    }
+    ck_assert_int_eq(rootpath_mount_target(rootfd, "l0", false, &e), -1);
+    ck_assert_int_eq(e.sys, ELOOP);
+    ck_assert_int_eq(symlink("self", "root/self"), 0);
+    ck_assert_int_eq(rootpath_mount_target(rootfd, "self", false, &e), -1);
+    ck_assert_int_eq(rootpath_mount_target(rootfd, "self/x", true, &e), -1);
+}
+END_TEST
+
+START_TEST(only_regular_files_are_opened)
+{
+    struct err e = {0};
+    char text[16] = "";
+    ck_assert_int_eq(symlink("/etc/passwd", "root/link"), 0);
+    autoclose int fd = rootpath_open_file(rootfd, "link", &e);
+    ck_assert_msg(fd >= 0, "%s", e.msg);
+    ck_assert(read(fd, text, sizeof(text)) == 6 && str_eq(text, "inside"));
+    ck_assert_int_eq(rootpath_open_file(rootfd, "/none", &e), -1);
+    ck_assert_int_eq(e.sys, ENOENT);
+    ck_assert_int_eq(mkfifo("root/fifo", 0644), 0);
+    ck_assert_int_eq(symlink("../../secret", "root/beside"), 0);
+    ck_assert_int_eq(rootpath_open_file(rootfd, "beside", &e), -1);
+    static const char *const others[] = {"fifo", "/etc", "/"};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        ck_assert_int_eq(rootpath_open_file(rootfd, others[i], &e), -1);
+        ck_assert_int_eq(e.kind, ERR_INVALID);
+        ck_assert_msg(strstr(e.msg, "is not a regular file") != NULL, "%s", e.msg);
+    }
 }
 END_TEST
 
@@ -194,6 +246,8 @@ int main(void)
     tcase_add_test(t, folders_are_made_inside);
     tcase_add_test(t, parents_keep_the_last_component);
     tcase_add_test(t, mount_targets_are_made);
+    tcase_add_test(t, mount_targets_are_made_where_links_lead);
+    tcase_add_test(t, only_regular_files_are_opened);
     tcase_add_test(t, races_do_not_lead_out);
     return unit_run(s);
 }

@@ -12,6 +12,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -458,6 +459,23 @@ END_TEST
 
 /* ---- state ---- */
 
+/* A folder that looks like a group of version 2 which never says that it is frozen, as with a process in it that waits
+ * for its disk. */
+START_TEST(a_freeze_that_fails_is_taken_back)
+{
+    struct err e = {0};
+    autofree char *freeze = str_printf("%s/cgroup.freeze", dir), *events = str_printf("%s/cgroup.events", dir);
+    ck_assert_int_eq(file_replace_volatile(AT_FDCWD, freeze, "0\n", 2, 0600, &e), 0);
+    ck_assert_int_eq(file_replace_volatile(AT_FDCWD, events, "populated 1\nfrozen 0\n", 21, 0600, &e), 0);
+    struct cgroup cg = {.version = 2, .claimed = true, .n = 1, .dir[0].path = dir};
+    ck_assert_int_eq(cgroup_freeze(&cg, true, &e), -1);
+    ck_assert_int_eq(e.kind, ERR_TIMEOUT);
+    ck_assert(!cgroup_frozen(&cg));
+    ck_assert_int_eq(cgroup_signal(&cg, SIGTERM, &e), 0);
+    ck_assert(!cgroup_frozen(&cg));
+}
+END_TEST
+
 START_TEST(state_ids)
 {
     static const char *const bad[] = {"", ".", "..", "a/b", "a b", "\n", "seccomp-cache", "é"};
@@ -492,7 +510,8 @@ START_TEST(state_round)
     ck_assert_int_eq(state_open(&again, &rt, "box", true, &e), 0);
     ck_assert_int_eq(again.pid, getpid());
     ck_assert_int_eq(state_status(&again), STATUS_RUNNING);
-    ck_assert(state_has_ns(&again, NS_UTS) && !state_has_ns(&again, NS_PID));
+    ck_assert(state_has_ns(&again, NS_UTS) && !state_has_ns(&again, NS_PID) && !again.leads);
+    ck_assert(!again.cgroup.claimed);
     ck_assert_str_eq(json_str(again.doc, "hooks.poststop", "none"), "none"); /* a list, not a string */
     ck_assert_uint_eq(json_array_size(json_at(again.doc, "hooks.poststop")), 1);
     again.starttime++;
@@ -529,6 +548,7 @@ int main(void)
     Suite *s = suite_create("runtime");
     TCase *c = unit_case(s, "all");
     tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 30); /* what waits in vain does so for two seconds a time */
     tcase_add_test(c, options);
     tcase_add_test(c, options_refused);
     tcase_add_test(c, plan_good);
@@ -542,6 +562,7 @@ int main(void)
     tcase_add_test(c, limits_of_version_2);
     tcase_add_test(c, changing_limits_is_all_or_nothing);
     tcase_add_test(c, weights_of_devices);
+    tcase_add_test(c, a_freeze_that_fails_is_taken_back);
     tcase_add_test(c, state_ids);
     tcase_add_test(c, state_round);
     tcase_add_test(c, state_damaged);

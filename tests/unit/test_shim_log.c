@@ -425,6 +425,31 @@ START_TEST(the_journal_gets_a_datagram_a_line)
 }
 END_TEST
 
+/* A journal that hangs: its socket is there, and full. The container's output must go on at the clients. */
+START_TEST(a_journal_that_hangs_does_not_stop_the_container)
+{
+    struct box b;
+    char got[512];
+    box_new(&b, "i=0; while [ $i -lt 1500 ]; do echo $i; i=$((i+1)); done; sleep .2; echo end");
+    autofree char *path = box_path(&b, "journal");
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(journal, (struct sockaddr *)&name, sizeof(name)), 0);
+    json_object_del(b.task, "log");
+    box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", "x"));
+    int64_t began = clock_mono();
+    run_to_end(&b);
+    ck_assert_int_lt(clock_mono() - began, 5 * NS_PER_S); /* and not a second for each line */
+    int records = 0;
+    while (recv(journal, got, sizeof(got), MSG_DONTWAIT) > 0)
+        records++;
+    ck_assert(records > 0 && records < 1500);
+    close(journal);
+    box_free(&b);
+}
+END_TEST
+
 START_TEST(without_a_journal_nothing_starts)
 {
     struct box b;
@@ -453,6 +478,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, logs_go_through_all_files);
     tcase_add_test(t, records_carry_what_was_asked_for);
     tcase_add_test(t, the_journal_gets_a_datagram_a_line);
+    tcase_add_test(t, a_journal_that_hangs_does_not_stop_the_container);
     tcase_add_test(t, without_a_journal_nothing_starts);
     tcase_add_test(t, a_full_disk_loses_records_and_says_so);
     t = shim_case(s, "volume");
