@@ -36,15 +36,13 @@ static void table_release(struct table *t)
 static int table_open(int rootfd, const char *path, struct table *t, struct err *e)
 {
     struct stat st;
-    struct err why;
-    autoclose int fd = rootpath_open(rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &why);
+    struct err why = {0};
+    autoclose int fd = rootpath_open_file(rootfd, path, &why);
     if (fd < 0 && (why.sys == ENOENT || why.sys == ENOTDIR || why.sys == ELOOP))
         return 0;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_set(e, ERR_SYSTEM, "%s", why.msg);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_INVALID, "%s in the image is not a regular file", path);
-    size_t most = st.st_size < TABLE_MAX ? (size_t)st.st_size : TABLE_MAX;
+    if (fd < 0)
+        return err_set(e, why.kind, "the container's users: %s", why.msg);
+    size_t most = fstat(fd, &st) == 0 && st.st_size < TABLE_MAX ? (size_t)st.st_size : TABLE_MAX;
     t->text = mem_alloc(most + 1);
     ssize_t n = pread(fd, t->text, most, 0);
     if (n < 0)
