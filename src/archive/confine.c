@@ -15,10 +15,12 @@
  *      left; SYS_ADMIN is gone, so nothing can be mounted, and trusted.* attributes cannot be set: the daemon
  *      does that.
  *   6. SIGKILL when the daemon dies (prctl(2), PR_SET_PDEATHSIG).
+ *   7. A filter of system calls, for what user 0 may do to other processes without any capability (confine_calls.c).
  *
  * Shared libraries are all bound by now (the program is linked with -z now), and there is none to load in the new root.
  * pivot_root(2) would also throw the old tree out of the mount namespace, but fails on an initramfs; nothing here could
- * reach that tree anyway. Needs Linux 5.12 (mount_setattr). Next: main.c. */
+ * reach that tree anyway. Needs Linux 5.12 (mount_setattr). Next:
+ * confine_calls.c. */
 #include "archive/worker.h"
 #include "base/archiveproto.h"
 #include "base/mem.h"
@@ -121,7 +123,7 @@ int confine_seal(enum confine_grade grade, struct err *e)
         return err_sys(e, "PR_SET_NO_NEW_PRIVS");
     if (drop_capabilities(grade, e) < 0)
         return -1;
-    return follow_daemon(e);
+    return follow_daemon(e) < 0 ? -1 : confine_calls(e);
 }
 
 int confine_enter(int *work, int *layers, bool read_only, struct err *e)

@@ -86,8 +86,11 @@ enum confine_grade {
     CONFINE_READ,    /**< read everybody's files */
     CONFINE_WRITE,   /**< and make them, for anybody */
 };
-/** and last, for good: groups, privileges, capabilities, and to end with the daemon. */
+/** and last, for good: groups, privileges, capabilities, to end with the daemon, and confine_calls(). */
 int confine_seal(enum confine_grade grade, struct err *e);
+/** Refuse the system calls by which root, without any capability, reaches other processes (seccomp(2)); EPERM from then
+ * on. Needs no_new_privs. */
+int confine_calls(struct err *e);
 
 /* --- view.c: the files of a container ------------------------------------------------------------------------- */
 

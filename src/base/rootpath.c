@@ -116,7 +116,8 @@ static int parent_of(int rootfd, const char *path, int *links, char **ret_name, 
 
 int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, struct err *e)
 {
-    return parent_of(rootfd, path, make ? &(int){LINKS_MAX} : NULL, ret_name, e);
+    int links = LINKS_MAX;
+    return parent_of(rootfd, path, make ? &links : NULL, ret_name, e);
 }
 
 int rootpath_mount_target(int rootfd, const char *path, bool want_dir, struct err *e)

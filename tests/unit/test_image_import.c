@@ -173,7 +173,7 @@ static void look_at_worker(void)
     for (int i = 0; i < 500; i++) {
         free(text);
         text = file_read(AT_FDCWD, path, 1 << 16, NULL, &e);
-        if (text && strstr(text, "NoNewPrivs:\t1\n") && strstr(text, "CapEff:\t000000008800001b\n"))
+        if (text && strstr(text, "Seccomp:\t2\n")) /* its last step */
             break;
         usleep(10000);
     }
@@ -185,6 +185,7 @@ static void look_at_worker(void)
     ck_assert_ptr_nonnull(strstr(text, "CapBnd:\t0000000000000000\n"));
     ck_assert_ptr_nonnull(strstr(text, "CapAmb:\t0000000000000000\n"));
     ck_assert_ptr_nonnull(strstr(text, "NoNewPrivs:\t1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "Seccomp:\t2\n"));
     ck_assert_ptr_nonnull(strstr(text, "Groups:\t \n"));
     for (size_t i = 0; i < 4; i++) {
         autofree char *theirs = proc_link(spaces[i]), *ours = own_link(spaces[i]);
@@ -225,11 +226,10 @@ static void die_with_worker_at_work(void)
         find_worker();
         autofree char *path = str_printf("/proc/%d/status", (int)worker_pid);
         autofree char *text = file_read(AT_FDCWD, path, 1 << 16, NULL, &e);
-        if (text && strstr(text, "CapEff:\t000000008800001b\n"))
+        if (text && strstr(text, "Seccomp:\t2\n"))
             break;
         usleep(5000);
     }
-    usleep(50000); /* asking for the signal is its last step */
     *told = worker_pid;
     kill(getpid(), SIGKILL);
 }
