@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define TRIES_MAX 512
-#define LINKS_MAX 40 /* as the kernel's own MAXSYMLINKS */
+#define STEPS_MAX 160 /* links followed and folders missing: each takes of the stack, and a thread has little */
 
 static int open_in_root(int rootfd, const char *path, int flags, mode_t mode)
 {
@@ -53,7 +53,7 @@ static int step(int at, const char *name, bool dir, mode_t mode)
 }
 
 /* `path`, whose last part is `name` in the held folder `at`, with the text of that link in its place; if it is one. */
-static char *follow(int at, const char *name, const char *path)
+__attribute__((noinline)) static char *follow(int at, const char *name, const char *path)
 {
     char text[PATH_MAX] = "";
     ssize_t n = readlinkat(at, name, text, sizeof(text));
@@ -63,19 +63,19 @@ static char *follow(int at, const char *name, const char *path)
     return n < 0 ? mem_strdup(path) : str_printf("%.*s%.*s", *text == '/' ? 0 : (int)(last - path), path, (int)n, text);
 }
 
-static int parent_of(int rootfd, const char *path, int *links, char **ret_name, struct err *e);
+static int parent_of(int rootfd, const char *path, int *left, char **ret_name, struct err *e);
 
-/* A link to what is not there yet is read, and its text resolved anew, below the root like any path. @param links how
- * many may still be followed, those of parents among them; one that comes and goes meanwhile counts too */
-static int make(int rootfd, const char *path, bool dir, mode_t mode, int *links, struct err *e)
+/* A link to what is not there yet is read, and its text resolved anew, below the root like any path. @param left of
+ * STEPS_MAX, parents counted; a link that comes and goes meanwhile counts, too */
+static int make(int rootfd, const char *path, bool dir, mode_t mode, int *left, struct err *e)
 {
     autofree char *now = mem_strdup(path);
-    for (; *links > 0; (*links)--) {
+    for (; *left > 0; (*left)--) {
         int fd = rootpath_open(rootfd, now, dir ? O_PATH | O_DIRECTORY : O_PATH, 0, e);
         if (fd >= 0 || errno != ENOENT)
             return fd;
         autofree char *name = NULL;
-        autoclose int parent = parent_of(rootfd, now, links, &name, e);
+        autoclose int parent = parent_of(rootfd, now, left, &name, e);
         if (parent < 0 || !name)
             return -1;
         fd = step(parent, name, dir, mode);
@@ -85,16 +85,16 @@ static int make(int rootfd, const char *path, bool dir, mode_t mode, int *links,
         now = follow(parent, name, was);
     }
     errno = ELOOP;
-    return err_sys(e, "make %s inside the container's root", path);
+    return err_sys(e, "make %.200s inside the container's root", path);
 }
 
 int rootpath_make_dirs(int rootfd, const char *path, mode_t mode, struct err *e)
 {
-    return make(rootfd, path, true, mode, &(int){LINKS_MAX}, e);
+    return make(rootfd, path, true, mode, &(int){STEPS_MAX}, e);
 }
 
-/* @param links NULL: a folder that is missing is an error */
-static int parent_of(int rootfd, const char *path, int *links, char **ret_name, struct err *e)
+/* @param left NULL: a folder that is missing is an error */
+static int parent_of(int rootfd, const char *path, int *left, char **ret_name, struct err *e)
 {
     size_t n = strlen(path);
     while (n > 0 && path[n - 1] == '/')
@@ -107,8 +107,8 @@ static int parent_of(int rootfd, const char *path, int *links, char **ret_name, 
     if (str_empty(last) || str_eq(last, ".") || str_eq(last, ".."))
         return err_set(e, ERR_INVALID, "path %s has no last component to make", path);
     int fd = rootpath_open(rootfd, above, O_PATH | O_DIRECTORY, 0, e);
-    if (fd < 0 && errno == ENOENT && links)
-        fd = make(rootfd, above, true, 0755, links, e);
+    if (fd < 0 && errno == ENOENT && left && (*left)-- > 0)
+        fd = make(rootfd, above, true, 0755, left, e);
     if (fd >= 0)
         *ret_name = take_ptr(&last);
     return fd;
@@ -116,13 +116,13 @@ static int parent_of(int rootfd, const char *path, int *links, char **ret_name, 
 
 int rootpath_parent(int rootfd, const char *path, bool make, char **ret_name, struct err *e)
 {
-    int links = LINKS_MAX;
-    return parent_of(rootfd, path, make ? &links : NULL, ret_name, e);
+    int left = STEPS_MAX;
+    return parent_of(rootfd, path, make ? &left : NULL, ret_name, e);
 }
 
 int rootpath_mount_target(int rootfd, const char *path, bool want_dir, struct err *e)
 {
-    return make(rootfd, path, want_dir, 0755, &(int){LINKS_MAX}, e);
+    return make(rootfd, path, want_dir, 0755, &(int){STEPS_MAX}, e);
 }
 
 int rootpath_open_file(int rootfd, const char *path, struct err *e)

@@ -53,6 +53,7 @@ static void container_free(struct container *c)
     free(c->image);
     free(c->error);
     free(c->trace);
+    free(c->failure);
     free(c->place);
     free(c);
 }

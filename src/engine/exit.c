@@ -118,7 +118,7 @@ void container_ended(struct engine *en, struct container *c, int code, int64_t a
     c->oom_killed = c->oom_killed || oom;
     c->pid = 0;
     free(c->error);
-    c->error = json_valid_text(error);
+    c->error = json_valid_text(error ? error : c->failure);
     pthread_mutex_unlock(&en->lock);
     publish_exit(en, c, code, news);
     trace_end(&s, "exit code %d; unmounted, cgroups and run folder removed", code);

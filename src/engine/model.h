@@ -69,6 +69,7 @@ struct container {
     unsigned restarts;         /**< [lock] restarts under way: its end is not the end of a --rm container */
     int restart_count;         /**< [lock] starts by its restart policy since the last by hand */
     int64_t restart_delay;     /**< [lock] ns that it waits, or waited last; 0: it had no need to yet */
+    char *failure;             /**< [lock] why it was killed at the end of its start; NULL where it was not */
     bool start_failed;         /**< [lock] the last start was refused: whoever asked for it has been told why */
     int pid;                   /**< [lock] of the container's init; 0 where none */
     uint64_t starttime;        /**< [lock] of that process: field 22 of /proc/PID/stat */

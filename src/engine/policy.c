@@ -44,7 +44,7 @@ static bool wanted(const struct container *c, bool at_boot)
 
 bool policy_decide(struct engine *en, struct container *c)
 {
-    if (en->recovering || en->stopping || c->removing || c->restarts > 0 || !wanted(c, false))
+    if (en->recovering || en->stopping || c->removing || c->failure || c->restarts > 0 || !wanted(c, false))
         return false;
     bool sound = c->finished - c->started >= RUN_SOUND;
     c->restart_delay = sound || c->restart_delay == 0     ? DELAY_FIRST

@@ -107,11 +107,10 @@ static int64_t size_below(int dirfd, const char *name, int depth)
     int64_t sum = 0;
     if (depth > DEPTH_MAX)
         return 0;
-    struct err ignored; /* it may be changing under our eyes */
     struct stat st;
     autostrv names = {NULL, 0};
     autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || dir_names(fd, ".", &names, &ignored) < 0)
+    if (fd < 0 || dir_names(fd, ".", &names, NULL) < 0)
         return 0;
     for (size_t i = 0; i < names.n; i++) {
         if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -5,10 +5,11 @@
  *   3. start the shim, which runs `runtime create`: namespaces, mounts, limits, all but the user's program
  *   4. hand over the clients that attached before there was a process
  *   5. `runtime start`: execve
- *   6. note it, tell the listeners, follow the shim
+ *   6. tell the listeners, follow the shim, note it in the record
  *
  * A failure at any step undoes the ones before (container_teardown) and leaves the container as it was, with the
- * reason in State.Error and Docker's exit code for it. Killed in between, the shim notices that its daemon is gone
+ * reason in State.Error and Docker's exit code for it; in step 6 its process is killed, and the rest is that of any
+ * end (exit.c). Killed in between, the shim notices that its daemon is gone
  * before step 5 and undoes the rest; recovery does what is left.
  *
  * Read next: spec.c for step 2, shim.c for step 3. */
@@ -112,7 +113,8 @@ static void begin_run(struct engine *en, struct container *c, bool by_policy)
     unlink(old);
     pthread_mutex_lock(&en->lock);
     free(c->error);
-    c->error = NULL;
+    free(c->failure);
+    c->error = c->failure = NULL;
     c->exit_code = 0;
     c->oom_killed = false;
     c->stopped_by_hand = false;
@@ -128,6 +130,7 @@ static void begin_run(struct engine *en, struct container *c, bool by_policy)
 
 static int start_locked(struct engine *en, struct container *c, bool by_policy, struct err *e)
 {
+    struct err ignored;
     pthread_mutex_lock(&en->lock);
     enum state was = c->state;
     bool gone = c->removing || !c->in_table, late = en->stopping;
@@ -142,7 +145,6 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
         return err_set(e, ERR_CONFLICT, "container %.12s is marked for removal and cannot be started", c->id);
     begin_run(en, c, by_policy);
     if (bring_up(en, c, e) < 0) {
-        struct err ignored;
         container_signal(en, c, SIGKILL, &ignored); /* a shim whose container runs would not go with us */
         shim_drop(&c->link);
         container_teardown(en, c);
@@ -156,7 +158,6 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
     container_step(c, ON_START);
     c->started = c->started_by_shim ? c->started_by_shim : clock_real();
     pthread_mutex_unlock(&en->lock);
-    struct err ignored;
     struct span s = trace_begin(3, "note that it runs");
     health_begin(en, c);
     event_container(en, c, "start", NULL);
@@ -168,7 +169,7 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
     }
     /* A full disk: the shim, too, finds no room for its exit record, and tells it to the monitor instead. */
     if (container_save(en, c, !container_ephemeral(c), e) < 0) {
-        locked(&en->lock, c->stopped_by_hand = true); /* its restart policy would try for ever */
+        locked(&en->lock, c->failure = mem_strdup(e->msg)); /* else its policy would try for ever */
         container_signal(en, c, SIGKILL, &ignored);
         return -1;
     }

@@ -46,7 +46,7 @@ static bool mark_stopped_by_hand(struct engine *en, struct container *c)
 {
     pthread_mutex_lock(&en->lock);
     bool in_time = c->state != STATE_RESTARTING;
-    c->stopped_by_hand = in_time ? !en->stopping : c->stopped_by_hand;
+    c->stopped_by_hand |= in_time && !en->stopping;
     pthread_mutex_unlock(&en->lock);
     return in_time;
 }
@@ -159,7 +159,9 @@ int engine_resize(struct engine *en, const char *name, int rows, int columns, st
     autocontainer *c = get_running(en, name, ERR_CONFLICT, e);
     if (!c)
         return -1;
-    int r = locked(&c->op, shim_resize(&c->link, rows, columns, e)); /* not amid the conversation of a start */
+    bool alive = locked(&en->lock, state_alive(c->state)); /* else the shim may be in conversation with a start */
+    int r = alive ? shim_resize(&c->link, rows, columns, e)
+                  : err_set(e, ERR_CONFLICT, "Container %.12s is not running", c->id);
     if (r == 0) {
         autofree char *h = str_printf("%d", rows), *w = str_printf("%d", columns);
         event_container(en, c, "resize", json_pack("{s:s, s:s}", "height", h, "width", w));

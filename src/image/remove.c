@@ -176,7 +176,7 @@ static void set_detached(struct image_store *st, struct image *im, bool on)
 }
 
 /* Take the image out of sight, unless one of `mask` is in the way. Who removes asks twice, and so does engine_create():
- * a container that was made meanwhile is seen here, or finds its image gone there.
+ * a container that was made meanwhile is seen here, or finds its image gone there (with bad luck both: then both give up).
  * @return 0, or the conflict with its text in *e */
 static enum conflict hide(struct removal *r, struct image *im, unsigned mask, struct err *e)
 {
@@ -289,11 +289,7 @@ static int remove_by_id(struct removal *r, const char *id, struct err *e)
 {
     autostrv keys = {NULL, 0};
     table_refs_of(r->st, id, &keys);
-    if (single_reference(&keys)) {
-        if (find_conflict(r, id, by_force(r, CONFLICT_STOPPED), e) || untag(r, id, &keys, e) < 0)
-            return -1;
-    }
-    return delete_image(r, id, by_force(r, CONFLICT_SOFT), false, e);
+    return delete_image(r, id, by_force(r, single_reference(&keys) ? CONFLICT_STOPPED : CONFLICT_SOFT), false, e);
 }
 
 static void begin(struct removal *r, struct image_store *st)

@@ -7,7 +7,7 @@ setup_file() { daemon_with_busybox; }
 teardown() { daemon_renew; }
 teardown_file() { daemon_end; }
 
-# with_faults COMMAND [NAME…]: in a daemon of its own with fault points; settings as GORAE_FAULT, options in FAULT_OPTIONS
+# with_faults COMMAND: in a daemon of its own that has fault points; which of them acts, GORAE_FAULT says
 with_faults() {
     [ -x "$GORAE_BUILD/fault/bin/goraed" ] || skip "this build has no fault points"
     (
@@ -31,6 +31,10 @@ with_faults() {
     gorae run --name deep busybox sh -c "c=\$($chain); mkdir -p /a/\$c /b/\$c; mv /b /a/\$c" >/dev/null
     gorae run --rm busybox sh -c "mkdir -p /\$($chain)" >/dev/null
     gorae rm deep
+    # And what is made in them: a volume's folder has a limit, which is a line in the log.
+    gorae run --rm -v "/$(printf 'v/%.0s' $(seq 1900))" busybox true
+    gorae run --rm -v "/$(printf 'v/%.0s' $(seq 100))" busybox test -d "/$(printf 'v/%.0s' $(seq 100))"
+    grep -q 'has no folder for the volume /v/v' "$T/log"
     [ "$(cat "$T/pid")" = "$before" ]
     kill -0 "$before"
     eventually 50 sh -c '[ -z "$(ls -A "$T/data/containers")" ]'
@@ -153,6 +157,7 @@ started_unnoted() {
         [ "$status" = 1 ]
         [[ $output == *"no space left on device"* ]] || { echo "$output"; false; }
         eventually 80 sh -c '[ "$(gorae inspect -f "{{.State.Status}} {{.State.ExitCode}}" web)" = "exited 137" ]'
+        [[ $(gorae inspect -f '{{.State.Error}}' web) == *"no space left on device"* ]]
         run timeout 20 gorae start brief
         [ "$status" = 1 ]
         eventually 80 sh -c '! gorae inspect brief'
@@ -172,7 +177,7 @@ pruned_between() {
     done
     (gorae image prune -af >"$T/pruned") 3>&- &
     local pruner=$!
-    sleep 0.7 # it has the first of the two, whichever that is, and waits
+    eventually 100 sh -c '[ "$(gorae images -q img | wc -l)" = 1 ]' # the first of the two is gone, whichever that is
     for at in 1 2; do gorae run -d --name "uses$at" "img:$at" sleep 1000 2>/dev/null || true; done
     wait "$pruner"
     for at in $(gorae ps -a --format '{{.Names}}'); do
@@ -184,7 +189,7 @@ pruned_between() {
     [ "$(gorae images -q img | wc -l)" = 1 ]
 }
 @test "an image that gets its container while a prune is under way stays" {
-    GORAE_FAULT=image.remove.record-removed:sleep=1500 with_faults pruned_between
+    GORAE_FAULT=image.remove.record-removed:sleep=6000 with_faults pruned_between
 }
 
 removed_between() {
@@ -192,15 +197,17 @@ removed_between() {
     gorae run --name once busybox touch /f >/dev/null
     gorae commit once one:1 >/dev/null
     gorae rm once >/dev/null
+    local id remover
+    id=$(gorae images -q --no-trunc one)
     (gorae rmi one:1 >"$T/removed" 2>&1) 3>&- &
-    local remover=$!
-    sleep 0.5
-    run gorae run -d --name late one:1 sleep 1000
+    remover=$!
+    eventually 100 sh -c '[ -z "$(gorae images -q one)" ]'
+    run gorae create --name late "$id" sleep 1000
     [ "$status" != 0 ]
     wait "$remover"
     [ -z "$(gorae images -q one)" ]
     [ -z "$(gorae ps -aq)" ]
 }
 @test "a container that comes while its image is on the way out finds none" {
-    GORAE_FAULT=image.remove.hidden:sleep=1500 with_faults removed_between
+    GORAE_FAULT=image.remove.hidden:sleep=4000 with_faults removed_between
 }

@@ -440,7 +440,7 @@ START_TEST(a_journal_that_hangs_does_not_stop_the_container)
     box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", "x"));
     int64_t began = clock_mono();
     run_to_end(&b);
-    ck_assert_int_lt(clock_mono() - began, 5 * NS_PER_S); /* and not a second for each line */
+    ck_assert_int_lt(clock_mono() - began, 20 * NS_PER_S); /* and not a second for each line */
     int records = 0;
     while (recv(journal, got, sizeof(got), MSG_DONTWAIT) > 0)
         records++;
