@@ -176,7 +176,7 @@ static void set_detached(struct image_store *st, struct image *im, bool on)
 }
 
 /* Take the image out of sight, unless one of `mask` is in the way. Who removes asks twice, and so does engine_create():
- * a container that was made meanwhile is seen here, or finds its image gone there (with bad luck both: then both give up).
+ * a container that was made meanwhile is seen here, or finds its image gone there (or both, and both give up).
  * @return 0, or the conflict with its text in *e */
 static enum conflict hide(struct removal *r, struct image *im, unsigned mask, struct err *e)
 {
