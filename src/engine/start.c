@@ -161,16 +161,15 @@ static int start_locked(struct engine *en, struct container *c, bool by_policy, 
     struct span s = trace_begin(3, "note that it runs");
     health_begin(en, c);
     event_container(en, c, "start", NULL);
-    if (monitor_start(en, c, e) < 0) {
-        container_signal(en, c, SIGKILL, &ignored);
-        shim_drop(&c->link);
-        container_ended(en, c, 128, clock_real(), false, e->msg);
-        return -1;
-    }
-    /* A full disk: the shim, too, finds no room for its exit record, and tells it to the monitor instead. */
-    if (container_save(en, c, !container_ephemeral(c), e) < 0) {
+    /* The monitor first: on a full disk the shim finds no room for its exit record either, and tells it to that. */
+    bool followed = monitor_start(en, c, e) == 0;
+    if (!followed || container_save(en, c, !container_ephemeral(c), e) < 0) {
         locked(&en->lock, c->failure = mem_strdup(e->msg)); /* else its policy would try for ever */
         container_signal(en, c, SIGKILL, &ignored);
+        if (!followed) {
+            shim_drop(&c->link);
+            container_ended(en, c, 128, clock_real(), false, NULL);
+        }
         return -1;
     }
     trace_end(&s, "monitor thread started, record written");
