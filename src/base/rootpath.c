@@ -133,6 +133,6 @@ int rootpath_open_file(int rootfd, const char *path, struct err *e)
     if (found >= 0 && (fstat(found, &st) < 0 || !S_ISREG(st.st_mode)))
         return err_set(e, ERR_INVALID, "%s is not a regular file", path);
     snprintf(again, sizeof(again), "/proc/self/fd/%d", found);
-    int fd = found < 0 ? -1 : open(again, O_RDONLY | O_CLOEXEC);
+    int fd = found < 0 ? -1 : open(again, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     return fd >= 0 || found < 0 ? fd : err_sys(e, "open %s inside the container's root", path);
 }

@@ -152,7 +152,7 @@ static bool read_output(int fd, int64_t until, struct str *out)
 static int code_of(struct engine *en, struct container *c, const char *id, int64_t until)
 {
     struct err ignored;
-    for (;;) {
+    for (useconds_t pause = 2000;; pause += pause < 100000 ? 1000 : 0) {
         json_auto_t *j = engine_exec_inspect(en, id, &ignored);
         if (!j)
             return NO_RESULT;
@@ -162,7 +162,7 @@ static int code_of(struct engine *en, struct container *c, const char *id, int64
             exec_kill(en, c, id);
             return NO_RESULT;
         }
-        usleep(2000);
+        usleep(pause);
     }
 }
 

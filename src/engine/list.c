@@ -201,7 +201,7 @@ static json_t *ports_json(const json_t *exposed)
     int port;
     json_each_pair (k, v, exposed) {
         const char *proto = strchr(k, '/');
-        if (sscanf(k, "%d", &port) == 1)
+        if (sscanf(k, "%d", &port) == 1 && port > 0 && port < 65536) /* an image may expose anything */
             json_array_append_new(out, json_pack("{s:i, s:s}", "PrivatePort", port, "Type", proto ? proto + 1 : "tcp"));
     }
     return out;

@@ -303,7 +303,7 @@ json_t *config_complete(const json_t *body, const json_t *image_config, struct e
                      sizeof(config_fields) / sizeof(config_fields[0]), e);
     if (!image)
         return NULL;
-    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "StopTimeout", "Shell"};
+    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "Shell"};
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         merge_if_empty(config, image, plain[i]);
     merge_health(config, image);

@@ -3,10 +3,10 @@
 #include "engine/health.h"
 #include "engine/mounts.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -102,23 +102,20 @@ json_t *snapshot_mounts(const struct snapshot *s)
 #define DEPTH_MAX \
     128 /* folders that a container nests deeper are not counted: each level holds a descriptor and stack */
 
-static int64_t size_below(int dirfd, const char *name, int depth)
+static int64_t size_below(int parent, const char *name, int depth)
 {
     int64_t sum = 0;
-    if (depth > DEPTH_MAX)
-        return 0;
     struct stat st;
-    autostrv names = {NULL, 0};
-    autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || dir_names(fd, ".", &names, NULL) < 0)
+    autoclose int fd = depth > DEPTH_MAX ? -1 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autoclosedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
         return 0;
-    for (size_t i = 0; i < names.n; i++) {
-        if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+    take_fd(&fd);
+    for (struct dirent *x; (x = readdir(d));) {
+        bool self = str_eq(x->d_name, ".") || str_eq(x->d_name, "..");
+        if (self || fstatat(dirfd(d), x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (S_ISDIR(st.st_mode))
-            sum += size_below(fd, names.v[i], depth + 1);
-        else if (S_ISREG(st.st_mode))
-            sum += st.st_size;
+        sum += S_ISDIR(st.st_mode) ? size_below(dirfd(d), x->d_name, depth + 1) : S_ISREG(st.st_mode) ? st.st_size : 0;
     }
     return sum;
 }

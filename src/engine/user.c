@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TABLE_MAX (1u << 20)
+#define GIDS_MAX  4096 /* groups of one user: each is compared with all before */
 #define ID_MAX    INT64_C(2147483647)
 #define FIELDS    7
 
@@ -158,7 +159,7 @@ static int add_memberships(int rootfd, const char *name, json_t *gids, struct er
         return 0;
     if (table_open(rootfd, "/etc/group", &t, e) < 0)
         return -1;
-    while (table_next(&t))
+    while (json_array_size(gids) < GIDS_MAX && table_next(&t))
         if (is_member(t.f[3], name) && id_field(t.f[2], &gid))
             add_gid(gids, gid);
     return 0;

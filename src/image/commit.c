@@ -35,7 +35,6 @@ struct incoming {
     char id[DIGEST_SIZE], parent[DIGEST_SIZE]; /* parent: what it was made from here, or "" */
     struct strv keys;                          /* references to give it */
     const json_t *list;                        /* its LAYERs */
-    json_t *config;
 };
 
 struct commit {
@@ -52,9 +51,9 @@ static int suspect(const char *what, struct err *e)
 
 /* --- checking ------------------------------------------------------------------------------------------------- */
 
-static int check_layers(const struct incoming *in, struct err *e)
+static int check_layers(const struct incoming *in, const json_t *config, struct err *e)
 {
-    const json_t *ids = json_at(in->config, "rootfs.diff_ids");
+    const json_t *ids = json_at(config, "rootfs.diff_ids");
     char chain[DIGEST_SIZE] = "";
     if (json_array_size(in->list) > IMAGE_LAYERS_MAX || json_array_size(in->list) != json_array_size(ids))
         return suspect("a number of layers", e);
@@ -103,8 +102,8 @@ static int read_incoming(struct commit *c, const json_t *image, struct incoming 
         return -1;
     if (!str_eq(digest_of(text, len, found), id))
         return suspect("a configuration", e);
-    in->config = json_parse(text, len, e);
-    if (!in->config || check_layers(in, e) < 0)
+    json_auto_t *config = json_parse(text, len, e); /* not kept: of many images it would be many times their size */
+    if (!config || check_layers(in, config, e) < 0)
         return -1;
     return check_tags(in, json_object_get(image, "tags"), e);
 }
@@ -257,7 +256,7 @@ static int move_layers(struct commit *c, struct err *e)
 /* --- records and references -------------------------------------------------------------------------------------- */
 
 /* The image as the table will hold it. One that is loaded again keeps what only this store knows: its parent. */
-static struct image *make_image(const struct commit *c, const struct incoming *in, int64_t now)
+static struct image *make_image(const struct commit *c, const struct incoming *in, int64_t now, const json_t *config)
 {
     struct image *im = mem_alloc(sizeof(*im));
     const struct image *old = table_image(c->st, in->id);
@@ -268,7 +267,7 @@ static struct image *make_image(const struct commit *c, const struct incoming *i
     im->layer = mem_alloc((json_array_size(in->list) + 1) * sizeof(struct layer *));
     json_each (layer, in->list)
         im->layer[im->layers++] = table_layer(c->st, json_str(layer, "chain", ""));
-    record_digest_config(im, in->config);
+    record_digest_config(im, config);
     return im;
 }
 
@@ -276,7 +275,10 @@ static int write_records(struct commit *c, struct err *e)
 {
     int64_t now = clock_real();
     for (size_t k = 0; k < c->n; k++) {
-        struct image *im = make_image(c, &c->in[k], now);
+        json_auto_t *config = record_config(c->st, c->in[k].id, e); /* move_all() has its blob in place */
+        if (!config)
+            return -1;
+        struct image *im = make_image(c, &c->in[k], now, config);
         if (table_write_record(c->st, im, e) < 0) {
             image_free(im);
             return -1;
@@ -347,10 +349,8 @@ int commit_images(struct image_store *st, int staging, const json_t *images, jso
     }
     if (r == 0)
         r = complete(&c, e) < 0 ? -1 : move_all(&c, ret_moved, e);
-    for (i = 0; i < c.n; i++) {
+    for (i = 0; i < c.n; i++)
         strv_release(&c.in[i].keys);
-        json_decref(c.in[i].config);
-    }
     free(c.in);
     return r;
 }

@@ -232,7 +232,8 @@ int table_find(struct image_store *st, const char *name, struct found *ret, stru
 int table_replace_refs(struct image_store *st, json_t *refs, struct err *e)
 {
     autofree char *text = json_text(refs);
-    if (file_replace(st->rootfd, "refs.json", text, strlen(text), 0600, e) < 0) {
+    if ((strlen(text) > REFS_MAX ? err_set(e, ERR_TOO_LARGE, "there are too many names of images for one more")
+                                 : file_replace(st->rootfd, "refs.json", text, strlen(text), 0600, e)) < 0) {
         json_decref(refs);
         return -1;
     }
