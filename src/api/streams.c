@@ -83,14 +83,14 @@ static void let_go(struct log_stream *s)
     str_release(&s->held);
 }
 
-/* attach with logs=1 where nothing runs, or without stream=1: what was said until now. @param stay and then whatever
- * the next run says, for which `o` no longer asks for logs */
+/* attach with logs=1 where nothing runs, or without stream=1: what was said until now; without either, nothing. @param
+ * stay and then whatever the next run says, for which `o` no longer asks for logs */
 static int attach_past(struct request *r, struct attach_options *o, const char *type, bool stay, struct err *e)
 {
     __attribute__((cleanup(let_go))) struct log_stream s = {.r = r, .fd = -1, .held = STR_INIT};
     const struct logs_options past = {.out = o->out, .err = o->err, .tail = -1};
     size_t nrest;
-    if (engine_logs_check(r->engine, r->name, &s.tty, e) < 0)
+    if (o->logs && engine_logs_check(r->engine, r->name, &s.tty, e) < 0)
         return -1;
     autofree char *rest = NULL, *head = reply_hijack(r->head->upgrade, type, false);
     autoclose int fd = s.fd = http_take(r->http, &rest, &nrest);
@@ -102,7 +102,7 @@ static int attach_past(struct request *r, struct attach_options *o, const char *
      * ready to be sent, so the head is given a moment to be fetched. */
     for (int left = 1, ms = 0; ms < HEAD_MS && ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; ms++)
         usleep(1000);
-    if (engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
+    if (o->logs && engine_logs(r->engine, r->name, &past, send_record, &s, e) < 0)
         return -1;
     send_held(&s);
     if (!stay)
@@ -124,8 +124,6 @@ int streams_attach(struct request *r, struct err *e)
         .logs = logs,
         .detach_keys = http_query(&r->target, "detachKeys", NULL),
     };
-    if (!stream && !logs)
-        return err_set(e, ERR_INVALID, "attach needs stream=1 or logs=1");
     struct keys keys;
     if (engine_attach_check(r->engine, r->name, &tty, &alive, e) < 0 || keys_init(&keys, o.detach_keys, e) < 0)
         return -1;

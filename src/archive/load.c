@@ -251,7 +251,19 @@ static int load_layer(struct load *l, const char *name, const char *diff, struct
     return 0;
 }
 
-/* The configuration was written by whoever made the archive. What is read from it here is all that load believes. */
+static size_t values_in(const json_t *j)
+{
+    size_t n = 1;
+    json_each (v, j)
+        n += values_in(v);
+    json_each_pair (key, v, j)
+        n += values_in(v);
+    return n;
+}
+
+/* The configuration was written by whoever made the archive. What is read from it here is all that load believes. The
+ * daemon reads it again and again: so many values have no image, and a megabyte can hold 300,000 of them. And it hands
+ * the labels on, to clients that lose their whole list over one that is no text. */
 static int check_config(const json_t *config, size_t layers, struct err *e)
 {
     const json_t *ids = json_at(config, "rootfs.diff_ids");
@@ -260,6 +272,11 @@ static int check_config(const json_t *config, size_t layers, struct err *e)
     if (!json_is_object(config) || !str_eq(json_str(config, "rootfs.type", ""), "layers") ||
         (ids && !json_is_array(ids)))
         return err_set(e, ERR_INVALID, "not the configuration of an image with layers");
+    if (values_in(config) > CONFIG_VALUES_MAX)
+        return err_set(e, ERR_INVALID, "it has more than %d values", CONFIG_VALUES_MAX);
+    json_each_pair (key, v, json_at(config, "config.Labels"))
+        if (!json_is_string(v))
+            return err_set(e, ERR_INVALID, "label %.64s is no text", key);
     if (!str_eq(json_str(config, "os", "linux"), "linux"))
         return err_set(e, ERR_INVALID, "the image is made for the operating system %.32s", json_str(config, "os", ""));
     if (json_array_size(ids) != layers)

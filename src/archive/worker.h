@@ -59,6 +59,8 @@ struct archive_entry;
 /** Bytes of manifest.json, index.json and the like; nesting of indexes. */
 #define DOCUMENT_MAX      (INT64_C(4) << 20)
 #define INDEX_DEPTH       3
+/** JSON values in the configuration of an image: labels, variables, history. */
+#define CONFIG_VALUES_MAX 16384
 /** The process: address space (xz -9 wants 65 MiB, zstd --long 128 MiB), processor seconds, descriptors. */
 #define WORKER_MEMORY_MAX (UINT64_C(1) << 30)
 #define WORKER_CPU_MAX    3600

@@ -117,8 +117,11 @@ json_t *event_counts(struct engine *en)
 
 /* ---- which events a listener wants ---- */
 
-static const char *const filter_keys[] = {"type",   "event",  "container", "image", "network",
-                                          "volume", "daemon", "label",     "scope", NULL};
+static const char *const filter_keys[] = {"type",      "event",   "image",   "label",  "scope",
+                                          "container", "network", "volume",  "daemon", "plugin",
+                                          "node",      "secret",  "service", "config", NULL};
+
+#define FIRST_KIND 5 /* of those keys: the rest are types of objects, some of which only a swarm would have */
 
 /* Does one of the values name this object: its id, a prefix of it, or its name? */
 static bool names_object(const json_t *values, const json_t *ev)
@@ -161,7 +164,6 @@ static bool names_action(const json_t *values, const char *action)
 
 static bool wanted(const json_t *filters, const json_t *ev)
 {
-    static const char *const kinds[] = {"container", "network", "volume", "daemon"};
     const char *type = json_str(ev, "Type", "");
     const json_t *v = json_object_get(filters, "event");
     if ((v && !names_action(v, json_str(ev, "Action", ""))) || !filter_allows(filters, "type", type) ||
@@ -170,9 +172,9 @@ static bool wanted(const json_t *filters, const json_t *ev)
     v = json_object_get(filters, "image");
     if (v && !names_image(v, ev))
         return false;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        v = json_object_get(filters, kinds[i]);
-        if (v && (!str_eq(type, kinds[i]) || !names_object(v, ev)))
+    for (const char *const *kind = &filter_keys[FIRST_KIND]; *kind; kind++) {
+        v = json_object_get(filters, *kind);
+        if (v && (!str_eq(type, *kind) || !names_object(v, ev)))
             return false;
     }
     return true;

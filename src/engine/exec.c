@@ -6,7 +6,7 @@
  * for the exit code when the stream is over.
  *
  * The memory is bounded: an end is remembered for EXEC_KEEP_S seconds, the newest EXECS_ENDED_MAX of them, and until
- * the container is removed; beyond EXECS_WAITING_MAX that were created and never started, no more are created.
+ * the container is removed; of those that were created and never started, the newest EXECS_WAITING_MAX are known.
  *
  * A new daemon takes over what its predecessor started; what was only created is forgotten.
  *
@@ -73,14 +73,16 @@ void exec_put(struct engine *en, struct exec *x)
 static struct exec *take_one(struct engine *en, const struct container *c)
 {
     struct exec **found = NULL, *x;
-    size_t ended = 0;
+    size_t ended = 0, waiting = 0;
     int64_t old = clock_mono() - EXEC_KEEP_S * NS_PER_S;
     pthread_mutex_lock(&en->lock);
     for (struct exec **at = &en->execs; *at; at = &(*at)->next) {
         x = *at;
         ended += x->state == EXEC_ENDED;
+        waiting += x->state == EXEC_CREATED;
         if (c ? x->c == c && (x->state == EXEC_ENDED || x->state == EXEC_CREATED)
-              : x->state == EXEC_ENDED && (ended > EXECS_ENDED_MAX || x->finished < old))
+              : (x->state == EXEC_ENDED && (ended > EXECS_ENDED_MAX || x->finished < old)) ||
+                    (x->state == EXEC_CREATED && waiting > EXECS_WAITING_MAX))
             found = at;
     }
     x = found ? *found : NULL;
@@ -191,18 +193,6 @@ static int check_running(struct engine *en, const struct container *c, struct er
     return 0;
 }
 
-static int check_room(struct engine *en, struct err *e)
-{
-    size_t n = 0;
-    pthread_mutex_lock(&en->lock);
-    for (const struct exec *x = en->execs; x; x = x->next)
-        n += x->state == EXEC_CREATED;
-    pthread_mutex_unlock(&en->lock);
-    return n < EXECS_WAITING_MAX
-               ? 0
-               : err_set(e, ERR_UNAVAILABLE, "%d execs have been created and not started", EXECS_WAITING_MAX);
-}
-
 static int check_size(const json_t *size, struct err *e)
 {
     if (!size || json_is_null(size))
@@ -217,8 +207,7 @@ static json_t *create(struct engine *en, struct container *c, const json_t *body
 {
     char id[ID_LENGTH + 1];
     json_auto_t *config = exec_complete(body, e);
-    if (!config || check_size(json_object_get(config, "ConsoleSize"), e) < 0 || check_running(en, c, e) < 0 ||
-        check_room(en, e) < 0)
+    if (!config || check_size(json_object_get(config, "ConsoleSize"), e) < 0 || check_running(en, c, e) < 0)
         return NULL;
     struct keys keys;
     if (keys_init(&keys, json_str(config, "DetachKeys", ""), e) < 0)

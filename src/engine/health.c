@@ -242,7 +242,7 @@ static bool conclude(struct container *c, const struct check *k, int64_t began)
     if (k->code == 0) {
         c->health_streak = 0;
         c->health = HEALTH_GOOD;
-    } else if (was != HEALTH_STARTING || began - c->started >= period) {
+    } else if (was != HEALTH_STARTING || period == 0 || began - c->started >= period) {
         c->health_streak++;
         if (c->health_streak >= setting(c->config, "Retries", RETRIES))
             c->health = HEALTH_BAD;

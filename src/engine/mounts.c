@@ -133,8 +133,8 @@ static int add_mount(json_t *out, const json_t *m, struct err *e)
     if (*src != '/')
         return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": source path '%s' must be absolute",
                        src);
-    // told now, while the person who mistyped the path is still there; a start looks again
-    if (access(src, F_OK) && !json_is(m, "BindOptions.CreateMountpoint"))
+    // told now, while the person who mistyped the path is still there (e); a start looks again
+    if (e && access(src, F_OK) && !json_is(m, "BindOptions.CreateMountpoint"))
         return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": bind source path does not exist: %s",
                        src);
     bool top = json_is(m, "BindOptions.ReadOnlyNonRecursive"), all = json_is(m, "BindOptions.ReadOnlyForceRecursive");

@@ -142,10 +142,12 @@ static int rename_locked(struct engine *en, struct container *c, const char *to,
     c->name = mem_strdup(to);
     pthread_mutex_unlock(&en->lock);
     if (container_save(en, c, true, e) < 0) {
+        struct err ignored;
         pthread_mutex_lock(&en->lock);
         char *failed = c->name;
         c->name = old;
         pthread_mutex_unlock(&en->lock);
+        container_save(en, c, true, &ignored); /* the failure may have come after the new record was in place */
         name_release(en, failed);
         free(failed);
         return -1;

@@ -126,13 +126,14 @@ static int read_record(struct image_store *st, const char *file, struct image *i
 }
 
 /* Move a file that cannot be read to where a person can look at it. */
-static void set_aside(const struct image_store *st, const char *path, const char *name, const struct err *why)
+static void set_aside(const struct image_store *st, const char *path, const struct err *why, size_t *aside)
 {
-    struct err e;
+    (*aside)++;
     char unique[9];
     str_random_hex(unique, 4);
-    autofree char *to = str_printf("%s/image-%s-%s", st->quarantine, name, unique);
-    if (dir_make_all(st->quarantine, 0700, &e) < 0 || renameat(st->rootfd, path, AT_FDCWD, to) < 0)
+    autofree char *to =
+        str_printf("%s/image-%s-%s", st->quarantine, path + (str_starts(path, "records/") ? 8 : 0), unique);
+    if (dir_make_all(st->quarantine, 0700, NULL) < 0 || renameat(st->rootfd, path, AT_FDCWD, to) < 0)
         log_error("images: %s cannot be read (%s), nor be moved to %s", path, why->msg, to);
     else
         log_error("images: %s cannot be read and was moved to %s: %s", path, to, why->msg);
@@ -156,8 +157,7 @@ static void load_record(struct image_store *st, const char *file, size_t *aside)
         r = read_record(st, file, im, &e);
     }
     if (r < 0) {
-        set_aside(st, path, file, &e);
-        (*aside)++;
+        set_aside(st, path, &e, aside);
         image_free(im);
         return;
     }
@@ -194,8 +194,7 @@ static void load_refs(struct image_store *st, size_t *aside)
     if (j && !json_is_object(j))
         err_set(&e, ERR_SYSTEM, "not an object");
     if (!json_is_object(j)) {
-        set_aside(st, "refs.json", "refs.json", &e);
-        (*aside)++;
+        set_aside(st, "refs.json", &e, aside);
         return;
     }
     json_decref(st->refs);

@@ -50,12 +50,25 @@ static int clean_up(struct image_store *st, struct err *e)
     return 0;
 }
 
+/* What a record named that was set aside, now or at an earlier start, stays until somebody has taken that away. */
+static bool anything_aside(const struct image_store *st)
+{
+    autostrv names = {NULL, 0};
+    dir_names(AT_FDCWD, st->quarantine, &names, NULL); /* there may be none */
+    for (size_t i = 0; i < names.n; i++) {
+        autofree char *id = str_starts(names.v[i], "image-") ? mem_strndup(names.v[i] + 6, DIGEST_HEX) : NULL;
+        if (str_is_hex(id, DIGEST_HEX) && !table_image(st, id))
+            return true;
+    }
+    return false;
+}
+
 static int open_in(struct image_store *st, struct err *e)
 {
     size_t aside;
     if (make_folders(st, e) < 0 || clean_up(st, e) < 0 || record_load_all(st, &aside, e) < 0)
         return -1;
-    st->keep_all = aside > 0;
+    st->keep_all = aside > 0 || anything_aside(st);
     if (st->keep_all)
         return 0;
     struct err why;

@@ -211,3 +211,59 @@ removed_between() {
 @test "a container that comes while its image is on the way out finds none" {
     GORAE_FAULT=image.remove.hidden:sleep=4000 with_faults removed_between
 }
+
+@test "execs that were made and never started do not keep others from being made" {
+    gorae run -d --name web busybox sleep 1000 >/dev/null
+    python3 - "$SOCK" <<'PY'
+import http.client, json, socket, sys
+class Unix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(sys.argv[1])
+c = Unix("d")
+ids = []
+for i in range(1040):
+    c.request("POST", "/containers/web/exec", '{"Cmd":["true"]}', {"Content-Type": "application/json"})
+    r = c.getresponse()
+    body = json.loads(r.read())
+    assert r.status == 201, (i, r.status, body)
+    ids.append(body["Id"])
+for at, want in (0, 404), (1039, 200): # the oldest has made room
+    c.request("GET", "/exec/%s/json" % ids[at])
+    r = c.getresponse()
+    r.read()
+    assert r.status == want, (at, r.status)
+PY
+    gorae exec web true
+}
+
+@test "what older and other clients send: commit with null, attach without stream and logs, filters of a swarm" {
+    gorae run --name once busybox echo said >/dev/null
+    answers 201 json POST '/commit?container=once&repo=null&tag=1' null
+    gorae rmi null:1
+    answers 400 json POST '/commit?container=once&repo=null&tag=1' nul
+    [[ $(curl -s -i --max-time 10 --unix-socket "$SOCK" -X POST "http://d/containers/once/attach?stdout=1") == *" 200 OK"* ]]
+    api GET '/events?since=0&until=1&filters=%7B%22node%22%3A%5B%22x%22%5D%7D'
+    [ "$STATUS" = 200 ]
+    api GET "/events?since=0&until=$(date +%s)&filters=%7B%22service%22%3A%5B%22once%22%5D%7D"
+    [ "$STATUS" = 200 ]
+    [ -z "$BODY" ]
+}
+
+@test "a mount whose source is gone from the host is still told, beside the others" {
+    mkdir "$T/goes" "$T/stays"
+    gorae run -d --name web --mount "type=bind,source=$T/goes,target=/a" -v "$T/stays:/b" busybox sleep 1000 >/dev/null
+    rmdir "$T/goes"
+    [ "$(gorae inspect -f '{{len .Mounts}}' web)" = 2 ]
+    [ "$(gorae ps -q --filter "volume=/b" | wc -l)" = 1 ]
+}
+
+@test "an image that exposes what is no port does not spoil the list for everybody" {
+    gorae run --name once busybox true >/dev/null
+    answers 201 json POST '/commit?container=once&repo=odd&tag=1' '{"ExposedPorts":{"70000/tcp":{},"-1/udp":{},"80/tcp":{}}}'
+    gorae run -d --name web odd:1 sleep 1000 >/dev/null
+    api GET /containers/json
+    jq -e '[.[0].Ports[].PrivatePort] == [80]' <<<"$BODY"
+    gorae rm -f web
+    gorae rmi odd:1
+}

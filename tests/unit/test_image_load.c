@@ -243,6 +243,8 @@ enum lie {
     EVIL_LAYER,
     BIG_CONFIG,
     DEEP_JSON,
+    MANY_VALUES,
+    ODD_LABEL,
     CUT,
     LIES
 };
@@ -270,6 +272,8 @@ static const char *const says[LIES] = {"neither manifest.json nor index.json",
                                        "contains \"..\"",
                                        "longer than the limit",
                                        "nested deeper",
+                                       "more than 16384 values",
+                                       "label a is no text",
                                        "not a sound archive"};
 
 static void make_lie(struct str *t, enum lie lie)
@@ -278,7 +282,8 @@ static void make_lie(struct str *t, enum lie lie)
     make_parts(&m, lie == DUPLICATE_KEY ? ",\"os\":\"linux\"" : "");
     if (lie == WRONG_DIFF)
         m.layer.s[512] ^= 1;
-    if (lie == EVIL_LAYER || lie == BIG_CONFIG || lie == DEEP_JSON || lie == WINDOWS || lie == TRAILING) {
+    if (lie == EVIL_LAYER || lie == BIG_CONFIG || lie == DEEP_JSON || lie == MANY_VALUES || lie == ODD_LABEL ||
+        lie == WINDOWS || lie == TRAILING) {
         if (lie == EVIL_LAYER) {
             str_reset(&m.layer);
             small_tar(&m.layer, "../../../evil", "x");
@@ -289,7 +294,9 @@ static void make_lie(struct str *t, enum lie lie)
                  lie == WINDOWS ? "windows" : "linux", m.diff);
         for (int i = 0; i < 100 && lie == DEEP_JSON; i++)
             str_addc(&m.config, '[');
-        str_add(&m.config, "0");
+        for (int i = 0; i < 17000 && lie == MANY_VALUES; i++)
+            str_add(&m.config, i ? "{}," : "[");
+        str_add(&m.config, lie == MANY_VALUES ? "0]" : lie == ODD_LABEL ? "0,\"config\":{\"Labels\":{\"a\":1}}" : "0");
         for (int i = 0; i < 100 && lie == DEEP_JSON; i++)
             str_addc(&m.config, ']');
         for (int i = 0; i < 1 << 20 && lie == BIG_CONFIG; i++)
