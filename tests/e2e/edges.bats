@@ -212,31 +212,6 @@ removed_between() {
     GORAE_FAULT=image.remove.hidden:sleep=4000 with_faults removed_between
 }
 
-@test "execs that were made and never started do not keep others from being made" {
-    gorae run -d --name web busybox sleep 1000 >/dev/null
-    python3 - "$SOCK" <<'PY'
-import http.client, json, socket, sys
-class Unix(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(sys.argv[1])
-c = Unix("d")
-ids = []
-for i in range(1040):
-    c.request("POST", "/containers/web/exec", '{"Cmd":["true"]}', {"Content-Type": "application/json"})
-    r = c.getresponse()
-    body = json.loads(r.read())
-    assert r.status == 201, (i, r.status, body)
-    ids.append(body["Id"])
-for at, want in (0, 404), (1039, 200): # the oldest has made room
-    c.request("GET", "/exec/%s/json" % ids[at])
-    r = c.getresponse()
-    r.read()
-    assert r.status == want, (at, r.status)
-PY
-    gorae exec web true
-}
-
 @test "what older and other clients send: commit with null, attach without stream and logs, filters of a swarm" {
     gorae run --name once busybox echo said >/dev/null
     answers 201 json POST '/commit?container=once&repo=null&tag=1' null
