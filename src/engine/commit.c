@@ -22,12 +22,8 @@
 
 static json_t *new_config(const json_t *was, const struct commit_options *o, struct err *e)
 {
-    json_t *config = json_object_size(o->config) > 0 ? config_complete(o->config, was, e) : json_deep_copy(was);
-    if (config && image_changes(config, o->changes, e) < 0) {
-        json_decref(config);
-        return NULL;
-    }
-    return config;
+    json_auto_t *config = json_object_size(o->config) > 0 ? config_complete(o->config, was, e) : json_deep_copy(was);
+    return config && image_changes(config, o->changes, e) == 0 ? json_incref(config) : NULL;
 }
 
 /* ---- holding it still ---- */

@@ -121,8 +121,6 @@ static const char *const filter_keys[] = {"type",      "event",   "image",   "la
                                           "container", "network", "volume",  "daemon", "plugin",
                                           "node",      "secret",  "service", "config", NULL};
 
-#define FIRST_KIND 5 /* of those keys: the rest are types of objects, some of which only a swarm would have */
-
 /* Does one of the values name this object: its id, a prefix of it, or its name? */
 static bool names_object(const json_t *values, const json_t *ev)
 {
@@ -172,7 +170,7 @@ static bool wanted(const json_t *filters, const json_t *ev)
     v = json_object_get(filters, "image");
     if (v && !names_image(v, ev))
         return false;
-    for (const char *const *kind = &filter_keys[FIRST_KIND]; *kind; kind++) {
+    for (const char *const *kind = filter_keys + 5; *kind; kind++) { /* types of objects, some known to a swarm only */
         v = json_object_get(filters, *kind);
         if (v && (!str_eq(type, *kind) || !names_object(v, ev)))
             return false;

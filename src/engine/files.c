@@ -1,7 +1,7 @@
 /* The three files that Docker puts into every container: /etc/hostname, /etc/hosts and /etc/resolv.conf.
  *
  * They lie in the container's folder and are bind-mounted over whatever the image has at those paths, so a container
- * may write them and the image's layers stay as they are. Made at creation, and durable as the record is. */
+ * may write them and the image's layers stay as they are. Made at creation; what a cut emptied, at the next start. */
 #include "engine/model.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -9,13 +9,17 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define RESOLV_MAX (64u << 10)
 
 static int put(struct engine *en, struct container *c, const char *name, const char *text, struct err *e)
 {
+    struct stat st;
     autofree char *path = container_path(en, c, name);
-    return (container_ephemeral(c) ? file_replace_volatile : file_replace)(AT_FDCWD, path, text, strlen(text), 0644, e);
+    if (stat(path, &st) == 0 && st.st_size > 0)
+        return 0;
+    return file_replace_volatile(AT_FDCWD, path, text, strlen(text), 0644, e);
 }
 
 static void hosts_text(struct container *c, struct str *b)

@@ -92,7 +92,7 @@ static int bring_up(struct engine *en, struct container *c, struct err *e)
     if (rootfs_begin_run(en, c, e) < 0)
         return -1;
     make_volume_folders(c, rootfs);
-    if (share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
+    if (files_make(en, c, e) < 0 || share_prepare(en, c, e) < 0 || write_bundle(en, c, rootfs, e) < 0)
         return -1;
     if (container_shim_create(en, c, e) < 0 || share_verify(en, c, e) < 0)
         return -1;

@@ -242,3 +242,15 @@ removed_between() {
     gorae rm -f web
     gorae rmi odd:1
 }
+
+@test "hosts, hostname and resolv.conf that a power cut emptied are made again at the start; what was written into them stays" {
+    gorae run --name web --hostname box busybox sh -c 'echo 192.0.2.1 mine >>/etc/hosts' >/dev/null
+    local folder
+    folder=$(echo "$T"/data/containers/*)
+    : >"$folder/hostname"
+    rm "$folder/resolv.conf"
+    gorae start -a web
+    [ "$(cat "$folder/hostname")" = box ]
+    [ -e "$folder/resolv.conf" ]
+    [ "$(grep -c '192.0.2.1 mine' "$folder/hosts")" = 2 ]
+}
