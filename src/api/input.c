@@ -29,7 +29,7 @@ json_t *input_json(struct request *r, bool required, struct err *e)
     autofree char *text = http_read_body_all(r->http, API_JSON_MAX, &n, e);
     if (!text)
         return NULL;
-    if (!required && (n == 0 || str_eq(text, "null"))) /* Go clients of before 25 post a missing pointer as null */
+    if (!required && (n == 0 || str_eq(text, "null"))) /* older Go clients post a missing pointer as null */
         return json_object();
     if (n == 0)
         return err_null(err_set(e, ERR_INVALID, "invalid JSON: the request has no body"));

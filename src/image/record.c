@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,8 +132,8 @@ static void set_aside(const struct image_store *st, const char *path, const stru
     (*aside)++;
     char unique[9];
     str_random_hex(unique, 4);
-    autofree char *to =
-        str_printf("%s/image-%s-%s", st->quarantine, path + (str_starts(path, "records/") ? 8 : 0), unique);
+    const char *slash = strrchr(path, '/');
+    autofree char *to = str_printf("%s/image-%s-%s", st->quarantine, slash ? slash + 1 : path, unique);
     if (dir_make_all(st->quarantine, 0700, NULL) < 0 || renameat(st->rootfd, path, AT_FDCWD, to) < 0)
         log_error("images: %s cannot be read (%s), nor be moved to %s", path, why->msg, to);
     else

@@ -397,18 +397,25 @@ START_TEST(records_carry_what_was_asked_for)
 }
 END_TEST
 
+/* A socket in the journal's place, to which this box logs. @return it, the caller's to close */
+static int journal_for(struct box *b, const char *container)
+{
+    autofree char *path = box_path(b, "journal");
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(journal, (struct sockaddr *)&name, sizeof(name)), 0);
+    json_object_del(b->task, "log");
+    box_set(b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", container));
+    return journal;
+}
+
 START_TEST(the_journal_gets_a_datagram_a_line)
 {
     struct box b;
     char got[4][512];
     box_new(&b, "echo one; sleep .1; printf 'a\\rb' >&2; sleep .1; printf x");
-    autofree char *path = box_path(&b, "journal");
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(journal, (struct sockaddr *)&name, sizeof(name)), 0);
-    json_object_del(b.task, "log");
-    box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", "two\nlines"));
+    int journal = journal_for(&b, "two\nlines");
     run_to_end(&b);
     for (int i = 0; i < 3; i++) {
         ssize_t n = recv(journal, got[i], sizeof(got[i]) - 1, MSG_DONTWAIT);
@@ -431,13 +438,7 @@ START_TEST(a_journal_that_hangs_does_not_stop_the_container)
     struct box b;
     char got[512];
     box_new(&b, "i=0; while [ $i -lt 1500 ]; do echo $i; i=$((i+1)); done; sleep .2; echo end");
-    autofree char *path = box_path(&b, "journal");
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(journal, (struct sockaddr *)&name, sizeof(name)), 0);
-    json_object_del(b.task, "log");
-    box_set(&b, "journal", json_pack("{s:s, s:{s:s}}", "socket", path, "fields", "CONTAINER_NAME", "x"));
+    int journal = journal_for(&b, "x");
     int64_t began = clock_mono();
     run_to_end(&b);
     ck_assert_int_lt(clock_mono() - began, 20 * NS_PER_S); /* and not a second for each line */
